@@ -1,0 +1,1 @@
+"""Measuring code behind the reports: one tool a file."""

@@ -1,0 +1,1 @@
+"""Serves one model directory over the Open Inference Protocol."""
