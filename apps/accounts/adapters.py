@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from apps.accounts.models import User
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] -- allauth has no types
+class AccountAdapter(DefaultAccountAdapter):
     def save_user(
         self, request: HttpRequest, user: "User", form: Any, *, commit: bool = True
     ) -> "User":

@@ -6,27 +6,27 @@ from apps.accounts.models import ApiToken, AuditEntry, Membership, User, Workspa
 
 
 @admin.register(User)
-class UserAdmin(ModelAdmin):  # type: ignore[misc] -- unfold has no types
+class UserAdmin(ModelAdmin):
     list_display = ["email", "name", "is_active", "is_staff", "last_login"]
     search_fields = ["email", "name"]
     fields = ["email", "name", "is_active", "is_staff", "is_superuser"]
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(ModelAdmin):  # type: ignore[misc] -- unfold has no types
+class WorkspaceAdmin(ModelAdmin):
     list_display = ["name", "created_at"]
     search_fields = ["name"]
 
 
 @admin.register(Membership)
-class MembershipAdmin(ModelAdmin):  # type: ignore[misc] -- unfold has no types
+class MembershipAdmin(ModelAdmin):
     list_display = ["user", "workspace", "role"]
     list_filter = ["role"]
     list_select_related = ["user", "workspace"]
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ModelAdmin):  # type: ignore[misc] -- unfold has no types
+class ApiTokenAdmin(ModelAdmin):
     list_display = ["name", "prefix", "user", "expires_at", "last_used_at"]
     exclude = ["token_sha256"]
 
@@ -35,7 +35,7 @@ class ApiTokenAdmin(ModelAdmin):  # type: ignore[misc] -- unfold has no types
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ModelAdmin):  # type: ignore[misc] -- unfold has no types
+class AuditEntryAdmin(ModelAdmin):
     list_display = ["at", "action", "target", "actor", "workspace"]
     list_filter = ["action"]
     list_select_related = ["actor", "workspace"]

@@ -239,7 +239,7 @@ class TokenApi(Api):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] -- untyped base
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped base
     target_class = "apps.accounts.authentication.TokenAuthentication"
     name = "token"
 
@@ -247,7 +247,7 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return {"type": "http", "scheme": "bearer"}
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] -- untyped base
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped base
     target_class = "apps.accounts.authentication.SessionAuthentication"
     name = "session"
 

@@ -14,7 +14,7 @@ def workspace(request: HttpRequest) -> dict[str, Any]:
     preferred = request.session.get(selectors.SESSION_KEY)
     mine = list(selectors.list_workspaces(user=user))
     chosen = [row for row in mine if row.pk == preferred]
-    return {"workspaces": mine, "workspace": (chosen or mine or [None])[0]}
+    return {"workspaces": mine, "workspace": next(iter(chosen or mine), None)}
 
 
 def display_name(user: User) -> str:

@@ -98,7 +98,7 @@ def signed_url(sha256: str, *, media_type: str, download_as: str = "") -> str | 
         "ResponseContentType": media_type,
         "ResponseContentDisposition": disposition,
     }
-    return str(storage.url(key(sha256), parameters=parameters))  # type: ignore[call-arg] -- S3Storage takes it
+    return str(storage.url(key(sha256), parameters=parameters))  # type: ignore[call-arg]  # S3Storage takes it
 
 
 @contextmanager

@@ -97,7 +97,7 @@ class Api(APIView):
     def paginate(self, request: Request, rows: Any, out: Any) -> Response:
         """Answer one cursor page of a queryset through an output serializer class."""
         pager = self.pagination_class()
-        page = pager.paginate_queryset(rows, request, view=self)
+        page: list[Any] | None = pager.paginate_queryset(rows, request, view=self)
         return pager.get_paginated_response(out(page, many=True).data)
 
 

@@ -3,7 +3,7 @@
 import io
 import warnings
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 from django.conf import settings
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -115,8 +115,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode not in WINDOWED_MODES:
         return image.convert("RGB")
     wide = image.convert("F")
-    low, high = wide.getextrema()
-    low, high = float(low), float(high)  # type: ignore[arg-type] -- one band
+    low, high = cast("tuple[float, float]", wide.getextrema())  # one band
     scale = 255.0 / (high - low) if high > low else 0.0
     return wide.point(lambda value: value * scale - low * scale).convert("RGB")
 

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 logger = logging.getLogger(__name__)
 
 
-def enqueue(task_name: str, *, queue: str | None = None, **ids: int | str) -> None:
+def enqueue(task_name: str, *, queue: str = "cpu", **ids: int | str) -> None:
     """Run a registered task once the current transaction commits.
 
     Services sit below tasks, so they name a task instead of importing it. Arguments
@@ -28,9 +28,7 @@ def enqueue(task_name: str, *, queue: str | None = None, **ids: int | str) -> No
     transaction.on_commit(partial(_send, task, queue, ids))
 
 
-def _send(
-    task: Task[..., object], queue: str | None, ids: dict[str, int | str]
-) -> None:
+def _send(task: Task[..., object], queue: str, ids: dict[str, int | str]) -> None:
     try:
         task.apply_async(kwargs=ids, queue=queue)
     except (OperationalError, ConnectionError) as exc:

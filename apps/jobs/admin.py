@@ -6,7 +6,7 @@ from apps.jobs.models import Job, Worker
 
 
 @admin.register(Job)
-class JobAdmin(ModelAdmin):  # type: ignore[misc] -- unfold has no types
+class JobAdmin(ModelAdmin):
     list_display = ["title", "kind", "status", "worker", "attempt", "created_at"]
     list_filter = ["status", "kind", "queue"]
     search_fields = ["title", "id"]
@@ -20,7 +20,7 @@ class JobAdmin(ModelAdmin):  # type: ignore[misc] -- unfold has no types
 
 
 @admin.register(Worker)
-class WorkerAdmin(ModelAdmin):  # type: ignore[misc] -- unfold has no types
+class WorkerAdmin(ModelAdmin):
     list_display = ["name", "queues", "started_at", "seen_at"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -34,7 +34,7 @@ class WorkerOut(serializers.ModelSerializer[Worker]):
 
 
 class NewestJobs(NewestFirst):
-    ordering = ("-created_at", "-pk")
+    ordering = "-created_at"
 
 
 class JobListApi(Api):

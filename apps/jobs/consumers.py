@@ -5,7 +5,6 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
-from apps.accounts.models import User
 from apps.core.errors import NotFoundError
 from apps.jobs import selectors
 from apps.jobs.events import group
@@ -22,12 +21,16 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
     that was lost, doubled or late changes nothing. Accepts nothing from the browser.
     """
 
+    job_id: UUID
+    seq: int
+    reading: asyncio.Lock
+
     async def connect(self) -> None:
-        user = self.scope.get("user")
-        if not isinstance(user, User):
+        user: Any = self.scope.get("user")
+        if user is None or not user.is_authenticated:
             await self._refuse(NOT_SIGNED_IN)
             return
-        self.job_id: UUID = self.scope["url_route"]["kwargs"]["job_id"]
+        self.job_id = self.scope["url_route"]["kwargs"]["job_id"]
         try:
             await database_sync_to_async(selectors.access_job)(
                 user=user, job_id=self.job_id

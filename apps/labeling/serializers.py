@@ -133,7 +133,7 @@ class AnnotationIn(serializers.Serializer[Any]):
     bbox = serializers.ListField(
         child=serializers.FloatField(), min_length=4, max_length=4
     )
-    source = serializers.ChoiceField(
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field of that name
         [source.value for source in Source], default=Source.HUMAN
     )
     score = serializers.FloatField(
@@ -157,7 +157,9 @@ class OperationIn(serializers.Serializer[Any]):
 
 
 class OperationsIn(serializers.Serializer[Any]):
-    operations = OperationIn(many=True, allow_empty=False, max_length=MAX_OPERATIONS)
+    operations = serializers.ListField(
+        child=OperationIn(), allow_empty=False, max_length=MAX_OPERATIONS
+    )
 
     def parsed(self) -> list[Operation]:
         return [_operation(row) for row in self.validated_data["operations"]]

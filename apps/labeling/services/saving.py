@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db import transaction
 
@@ -114,7 +115,7 @@ def _apply(image: Image, user: "User", operations: Sequence[Operation]) -> None:
     )  # fmt: skip
 
 
-def _uid(operation: Operation) -> object:
+def _uid(operation: Operation) -> UUID:
     return operation.shape.id if isinstance(operation, Put) else operation.id
 
 

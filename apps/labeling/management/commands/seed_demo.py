@@ -8,17 +8,19 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.accounts.models import User
 from apps.accounts.services import create_workspace
 from apps.labeling import selectors
 from apps.labeling.services.images import add_image
 from apps.labeling.services.projects import create_project
 from apps.marketplace.services import register_packaged_models
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
 
 NUM_GENERATED = 36
 SEED = 7
@@ -45,7 +47,7 @@ class Command(BaseCommand):
             return
         self._seed(admin, num_images=options["images"])
 
-    def _admin(self) -> User:
+    def _admin(self) -> "User":
         people = get_user_model().objects
         admin = people.filter(is_superuser=True).order_by("pk").first()
         if admin is not None:
@@ -59,7 +61,7 @@ class Command(BaseCommand):
             self.stdout.write(f"admin password:  {password}   (shown this once)")
         return admin
 
-    def _seed(self, admin: User, *, num_images: int) -> None:
+    def _seed(self, admin: "User", *, num_images: int) -> None:
         workspace = create_workspace(user=admin, name="Demo")
         with tempfile.TemporaryDirectory(prefix="demo-") as folder:
             labels = _generate(Path(folder), num_images)
