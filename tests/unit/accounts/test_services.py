@@ -48,7 +48,7 @@ def test_an_invitation_works_once_and_for_its_address_only(
     )
     secret = link.rstrip("/").rpartition("/")[2]
 
-    with pytest.raises(InvitationError, match="is for dora@example.com"):
+    with pytest.raises(InvitationError, match=r"is for dora@example\.com"):
         services.accept_invitation(user=charlie, secret=secret)
     services.accept_invitation(user=dora, secret=secret)
     with pytest.raises(InvitationError, match="used or has expired"):
