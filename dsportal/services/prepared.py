@@ -6,6 +6,8 @@ from pathlib import Path
 
 import psycopg
 
+INCOMPLETE = 75  # prepare's exit code: good enough to start with, to be tried again
+
 _WATCHED = (
     "requirements.txt",
     "apps/*/migrations/*.py",

@@ -28,11 +28,16 @@ def programs(
         Program(
             name="worker",
             command=(
-                *(python, "-m", "celery", "--app", "dsportal", "worker"),
+                *(python, "-m", "celery", "--quiet", "--app", "dsportal", "worker"),
                 *("--queues", "cpu,gpu,io", "--concurrency", str(CELERY_CONCURRENCY)),
                 *("--loglevel", "warning", "--without-gossip", "--without-mingle"),
             ),
-            env={**env, "DSPORTAL_ROLE": "worker"},
+            env={
+                **env,
+                "DSPORTAL_ROLE": "worker",
+                # Only JSON is accepted, which is what Celery's warning is about.
+                "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
+            },
             orphan_signal=signal.SIGQUIT,  # gives its tasks back instead of finishing
             grace_s=20,
         ),

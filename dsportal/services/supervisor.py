@@ -70,11 +70,14 @@ class Supervisor:
                 if time.monotonic() > deadline:
                     raise self._failure(child, f"was not ready in {timeout_s:.0f} s")
 
-    def run_once(self, program: Program) -> None:
+    def run_once(self, program: Program, *, allowed: int = 0) -> int:
         """Run a program to its end, showing what it prints.
 
+        Returns:
+            Its exit code: 0 or ``allowed``.
+
         Raises:
-            StepError: It failed.
+            StepError: It failed with another one.
             Stopped: The user asked to stop meanwhile; it was stopped too.
         """
         child = self._add(program)
@@ -82,8 +85,10 @@ class Supervisor:
         while child.is_running or child.has_output:
             self.turn()
         self.children.remove(child)
-        if child.exit_code:
-            raise self._failure(child, f"exited {child.exit_code}")
+        code = child.exit_code or 0
+        if code not in {0, allowed}:
+            raise self._failure(child, f"exited {code}")
+        return code
 
     def watch(self) -> None:
         """Repair what dies, until asked to stop.
@@ -120,7 +125,9 @@ class Supervisor:
         while child.has_output and not child.is_running:
             self._listen(0.05)
         words = "" if child.program.is_shown else f"\n    {child.last_words()}"
-        return StepError(name, f"{what}{words}", fix=f"the whole log is in {child.log}")
+        is_logged = child.program.is_logged
+        fix = f"the whole log is in {child.log}" if is_logged else "its reason is above"
+        return StepError(name, f"{what}{words}", fix=fix)
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._num_requests += 1

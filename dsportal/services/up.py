@@ -13,7 +13,7 @@ from pathlib import Path
 from dsportal.services import external
 from dsportal.services.child import Program
 from dsportal.services.postgres import Postgres
-from dsportal.services.prepared import Prepared
+from dsportal.services.prepared import INCOMPLETE, Prepared
 from dsportal.services.processes import programs
 from dsportal.services.sockets import listen
 from dsportal.services.state import RunState, end_leftovers, record_of, records_of
@@ -89,15 +89,17 @@ class Portal:
         if prepared.is_current():
             return
         say("Bringing the database and static files up to date")
-        self.supervisor.run_once(
+        code = self.supervisor.run_once(
             Program(
                 name="prepare",
                 command=(sys.executable, "-m", "dsportal.services.prepare"),
                 env=self._env(),
                 is_logged=False,
-            )
+            ),
+            allowed=INCOMPLETE,
         )
-        prepared.remember()
+        if code != INCOMPLETE:
+            prepared.remember()
 
     def _start_programs(self) -> None:
         listed = programs(
