@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
             case "borrow":
                 return borrow(ROOT, rest)
             case "lock":
-                lock(ROOT)
+                lock(ROOT, rest)
             case _:
                 print(f"no such task: {task}", file=sys.stderr)
                 return 2

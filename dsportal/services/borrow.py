@@ -14,6 +14,7 @@ from dsportal.services.postgres import Postgres
 from dsportal.services.supervisor import Supervisor
 from dsportal.services.valkey import Valkey
 
+INTERRUPTED = 130
 # Bench measures and is run by its own task; what needs hardware skips itself.
 DEFAULT_SELECTION = ("-m", "not bench")
 
@@ -24,15 +25,14 @@ def borrow(root: Path, *commands: Sequence[str]) -> int:
     Returns:
         0 if all succeeded, else the last failure's exit code.
     """
-    code = 0
+    code = INTERRUPTED
     with tempfile.TemporaryDirectory(prefix="dsp-") as folder:
         supervisor = Supervisor(root, logs=Path(folder) / "log")
         with supervisor.running():
-            env = _start(supervisor, Path(folder))
-            for command in commands:
-                code = _run(supervisor, command, root=root, env=env) or code
-            return code
-    return 130
+            env = _start(supervisor, Path(folder), root=root)
+            codes = [_run(supervisor, each, root=root, env=env) for each in commands]
+            code = next((code for code in reversed(codes) if code), 0)
+    return code
 
 
 def test(root: Path, arguments: Sequence[str]) -> int:
@@ -43,9 +43,9 @@ def test(root: Path, arguments: Sequence[str]) -> int:
     return borrow(root, ["npm", "--prefix", "static", "test"], pytest)
 
 
-def _start(supervisor: Supervisor, folder: Path) -> dict[str, str]:
+def _start(supervisor: Supervisor, folder: Path, *, root: Path) -> dict[str, str]:
     env = {"DSPORTAL_TEST_VAR": str(folder / "var"), **os.environ}
-    if chromium := browser.find(Environment(Path.cwd())):
+    if chromium := browser.find(Environment(root)):
         env["CHROMIUM"] = str(chromium)
     embedded = []
     if not env.get("DATABASE_URL"):

@@ -57,6 +57,6 @@ def _from_apt(_environment: Environment) -> bool:
 
 
 def _from_playwright(environment: Environment) -> bool:
-    command = [environment.python, "-m", "playwright", "install", "chromium"]
+    command = [str(environment.python), "-m", "playwright", "install", "chromium"]
     folder = str(_playwright_folder(environment))
     return succeeds(command, env={"PLAYWRIGHT_BROWSERS_PATH": folder})

@@ -136,7 +136,7 @@ class Child:
         self.kill_group()
         lived_s = time.monotonic() - self._started_at
         self._fails = 0 if lived_s > 30 else self._fails + 1
-        delay_s = min(0.2 * 2 ** min(self._fails, 8), 30.0)
+        delay_s = min(0.2 * 2.0**self._fails, 30.0)
         self.restart_at = time.monotonic() + delay_s
         self.restarts += 1
         return delay_s

@@ -122,7 +122,13 @@ class Environment:
         self._uv("--no-deps", "--editable", self.root, name="Python packages")
 
     def _uv_command(self, arguments: tuple[str | Path, ...]) -> list[str | Path]:
-        install = ["pip", "install", "--quiet", "--python", self.python]
+        install: list[str | Path] = [
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            self.python,
+        ]
         return [self.bin / "uv", *install, *arguments]
 
     def _uv(self, *arguments: str | Path, name: str) -> None:

@@ -43,11 +43,11 @@ def programs(
         ),
     ]
     if any(root.glob("apps/*/management/commands/tick.py")):
-        command = (python, "manage.py", "tick")
-        listed.append(Program(name="tick", command=command, env=env))
+        tick = (python, "manage.py", "tick")
+        listed.append(Program(name="tick", command=tick, env=env))
     if not HAS_DEATH_SIGNAL:
-        command = (python, "-m", "dsportal.services.watcher", str(root / "var"))
-        listed.append(Program(name="watcher", command=command, env=env))
+        watcher = (python, "-m", "dsportal.services.watcher", env["DSPORTAL_VAR"])
+        listed.append(Program(name="watcher", command=watcher, env=env))
     return listed
 
 

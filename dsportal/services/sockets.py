@@ -31,6 +31,8 @@ def socket_folder(folder: Path, name: str) -> Path:
 def listen(host: str, port: int | None) -> socket.socket:
     """Take a port and keep it: 8000 or the next free one unless ``port`` is given.
 
+    Port 0 is any free one.
+
     Raises:
         StepError: The given port is taken, or the host is not one of this machine's.
     """

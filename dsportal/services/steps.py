@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-TAIL_LINES = 12
+SHOWN_LINES = 6
 
 # What a tool prints -> what the user can do about it; the first match is shown.
 _KNOWN_CAUSES = {
@@ -123,6 +123,14 @@ def output_of(command: Sequence[str | Path]) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
+def _both_ends(output: str) -> str:
+    """Tools name the reason first (npm) or last (pip)."""
+    lines = output.strip().splitlines()
+    if len(lines) > 2 * SHOWN_LINES:
+        lines = [*lines[:SHOWN_LINES], "...", *lines[-SHOWN_LINES:]]
+    return "\n    ".join(lines)
+
+
 def run(
     command: Sequence[str | Path],
     *,
@@ -154,10 +162,9 @@ def run(
     except OSError as error:
         raise system_error(name, error) from error
     if done.returncode:
-        tail = "\n    ".join(done.stdout.strip().splitlines()[-TAIL_LINES:])
         raise StepError(
             name,
-            f"{Path(command[0]).name} exited {done.returncode}\n    {tail}",
+            f"{Path(command[0]).name} exited {done.returncode}\n    {_both_ends(done.stdout)}",
             fix=cause_of(done.stdout, otherwise=fix),
         )
     return done.stdout
