@@ -45,7 +45,7 @@ def blob_response(
     is_part = (first, last) != (0, blob.size - 1) and blob.size > 0
     file = blobs.open_blob(blob.sha256)
     response = StreamingHttpResponse(
-        _pieces(file, first, last - first + 1),
+        _Pieces(file, first, last - first + 1),
         status=206 if is_part else 200,
         content_type=media_type if is_shown else "application/octet-stream",
     )
@@ -73,9 +73,19 @@ def _range(request: HttpRequest, size: int) -> tuple[int, int]:
     return int(first), min(int(last), size - 1) if last else size - 1
 
 
-def _pieces(file: IO[bytes], first: int, length: int) -> Iterator[bytes]:
-    with file:
+class _Pieces:
+    """A stretch of an open file; Django closes it also where nobody reads, as for HEAD."""
+
+    def __init__(self, file: IO[bytes], first: int, length: int) -> None:
+        self.file, self.length = file, length
         file.seek(first)
-        while length > 0 and (piece := file.read(min(blobs.CHUNK, length))):
-            length -= len(piece)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.length > 0 and (
+            piece := self.file.read(min(blobs.CHUNK, self.length))
+        ):
+            self.length -= len(piece)
             yield piece
+
+    def close(self) -> None:
+        self.file.close()

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from apps.accounts.selectors import role_in
+from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
 from apps.jobs.models import Job, JobEvent, Worker
@@ -58,15 +58,17 @@ def access_job(
     """Return a job that the user may act on.
 
     Raises:
-        NotFoundError: No such job, it belongs to strangers, or the role is too low.
+        NotFoundError: No such job, or of strangers.
+        RoleTooLowError: A member whose role does not reach.
     """
     jobs = Job.objects.select_related("created_by")
     if lock:
         jobs = jobs.select_for_update(of=("self",))
     job = jobs.filter(pk=job_id).first()
     role = role_in(user=user, workspace_id=job.workspace_id) if job else None
-    if job is None or role is None or not role.allows(needs):
+    if job is None or role is None:
         raise NotFoundError("job not found")
+    check_role(role, needs)
     return job
 
 

@@ -146,6 +146,7 @@ def cancel_job(*, user: "User", job_id: UUID) -> Job:
 
     Raises:
         NotFoundError: No such job for this user.
+        RoleTooLowError: It takes an annotator.
         IllegalTransitionError: The job is already over.
     """
     job = selectors.access_job(
@@ -168,6 +169,7 @@ def retry_job(*, user: "User", job_id: UUID) -> Job:
 
     Raises:
         NotFoundError: No such job for this user.
+        RoleTooLowError: It takes an annotator.
         IllegalTransitionError: The job is not over, or it went well.
     """
     job = selectors.access_job(
