@@ -231,4 +231,3 @@ function marked(set: ReadonlySet<string>, ids: Iterable<string>, isIn: boolean) 
   }
   return next;
 }
-

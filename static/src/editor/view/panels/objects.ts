@@ -114,7 +114,9 @@ export class ObjectList {
     const bench = this.#bench;
     const id = idOf(event);
     if (!bench || !id) return;
-    const action = (event.target as Element).closest<HTMLElement>("[data-action]")?.dataset["action"];
+    const action = (event.target as Element).closest<HTMLElement>("[data-action]")?.dataset[
+      "action"
+    ];
     if (action === "hide") bench.setHidden([id], !bench.isHidden(id));
     else if (action === "lock") bench.setLocked([id], !bench.isLocked(id));
     else if (action === "remove") removeOne(bench, id);
