@@ -389,6 +389,9 @@ export class App {
       this.stage.repaint(...(this.bench?.editor.isOpen ? [] : (["shapes"] as const)), "overlay");
       this.#sidebar.showShapes();
       this.#showHistory();
+    } else if (topic === "hover") {
+      this.stage.repaint("overlay");
+      this.#sidebar.showHover();
     } else if (topic === "selection") {
       this.stage.repaint("shapes", "overlay");
       this.#sidebar.showSelection();

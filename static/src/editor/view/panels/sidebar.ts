@@ -41,6 +41,10 @@ export class Sidebar {
     this.#showMeasure();
   }
 
+  showHover(): void {
+    this.#objects.refresh();
+  }
+
   showSelection(): void {
     this.#objects.refresh();
     this.#objects.reveal();
