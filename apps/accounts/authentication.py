@@ -28,7 +28,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
                 "this token has expired or was revoked: make a new one in Settings",
                 code="token_expired",
             )
-        services.touch_token(token_id=token.pk)
+        services.touch_token(token)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

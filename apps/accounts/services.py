@@ -321,12 +321,12 @@ def revoke_token(*, user: "User", token_id: int) -> None:
     audit(action="token.revoked", target=token, actor=user, workspace_id=None)
 
 
-def touch_token(*, token_id: int) -> None:
+def touch_token(token: ApiToken) -> None:
     """Note that a token was used, at most once a minute."""
     now = timezone.now()
-    ApiToken.objects.filter(pk=token_id).exclude(
-        last_used_at__gt=now - timedelta(minutes=1)
-    ).update(last_used_at=now)
+    minute = timedelta(minutes=1)
+    if token.last_used_at is None or token.last_used_at < now - minute:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
 @transaction.atomic

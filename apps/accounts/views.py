@@ -13,6 +13,7 @@ from apps.accounts.forms import (
     TokenForm,
     WorkspaceForm,
 )
+from apps.accounts.models import ROLE_CHOICES
 from apps.accounts.types import Role, Scope
 from apps.core.http import PageRequest
 
@@ -46,6 +47,7 @@ def _people(request: PageRequest, form: InviteForm, link: str = "") -> HttpRespo
         if may_manage
         else [],
         "may_manage": may_manage,
+        "roles": ROLE_CHOICES,
         "form": form,
         "link": link,
     }

@@ -34,3 +34,14 @@ class ForgivingRedisCache(RedisCache):
 
     def delete(self, *args: Any, **kwargs: Any) -> bool:
         return bool(self._try(super().delete, *args, instead=False, **kwargs))
+
+    def count(self, key: str, *, timeout_s: int) -> int:
+        """Add one to a counter that starts anew after ``timeout_s``, in one round trip."""
+        return int(self._try(self._count, key, timeout_s, instead=0))
+
+    def _count(self, key: str, timeout_s: int) -> int:
+        name = self.make_and_validate_key(key)
+        pipe = self._cache.get_client(name, write=True).pipeline(transaction=False)
+        pipe.incr(name)
+        pipe.expire(name, timeout_s, nx=True)
+        return int(pipe.execute()[0])

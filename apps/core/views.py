@@ -1,7 +1,10 @@
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET
+
+from apps.core.context import shell
 
 
 @require_GET
@@ -25,4 +28,6 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return render(request, "500.html", status=500)
+    """Answer without the person or the database: either may be what broke."""
+    page = render_to_string("500.html", shell(request))
+    return HttpResponse(page, status=500)

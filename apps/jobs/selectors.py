@@ -41,6 +41,12 @@ def list_running(*, user: "User", workspace_id: int) -> QuerySet[Job]:
     )
 
 
+def list_ended(*, user: "User", workspace_id: int) -> QuerySet[Job]:
+    """Jobs that are over, the latest first."""
+    jobs = list_jobs(user=user, workspace_id=workspace_id)
+    return jobs.filter(status__in=sorted(ENDED)).order_by("-finished_at", "-pk")
+
+
 def latest_job(*, user: "User", kind: str, params: dict[str, Any]) -> Job | None:
     """Return the newest job of a kind whose parameters contain these."""
     return list_jobs(user=user, kind=kind).filter(params__contains=params).first()
@@ -79,6 +85,16 @@ def items_done(*, job_id: UUID, key: str) -> set[int]:
     """Return the ids that earlier attempts reported as items."""
     items = JobEvent.objects.filter(job_id=job_id, kind=EventKind.ITEM)
     return set(items.values_list(f"payload__{key}", flat=True))
+
+
+def last_events(*, job_id: UUID, limit: int) -> list[JobEvent]:
+    """The job's newest events, newest first."""
+    return list(JobEvent.objects.filter(job_id=job_id).order_by("-seq")[:limit])
+
+
+def may_act(*, user: "User", job: Job, needs: Role) -> bool:
+    role = role_in(user=user, workspace_id=job.workspace_id)
+    return role is not None and role.allows(needs)
 
 
 def has_worker(*, queue: str = "cpu") -> bool:

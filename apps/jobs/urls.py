@@ -5,6 +5,7 @@ from apps.jobs import api, views
 # /jobs/
 page_urls = [
     path("", views.jobs, name="jobs"),
+    path("news/", views.news, name="news"),
     path("<uuid:job_id>/", views.job, name="job"),
     path("<uuid:job_id>/cancel/", views.cancel, name="cancel"),
     path("<uuid:job_id>/retry/", views.retry, name="retry"),

@@ -1,9 +1,14 @@
 from django import forms
+from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 
 class ProjectForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=120,
+        widget=forms.TextInput(attrs={"placeholder": _("Scratches on line 3")}),
+    )
     labels = forms.CharField(
         label=_("Labels"),
         required=False,
@@ -13,6 +18,7 @@ class ProjectForm(forms.Form):
     guide = forms.CharField(
         label=_("Guide for annotators"),
         required=False,
+        help_text=_("What counts, what does not, where a box ends. Key G shows it."),
         widget=forms.Textarea(attrs={"rows": 5}),
     )
 
@@ -36,3 +42,13 @@ class SettingsForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 8}),
     )
+
+
+class LabelForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    color = forms.CharField(
+        label=_("Colour"),
+        required=False,
+        validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("#rrggbb, please."))],
+    )
+    hotkey = forms.CharField(label=_("Key"), required=False, max_length=1)

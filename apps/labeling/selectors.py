@@ -1,7 +1,9 @@
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Max, Prefetch, Q, QuerySet
+from django.utils import timezone
 
 from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
@@ -26,7 +28,7 @@ class Position:
 def list_projects(
     *, user: "User", workspace_id: int | None = None
 ) -> QuerySet[Project]:
-    """The user's projects, newest first, with ``num_images`` and ``num_submitted``."""
+    """The user's projects, newest first, with their images counted by progress."""
     projects = Project.objects.visible_to(user)
     if workspace_id is not None:
         projects = projects.filter(workspace_id=workspace_id)
@@ -34,7 +36,14 @@ def list_projects(
     return projects.annotate(
         num_images=Count("images", distinct=True),
         num_submitted=Count("images", filter=is_submitted, distinct=True),
+        num_open=Count("images", filter=~is_submitted, distinct=True),
     ).order_by("-pk")
+
+
+def name_projects(*, user: "User", workspace_id: int) -> QuerySet[Project, Any]:
+    """Number and name of a workspace's projects, newest first, without counting."""
+    projects = Project.objects.visible_to(user).filter(workspace_id=workspace_id)
+    return projects.order_by("-pk").values_list("pk", "name")
 
 
 def access_project(
@@ -152,6 +161,100 @@ def my_queue(*, user: "User", workspace_id: int, limit: int = 8) -> list[Image]:
         .select_related("project")
     )
     return list(waiting.order_by("state", "pk")[:limit])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How much of one label a project has.
+
+    Attributes:
+        num_objects: Annotations that carry it.
+        num_images: Images with at least one of them.
+    """
+
+    label: Label
+    num_objects: int
+    num_images: int
+
+
+def count_labels(*, project_id: int) -> list[Progress]:
+    """What is labeled, class by class, in the project's own order."""
+    labels = list_labels(project_id=project_id).annotate(
+        num_objects=Count("annotation"),
+        num_images=Count("annotation__image", distinct=True),
+    )
+    return [
+        Progress(
+            label=label, num_objects=label.num_objects, num_images=label.num_images
+        )
+        for label in labels
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """How many images one person submitted in one project lately."""
+
+    project_id: int
+    project: str
+    person: str
+    num_images: int
+    last_at: datetime
+
+
+def recent_submissions(
+    *, user: "User", workspace_id: int, days: int = 7, limit: int = 6
+) -> list[Submission]:
+    """Who submitted images where in the last days, the latest first."""
+    rows = (
+        Image.objects.filter(
+            project__in=Project.objects.visible_to(user).filter(
+                workspace_id=workspace_id
+            ),
+            submitted_at__gt=timezone.now() - timedelta(days=days),
+            submitted_by__isnull=False,
+        )
+        .values_list(
+            "project_id", "project__name", "submitted_by__name", "submitted_by__email"
+        )
+        .annotate(num=Count("pk"), last=Max("submitted_at"))
+        .order_by("-last")
+    )
+    return [
+        Submission(
+            project_id=project_id,
+            project=project,
+            person=name or email,
+            num_images=num,
+            last_at=last,
+        )
+        for project_id, project, name, email, num, last in rows[:limit]
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstSteps:
+    """What a workspace has done once; the checklist of its first days."""
+
+    has_project: bool
+    has_images: bool
+    has_proposals: bool
+    has_submitted: bool
+
+    @property
+    def is_complete(self) -> bool:
+        return self.has_submitted and self.has_proposals
+
+
+def first_steps(*, user: "User", workspace_id: int) -> FirstSteps:
+    projects = Project.objects.visible_to(user).filter(workspace_id=workspace_id)
+    images = Image.objects.filter(project__in=projects)
+    return FirstSteps(
+        has_project=projects.exists(),
+        has_images=images.exists(),
+        has_proposals=images.filter(num_predictions__gt=0).exists(),
+        has_submitted=images.filter(state=ImageState.SUBMITTED).exists(),
+    )
 
 
 def list_history(*, image_id: int) -> QuerySet[OperationLog]:

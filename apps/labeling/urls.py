@@ -15,7 +15,20 @@ page_urls = [
     path(
         "projects/<int:project_id>/settings/", views.project_settings, name="settings"
     ),
+    path("projects/<int:project_id>/labels/", views.add_label, name="add-label"),
+    path(
+        "projects/<int:project_id>/labels/<int:label_id>/",
+        views.update_label,
+        name="update-label",
+    ),
+    path(
+        "projects/<int:project_id>/labels/<int:label_id>/delete/",
+        views.delete_label,
+        name="delete-label",
+    ),
+    path("projects/<int:project_id>/archive/", views.archive, name="archive"),
     path("projects/<int:project_id>/images/", views.gallery, name="gallery"),
+    path("projects/<int:project_id>/images/act/", views.act_on_images, name="act"),
     path("projects/<int:project_id>/prelabel/", views.prelabel, name="prelabel"),
     path("projects/<int:project_id>/next/", views.next_image, name="next-image"),
     path("images/<int:image_id>/", views.editor, name="editor"),

@@ -179,16 +179,13 @@ REST_FRAMEWORK = {
         "rest_framework.permissions.IsAuthenticated",
         "apps.accounts.authentication.TokenScopeAllows",
     ],
-    "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-    ],
-    "DEFAULT_THROTTLE_RATES": {"anon": "60/min", "user": "6000/min"},
+    "DEFAULT_THROTTLE_CLASSES": ["apps.core.throttle.PerMinute"],
     "DEFAULT_PAGINATION_CLASS": "apps.core.http.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+REQUESTS_PER_MINUTE = {"user": 30_000, "anonymous": 120}
 SPECTACULAR_SETTINGS = {
     "TITLE": "dsportal",
     "DESCRIPTION": "Everything on the pages, with the same rights.",

@@ -4,7 +4,7 @@ from django import template
 from django.http import HttpRequest
 from django.http.request import QueryDict
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 register = template.Library()
@@ -53,11 +53,38 @@ def query(context: template.Context, **changes: object) -> str:
     return "?" + given.urlencode()
 
 
+@register.simple_tag
+def stacked_bar(title: str, **parts: int) -> SafeString:
+    """Draw shares of a whole as one bar; each part is named by its CSS state."""
+    total = sum(parts.values())
+    width, offset, rects = 1000.0, 0.0, []
+    for name, num in parts.items():
+        length = width * num / total if total else 0.0
+        rects.append((name, f"{offset:.1f}", f"{length:.1f}"))
+        offset += length
+    return format_html(
+        '<svg class="stacked-bar" viewBox="0 0 1000 10" preserveAspectRatio="none" '
+        'role="img" aria-label="{}">{}</svg>',
+        title,
+        format_html_join(
+            "",
+            '<rect data-part="{}" x="{}" y="0" width="{}" height="10"/>',
+            rects,
+        ),
+    )
+
+
+@register.simple_tag
+def swatch(color: str) -> SafeString:
+    """A little square of a label's own colour; its name stands beside it."""
+    return format_html(
+        '<svg class="swatch" viewBox="0 0 1 1" aria-hidden="true">'
+        '<rect width="1" height="1" fill="{}"/></svg>',
+        color,
+    )
+
+
 @register.filter
-def seconds(value: float | None) -> str:
-    """A length of time as m:ss or h:mm:ss; a dash where there is none."""
-    if value is None:
-        return "-"
-    minutes, rest = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+def share(num: int, total: int) -> int:
+    """Percent of a whole; none of nothing is 0."""
+    return round(100 * num / total) if total else 0

@@ -1,0 +1,108 @@
+import type { Shape } from "./document.ts";
+import { toShape } from "./proposals.ts";
+import { allowedShift, moved, type Workbench } from "./workbench.ts";
+
+/** What keys and buttons do to a workbench; each is one undo step or none. */
+
+export function removeSelection(bench: Workbench): void {
+  const ids = bench.editableSelection().map(({ id }) => id);
+  if (ids.length === 0) return;
+  step(bench, "remove", () => bench.editor.remove(...ids));
+  const proposed = new Set(bench.proposals.all.map(({ id }) => id));
+  bench.proposals.dismiss(ids.filter((id) => proposed.has(id)));
+}
+
+/** Give the label to what is selected, and to what is drawn next. */
+export function applyLabel(bench: Workbench, labelId: number): void {
+  bench.pickLabel(labelId);
+  change(bench, "relabel", (shape) => ({ ...shape, labelId }));
+}
+
+export function toggleFlag(bench: Workbench, flag: "isOccluded" | "isTruncated"): void {
+  const isOn = bench.editableSelection().every((shape) => shape[flag]);
+  change(bench, "flag", (shape) => ({ ...shape, [flag]: !isOn }));
+}
+
+export function nudge(bench: Workbench, dx: number, dy: number): void {
+  const shapes = bench.editableSelection();
+  const [x, y] = allowedShift(shapes, bench.image, dx, dy);
+  if (x !== 0 || y !== 0) change(bench, "move", (shape) => moved(shape, x, y));
+}
+
+export function selectAll(bench: Workbench): void {
+  const { width, height } = bench.image;
+  const all = bench.shapesIn([0, 0, width, height]);
+  bench.select(all.map(({ id }) => id).filter((id) => !bench.isLocked(id)));
+}
+
+/** Select the next (or previous) shape in the order of the document. */
+export function selectNext(bench: Workbench, by: 1 | -1): void {
+  const ids = Array.from(bench.doc.keys()).filter((id) => !bench.isHidden(id));
+  const current = ids.indexOf(Array.from(bench.selection).at(-1) ?? "");
+  const from = current < 0 && by < 0 ? 0 : current;
+  const next = ids[(from + by + ids.length) % ids.length];
+  if (next) bench.select([next]);
+}
+
+export function acceptProposal(bench: Workbench): void {
+  const proposal = bench.proposals.focused;
+  if (!proposal) {
+    focusNextProposal(bench, 1);
+    return;
+  }
+  const successor = neighbour(bench, 1);
+  step(bench, "accept", () => bench.editor.put(toShape(proposal)));
+  bench.select([proposal.id]);
+  bench.proposals.focus(successor);
+}
+
+export function acceptAllProposals(bench: Workbench): number {
+  const { open } = bench.proposals;
+  if (open.length > 0) step(bench, "acceptAll", () => bench.editor.put(...open.map(toShape)));
+  return open.length;
+}
+
+export function rejectProposal(bench: Workbench): void {
+  const proposal = bench.proposals.focused;
+  if (!proposal) return;
+  const successor = neighbour(bench, 1);
+  bench.proposals.dismiss([proposal.id]);
+  bench.proposals.focus(successor);
+}
+
+export function focusNextProposal(bench: Workbench, by: 1 | -1): void {
+  bench.select([]);
+  bench.proposals.focus(neighbour(bench, by));
+}
+
+/** Copies of shapes, slightly apart from their originals, or in place on another image. */
+export function paste(bench: Workbench, copies: readonly Shape[], offset: number): void {
+  const known = new Set(bench.labels.map(({ id }) => id));
+  const usable = copies.filter(({ labelId }) => known.has(labelId));
+  if (usable.length === 0) return;
+  const fresh = usable.map((shape) => {
+    const [dx, dy] = allowedShift([shape], bench.image, offset, offset);
+    return { ...moved(shape, dx, dy), id: bench.newId() };
+  });
+  step(bench, "paste", () => bench.editor.put(...fresh));
+  bench.select(fresh.map(({ id }) => id));
+}
+
+function neighbour(bench: Workbench, by: 1 | -1): string | null {
+  const { open, focused } = bench.proposals;
+  if (open.length === 0) return null;
+  const current = focused ? open.indexOf(focused) : -1;
+  const from = current < 0 && by < 0 ? 0 : current;
+  return open[(from + by + open.length) % open.length]?.id ?? null;
+}
+
+function change(bench: Workbench, name: string, edit: (shape: Shape) => Shape): void {
+  const shapes = bench.editableSelection();
+  if (shapes.length > 0) step(bench, name, () => bench.editor.put(...shapes.map(edit)));
+}
+
+function step(bench: Workbench, name: string, gesture: () => void): void {
+  bench.editor.begin(name);
+  gesture();
+  bench.editor.commit();
+}

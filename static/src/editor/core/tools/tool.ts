@@ -1,0 +1,34 @@
+import type { Geometry } from "../geometry.ts";
+import type { Bbox, ImagePoint } from "../units.ts";
+
+export interface Press {
+  /** Where, already inside the image. */
+  readonly at: ImagePoint;
+  /** Image pixels that count as touching: a few CSS pixels, more for a finger. */
+  readonly reach: number;
+  readonly shift: boolean;
+  readonly alt: boolean;
+}
+
+/** A small state machine. It is told image points only, and changes what it is given. */
+export interface Tool {
+  readonly name: string;
+  /** Something is half done, which Escape would undo and undo must not cut into. */
+  readonly isBusy: boolean;
+  pointerDown(press: Press): void;
+  pointerMove(press: Press): void;
+  pointerUp(press: Press): void;
+  /** Forget what is half done. */
+  cancel(): void;
+  /** End a shape of many clicks. */
+  finish?(): void;
+  /** Take back the last click of a shape of many clicks; false where there was none. */
+  stepBack?(): boolean;
+  cursor(press: Press): string;
+  /** What to show that is not in the document: a rubber band, a line to the pointer. */
+  readonly sketch: Sketch | null;
+}
+
+export type Sketch =
+  | { readonly name: "band"; readonly bbox: Bbox }
+  | { readonly name: "draft"; readonly geometry: Geometry; readonly canClose: boolean };

@@ -1,0 +1,234 @@
+import type { Doc, Shape } from "./document.ts";
+import { Editor, type Happening } from "./editor.ts";
+import {
+  boundsOf,
+  distanceTo,
+  type Geometry,
+  type Handle,
+  kindOf,
+  type Vertex,
+} from "./geometry.ts";
+import { type Proposal, Proposals } from "./proposals.ts";
+import { SpatialIndex } from "./spatialIndex.ts";
+import { area, type Bbox, encloses, type Size } from "./units.ts";
+
+export interface Label {
+  readonly id: number;
+  readonly name: string;
+  readonly color: string;
+  readonly hotkey: string | null;
+}
+
+/** What a listener may want to redraw. */
+export type Topic = "shapes" | "selection" | "proposals" | "settings";
+
+export interface WorkbenchOptions {
+  readonly image: Size;
+  readonly labels: readonly Label[];
+  readonly shapes: Iterable<Shape>;
+  readonly proposals: readonly Proposal[];
+  readonly newId: () => string;
+}
+
+/**
+ * One image on the table: its document, and what of it is selected, hidden and locked.
+ *
+ * Tools and commands change the document only through `editor`; nothing here is drawn.
+ */
+export class Workbench {
+  readonly image: Size;
+  readonly labels: readonly Label[];
+  readonly editor: Editor;
+  readonly proposals: Proposals;
+  readonly newId: () => string;
+  readonly #index = new SpatialIndex();
+  readonly #listeners = new Set<(topic: Topic) => void>();
+  #selection: ReadonlySet<string> = new Set();
+  #hidden: ReadonlySet<string> = new Set();
+  #locked: ReadonlySet<string> = new Set();
+  #activeLabel: number | null;
+  #hovered: string | null = null;
+
+  constructor(options: WorkbenchOptions) {
+    this.image = options.image;
+    this.labels = options.labels;
+    this.newId = options.newId;
+    this.editor = new Editor(new Map(Array.from(options.shapes, (shape) => [shape.id, shape])));
+    for (const { id, bbox } of this.doc.values()) this.#index.set(id, bbox);
+    this.#activeLabel = options.labels[0]?.id ?? null;
+    this.proposals = new Proposals(options.proposals, this, () => this.#tell("proposals"));
+    this.editor.subscribe((happening) => this.#follow(happening));
+  }
+
+  get doc(): Doc {
+    return this.editor.doc;
+  }
+
+  get selection(): ReadonlySet<string> {
+    return this.#selection;
+  }
+
+  get hovered(): string | null {
+    return this.#hovered;
+  }
+
+  get activeLabel(): number | null {
+    return this.#activeLabel;
+  }
+
+  subscribe(listener: (topic: Topic) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  select(ids: Iterable<string>): void {
+    this.#selection = new Set(ids);
+    this.#tell("selection");
+  }
+
+  hover(id: string | null): void {
+    if (this.#hovered === id) return;
+    this.#hovered = id;
+    this.#tell("selection");
+  }
+
+  pickLabel(id: number): void {
+    this.#activeLabel = id;
+    this.#tell("settings");
+  }
+
+  isHidden(id: string): boolean {
+    return this.#hidden.has(id);
+  }
+
+  isLocked(id: string): boolean {
+    return this.#locked.has(id);
+  }
+
+  setHidden(ids: Iterable<string>, isHidden: boolean): void {
+    this.#hidden = marked(this.#hidden, ids, isHidden);
+    this.#tell("shapes");
+  }
+
+  setLocked(ids: Iterable<string>, isLocked: boolean): void {
+    this.#locked = marked(this.#locked, ids, isLocked);
+    this.#tell("settings");
+  }
+
+  selectedShapes(): Shape[] {
+    return Array.from(this.#selection, (id) => this.doc.get(id)).filter((shape) => !!shape);
+  }
+
+  /** The selected shapes that may be changed. */
+  editableSelection(): Shape[] {
+    return this.selectedShapes().filter(({ id }) => !this.isLocked(id) && !this.isHidden(id));
+  }
+
+  /** The shapes in sight that touch the region. */
+  shapesIn(region: Bbox): Shape[] {
+    return this.#index
+      .query(region)
+      .filter((id) => !this.#hidden.has(id))
+      .map((id) => this.doc.get(id))
+      .filter((shape) => !!shape);
+  }
+
+  shapesWithin(region: Bbox): Shape[] {
+    return this.shapesIn(region).filter(({ bbox }) => encloses(region, bbox));
+  }
+
+  /** The smallest unlocked shape under a point, so that what lies inside another can be had. */
+  shapeAt(at: Vertex, reach: number): Shape | null {
+    const around: Bbox = [at[0] - reach, at[1] - reach, at[0] + reach, at[1] + reach];
+    const hits = this.shapesIn(around).filter(
+      ({ id, geometry }) => !this.#locked.has(id) && distanceTo(geometry, at) <= reach,
+    );
+    return smallest(hits);
+  }
+
+  /** The handle of a lone selected shape under a point; vertices before edge middles. */
+  handleAt(at: Vertex, reach: number): { shape: Shape; handle: Handle } | null {
+    const [shape, another] = this.editableSelection();
+    if (!shape || another) return null;
+    const near = kindOf(shape.geometry)
+      .handles(shape.geometry, reach)
+      .map((handle) => ({
+        handle,
+        miss: Math.hypot(handle.at[0] - at[0], handle.at[1] - at[1]),
+      }))
+      .filter(({ miss }) => miss <= reach)
+      .sort((a, b) => Number(!!a.handle.isMinor) - Number(!!b.handle.isMinor) || a.miss - b.miss);
+    return near[0] ? { shape, handle: near[0].handle } : null;
+  }
+
+  /** A new shape of the active label; null while there is no label to give it. */
+  newShape(id: string, geometry: Geometry): Shape | null {
+    if (this.#activeLabel === null) return null;
+    return {
+      id,
+      geometry,
+      labelId: this.#activeLabel,
+      bbox: boundsOf(geometry),
+      source: "human",
+      score: null,
+      attributes: {},
+      isOccluded: false,
+      isTruncated: false,
+    };
+  }
+
+  #follow({ patch, cause }: Happening): void {
+    for (const [id, { after }] of patch) {
+      if (after) this.#index.set(id, after.bbox);
+      else this.#index.delete(id);
+    }
+    const gone = Array.from(this.#selection).some((id) => !this.doc.has(id));
+    if (gone) this.select(Array.from(this.#selection).filter((id) => this.doc.has(id)));
+    this.#tell("shapes");
+    if (cause !== "preview") this.proposals.refresh();
+  }
+
+  #tell(topic: Topic): void {
+    for (const listener of this.#listeners) listener(topic);
+  }
+}
+
+export function reshaped(shape: Shape, geometry: Geometry): Shape {
+  return { ...shape, geometry, bbox: boundsOf(geometry) };
+}
+
+export function moved(shape: Shape, dx: number, dy: number): Shape {
+  return reshaped(shape, kindOf(shape.geometry).moved(shape.geometry, dx, dy));
+}
+
+/** How far shapes may go together before one of them would leave the image. */
+export function allowedShift(
+  shapes: readonly Shape[],
+  image: Size,
+  dx: number,
+  dy: number,
+): Vertex {
+  let [x, y] = [dx, dy];
+  for (const { bbox } of shapes) {
+    x = Math.max(Math.min(x, Math.max(image.width - bbox[2], 0)), Math.min(-bbox[0], 0));
+    y = Math.max(Math.min(y, Math.max(image.height - bbox[3], 0)), Math.min(-bbox[1], 0));
+  }
+  return [x, y];
+}
+
+export function smallest<T extends { readonly bbox: Bbox }>(items: readonly T[]): T | null {
+  return items.reduce<T | null>(
+    (best, item) => (best && area(best.bbox) <= area(item.bbox) ? best : item),
+    null,
+  );
+}
+
+function marked(set: ReadonlySet<string>, ids: Iterable<string>, isIn: boolean) {
+  const next = new Set(set);
+  for (const id of ids) {
+    if (isIn) next.add(id);
+    else next.delete(id);
+  }
+  return next;
+}
+

@@ -1,0 +1,119 @@
+import type { DocumentWire } from "../core/wire.ts";
+import type { Failure, SendAnswer, SubmitAnswer, Transport } from "./transport.ts";
+
+const TIMEOUT_MS = 20_000;
+
+export interface HttpOptions {
+  /** The base of the labeling API, with a slash at its end. */
+  readonly api: string;
+  readonly csrfCookie: string;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+  readonly retryAfterS: number | null;
+}
+
+export function httpTransport({ api, csrfCookie }: HttpOptions): Transport {
+  const call = async (path: string, init: RequestInit = {}): Promise<Reply> => {
+    const headers = new Headers(init.headers);
+    headers.set("Accept", "application/json");
+    if (init.method === "POST") headers.set("X-CSRFToken", readCookie(csrfCookie));
+    const response = await fetch(`${api}${path}`, {
+      ...init,
+      headers,
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const wait = Number(response.headers.get("Retry-After"));
+    return {
+      status: response.status,
+      body: await response.json().catch(() => null),
+      retryAfterS: wait > 0 ? wait : null,
+    };
+  };
+
+  const ask = async <T>(
+    path: string,
+    init: RequestInit,
+    read: (reply: Reply) => T | null,
+  ): Promise<T | Failure> => {
+    try {
+      const reply = await call(path, init);
+      return read(reply) ?? failureOf(reply);
+    } catch {
+      return { name: "unreachable", retryAfterS: null };
+    }
+  };
+
+  const post = (path: string) => ({ path, init: { method: "POST" } });
+
+  return {
+    read: (imageId) =>
+      ask(`images/${imageId}/document/`, {}, ({ status, body }) =>
+        status === 200 ? { name: "read", document: body as DocumentWire } : null,
+      ),
+
+    send: (imageId, revision, key, operations) =>
+      ask<SendAnswer>(
+        `images/${imageId}/operations/`,
+        {
+          method: "POST",
+          headers: {
+            "Content-Type": "application/json",
+            "If-Match": `"${revision}"`,
+            "Idempotency-Key": key,
+          },
+          body: JSON.stringify({ operations }),
+        },
+        ({ status, body }) => {
+          if (status === 200) return { name: "saved", revision: numberIn(body, "revision") };
+          return status === 412 ? { name: "conflict" } : null;
+        },
+      ),
+
+    submit: (imageId) => {
+      const { path, init } = post(`images/${imageId}/submit/`);
+      return ask<SubmitAnswer>(path, init, ({ status, body }) =>
+        status === 200
+          ? { name: "submitted", nextId: (body as { next_id: number | null }).next_id }
+          : null,
+      );
+    },
+
+    reopen: (imageId) => {
+      const { path, init } = post(`images/${imageId}/reopen/`);
+      return ask<SubmitAnswer>(path, init, ({ status }) =>
+        status === 200 ? { name: "reopened" } : null,
+      );
+    },
+  };
+}
+
+function failureOf({ status, body, retryAfterS }: Reply): Failure {
+  const detail = textIn(body, "detail") || `HTTP ${status}`;
+  if (status === 401) return { name: "signedOut" };
+  // A stale CSRF token also answers 403; signing in anew gives a fresh one.
+  if (status === 403) {
+    const isDenied = textIn(body, "code") === "permission_denied" && !detail.includes("CSRF");
+    return isDenied ? { name: "refused", detail } : { name: "signedOut" };
+  }
+  if (status === 404 || status === 410) return { name: "gone", detail };
+  const mayPass = status === 408 || status === 425 || status === 429 || status >= 500;
+  return mayPass ? { name: "unreachable", retryAfterS } : { name: "refused", detail };
+}
+
+export function readCookie(name: string): string {
+  const pair = document.cookie.split("; ").find((part) => part.startsWith(`${name}=`));
+  return pair ? decodeURIComponent(pair.slice(name.length + 1)) : "";
+}
+
+function textIn(body: unknown, key: string): string {
+  const value = (body as { [key: string]: unknown } | null)?.[key];
+  return typeof value === "string" ? value : "";
+}
+
+function numberIn(body: unknown, key: string): number {
+  return Number((body as { [key: string]: unknown } | null)?.[key]);
+}

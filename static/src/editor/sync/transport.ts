@@ -1,0 +1,33 @@
+import type { DocumentWire, OperationWire } from "../core/wire.ts";
+
+export type Failure =
+  /** The server says no to what was sent; sending it again would not help. */
+  | { readonly name: "refused"; readonly detail: string }
+  | { readonly name: "gone"; readonly detail: string }
+  | { readonly name: "signedOut" }
+  | { readonly name: "unreachable"; readonly retryAfterS: number | null };
+
+export type ReadAnswer = { readonly name: "read"; readonly document: DocumentWire } | Failure;
+
+export type SendAnswer =
+  | { readonly name: "saved"; readonly revision: number }
+  | { readonly name: "conflict" }
+  | Failure;
+
+export type SubmitAnswer =
+  | { readonly name: "submitted"; readonly nextId: number | null }
+  | { readonly name: "reopened" }
+  | Failure;
+
+/** The editor's end of the wire. No answer throws: what can happen is in the types. */
+export interface Transport {
+  read(imageId: number): Promise<ReadAnswer>;
+  send(
+    imageId: number,
+    revision: number,
+    key: string,
+    operations: readonly OperationWire[],
+  ): Promise<SendAnswer>;
+  submit(imageId: number): Promise<SubmitAnswer>;
+  reopen(imageId: number): Promise<SubmitAnswer>;
+}

@@ -1,0 +1,443 @@
+import * as edit from "../core/commands.ts";
+import type { Shape } from "../core/document.ts";
+import type { Tool } from "../core/tools/tool.ts";
+import type { Camera } from "../core/units.ts";
+import type { DocumentWire } from "../core/wire.ts";
+import type { Topic, Workbench } from "../core/workbench.ts";
+import type { Journal } from "../sync/journal.ts";
+import type { OutboxState } from "../sync/outbox.ts";
+import type { Failure, Transport } from "../sync/transport.ts";
+import { editorCommands } from "./actions.ts";
+import { find } from "./dom.ts";
+import { KeyBoard } from "./keyboard.ts";
+import { Keymap } from "./keys.ts";
+import type { Words } from "./messages.ts";
+import { type Palette, watchPalette } from "./palette.ts";
+import { Bar } from "./panels/bar.ts";
+import { KeysDialog } from "./panels/keysDialog.ts";
+import { SavingPanel } from "./panels/saving.ts";
+import { Sidebar } from "./panels/sidebar.ts";
+import { Strip } from "./panels/strip.ts";
+import { Pictures } from "./pictures.ts";
+import { Pointer } from "./pointer.ts";
+import { Session } from "./session.ts";
+import { Stage } from "./stage.ts";
+
+const RETRY_MS = 3000;
+const NOTICE_MS = 3500;
+
+export interface AppOptions {
+  readonly root: HTMLElement;
+  readonly words: Words;
+  readonly transport: Transport;
+  readonly journal: Journal;
+}
+
+/** The editor page: one open image, and everything around it that outlives the image. */
+export class App {
+  readonly stage: Stage;
+  readonly keymap: Keymap;
+  readonly #options: AppOptions;
+  readonly #pointer: Pointer;
+  readonly #keyboard: KeyBoard;
+  readonly #bar: Bar;
+  readonly #sidebar: Sidebar;
+  readonly #saving: SavingPanel;
+  readonly #strip: Strip;
+  readonly #keysDialog: KeysDialog;
+  readonly #pictures = new Pictures();
+  readonly #documents = new Map<number, DocumentWire>();
+  #session: Session | null = null;
+  #toolName = "box";
+  #hasCrosshair = true;
+  #picture: HTMLImageElement | null = null;
+  #palette: Palette | null = null;
+  #unwatch: () => void = () => {};
+  #clipboard: readonly Shape[] = [];
+  #clipboardImage = 0;
+  #opening = 0;
+  #noticeTimer = 0;
+
+  constructor(options: AppOptions) {
+    this.#options = options;
+    const { root, words } = options;
+    this.stage = new Stage(find("[data-stage]", HTMLElement, root), {
+      overlay: () => ({
+        sketch: this.tool()?.sketch ?? null,
+        crosshair: this.#showsCrosshair() ? this.#pointer.hover : null,
+        reach: this.#pointer.reach,
+      }),
+      onCamera: (camera) => this.#showCamera(camera),
+    });
+    this.keymap = new Keymap(editorCommands(this), localStorage);
+    this.#bar = new Bar(root, words, this.keymap);
+    this.#pointer = new Pointer({
+      stage: this.stage,
+      bench: () => this.bench,
+      tool: () => this.tool(),
+      isPanKeyDown: () => this.#keyboard.isSpaceDown,
+    });
+    this.#keyboard = new KeyBoard(this.keymap, () => this.bench, this.stage.root);
+    this.#sidebar = new Sidebar(find("[data-panel]", HTMLElement, root), words);
+    this.#saving = new SavingPanel(words, {
+      setting: () => this.#setting(),
+      retry: () => this.#session?.outbox.retry(),
+      resolve: (id, choice) => this.#session?.outbox.resolve(id, choice),
+      discard: (id) => this.#session?.outbox.discard(id),
+    });
+    this.#strip = new Strip((id) => this.#readDocument(id), (id) => void this.open(id));
+    this.#keysDialog = new KeysDialog(this.keymap, words, () => this.#bar.showKeys());
+    this.#watchPage();
+  }
+
+  get bench(): Workbench | null {
+    return this.#session?.bench ?? null;
+  }
+
+  tool(): Tool | null {
+    return this.#session?.tools.get(this.#toolName) ?? null;
+  }
+
+  /** Open an image; what waits of the one before stays in the journal and goes on its own. */
+  async open(imageId: number, isBack = false): Promise<void> {
+    const opening = ++this.#opening;
+    this.tool()?.cancel();
+    this.#options.root.setAttribute("data-loading", "");
+    const opened = await Session.open({
+      ...this.#options,
+      imageId,
+      onState: (state) => {
+        if (opening === this.#opening) this.#showSaving(state);
+      },
+    });
+    if (opening !== this.#opening) return;
+    if (!(opened instanceof Session)) {
+      this.#openFailed(opened, imageId, isBack);
+      return;
+    }
+    const previous = this.#session;
+    this.#session = opened;
+    if (previous) void previous.outbox.flush().finally(() => previous.outbox.close());
+    this.#documents.set(imageId, opened.document);
+    const path = `/labeling/images/${imageId}/`;
+    if (!isBack && location.pathname !== path) history.pushState({ imageId }, "", path);
+    this.#showSession(opened);
+  }
+
+  pickTool(name: string): void {
+    this.tool()?.cancel();
+    this.#toolName = name;
+    this.stage.root.style.cursor = name === "select" ? "default" : "crosshair";
+    this.#bar.showTool(name);
+    this.stage.repaint("overlay");
+  }
+
+  /** Do something to the workbench, once no gesture is half done. */
+  onBench(run: (bench: Workbench) => void): void {
+    const bench = this.bench;
+    if (!bench || this.tool()?.isBusy) return;
+    run(bench);
+  }
+
+  escape(): void {
+    const tool = this.tool();
+    if (tool?.isBusy) tool.cancel();
+    else {
+      this.bench?.select([]);
+      this.bench?.proposals.focus(null);
+    }
+    this.stage.repaint("overlay");
+  }
+
+  undo(): void {
+    const tool = this.tool();
+    if (tool?.stepBack?.()) return;
+    if (tool?.isBusy) tool.cancel();
+    else this.bench?.editor.undo();
+  }
+
+  redo(): void {
+    if (!this.tool()?.isBusy) this.bench?.editor.redo();
+  }
+
+  copy(): void {
+    this.#clipboard = this.bench?.selectedShapes() ?? [];
+    this.#clipboardImage = this.#session?.document.image.id ?? 0;
+    if (this.#clipboard.length > 0) this.notice("copied", { count: this.#clipboard.length });
+  }
+
+  paste(): void {
+    const isSameImage = this.#clipboardImage === this.#session?.document.image.id;
+    this.onBench((bench) => edit.paste(bench, this.#clipboard, isSameImage ? 12 : 0));
+  }
+
+  toggleHidden(): void {
+    this.onBench((bench) => {
+      const ids = Array.from(bench.selection);
+      bench.setHidden(ids, !ids.every((id) => bench.isHidden(id)));
+    });
+  }
+
+  toggleAllHidden(): void {
+    this.onBench((bench) => {
+      const ids = Array.from(bench.doc.keys());
+      bench.setHidden(ids, !ids.some((id) => bench.isHidden(id)));
+    });
+  }
+
+  toggleLocked(): void {
+    this.onBench((bench) => {
+      const ids = Array.from(bench.selection);
+      bench.setLocked(ids, !ids.every((id) => bench.isLocked(id)));
+    });
+  }
+
+  acceptProposal(): void {
+    this.onBench((bench) => {
+      this.#focusHovered(bench);
+      edit.acceptProposal(bench);
+      this.#showFocused(bench);
+    });
+  }
+
+  rejectProposal(): void {
+    this.onBench((bench) => {
+      this.#focusHovered(bench);
+      edit.rejectProposal(bench);
+      this.#showFocused(bench);
+    });
+  }
+
+  acceptAll(): void {
+    this.onBench((bench) => {
+      const count = edit.acceptAllProposals(bench);
+      if (count > 0) this.notice("accepted", { count });
+    });
+  }
+
+  focusProposal(by: 1 | -1): void {
+    this.onBench((bench) => {
+      edit.focusNextProposal(bench, by);
+      this.#showFocused(bench);
+    });
+  }
+
+  toggleProposals(): void {
+    this.stage.areProposalsShown = !this.stage.areProposalsShown;
+  }
+
+  toggleCrosshair(): void {
+    this.#hasCrosshair = !this.#hasCrosshair;
+    this.stage.repaint("overlay");
+  }
+
+  toggleAdjust(): void {
+    this.#bar.toggleAdjust();
+  }
+
+  togglePanel(): void {
+    this.#options.root.toggleAttribute("data-panel-toggled");
+  }
+
+  toggleGuide(): void {
+    const dialog = find("#editor-guide", HTMLDialogElement);
+    const guide = this.#session?.document.project.guide || this.#options.words("noGuide");
+    find("[data-guide-text]", HTMLElement).textContent = guide;
+    if (dialog.open) dialog.close();
+    else dialog.showModal();
+  }
+
+  toggleKeys(): void {
+    this.#keysDialog.toggle();
+  }
+
+  zoomToSelection(): void {
+    const [first, ...others] = this.bench?.selectedShapes() ?? [];
+    if (!first) return;
+    const [x1, y1, x2, y2] = others.reduce(
+      (all, { bbox }) => [
+        Math.min(all[0], bbox[0]),
+        Math.min(all[1], bbox[1]),
+        Math.max(all[2], bbox[2]),
+        Math.max(all[3], bbox[3]),
+      ],
+      [...first.bbox] as [number, number, number, number],
+    );
+    this.stage.fit([x1, y1, x2, y2]);
+  }
+
+  step(which: "next_id" | "previous_id"): void {
+    const id = this.#session?.document[which];
+    if (id) void this.open(id);
+  }
+
+  /** Save what waits, hand the image in, go on to the next; or open it again. */
+  async submit(): Promise<void> {
+    const session = this.#session;
+    if (!session || this.tool()?.isBusy) return;
+    const { id, state } = session.document.image;
+    await session.outbox.settle();
+    const { waiting } = session.outbox.state;
+    if (waiting > 0) {
+      this.notice("submitWaits", { count: waiting });
+      this.#saving.open();
+      return;
+    }
+    const { transport } = this.#options;
+    const answer = await (state === "submitted" ? transport.reopen(id) : transport.submit(id));
+    this.#documents.delete(id);
+    if (answer.name === "reopened") await this.open(id);
+    else if (answer.name !== "submitted") this.notice("submitFailed", { detail: detailOf(answer) });
+    else if (answer.nextId === null) {
+      await this.open(id);
+      this.notice("allDone");
+    } else await this.open(answer.nextId);
+  }
+
+  notice(key: string, values: Readonly<Record<string, string | number>> = {}): void {
+    const box = find("[data-notice]", HTMLElement, this.#options.root);
+    box.textContent = this.#options.words(key, values);
+    box.hidden = false;
+    clearTimeout(this.#noticeTimer);
+    this.#noticeTimer = window.setTimeout(() => {
+      box.hidden = true;
+    }, NOTICE_MS);
+  }
+
+  #showSession(session: Session): void {
+    const { document: read, bench } = session;
+    this.#options.root.removeAttribute("data-loading");
+    bench.subscribe((topic) => this.#follow(topic));
+    this.#unwatch();
+    this.#unwatch = watchPalette(this.#options.root, bench.labels, (palette) => {
+      this.#palette = palette;
+      this.stage.setPalette(palette);
+    });
+    this.#picture = null;
+    this.stage.show(bench, null);
+    this.#bar.showImage(read);
+    this.#sidebar.show(bench);
+    this.#showHistory();
+    this.#showSaving(session.outbox.state);
+    this.pickTool(this.#toolName);
+    if (bench.labels.length === 0) this.notice("noLabels");
+    void this.#showPicture(session);
+    void this.#strip.show(read);
+  }
+
+  async #showPicture(session: Session): Promise<void> {
+    const picture = await this.#pictures.get(session.document.image.url);
+    if (session !== this.#session) return;
+    this.#picture = picture;
+    this.stage.showPicture(picture);
+    if (!picture) this.notice("imageBroken");
+    const next = session.document.next_id;
+    const ahead = next === null ? null : await this.#readDocument(next);
+    if (ahead) void this.#pictures.get(ahead.image.url);
+  }
+
+  #openFailed(failure: Failure, imageId: number, isBack: boolean): void {
+    if (failure.name === "gone" || failure.name === "refused") {
+      this.notice("imageGone");
+      return;
+    }
+    this.notice("loadFailed");
+    const opening = this.#opening;
+    setTimeout(() => {
+      if (opening === this.#opening) void this.open(imageId, isBack);
+    }, RETRY_MS);
+  }
+
+  async #readDocument(id: number): Promise<DocumentWire | null> {
+    const known = this.#documents.get(id);
+    if (known) return known;
+    const answer = await this.#options.transport.read(id);
+    if (answer.name !== "read") return null;
+    this.#documents.set(id, answer.document);
+    return answer.document;
+  }
+
+  #follow(topic: Topic): void {
+    if (topic === "shapes") {
+      this.stage.repaint(...(this.bench?.editor.isOpen ? [] : (["shapes"] as const)), "overlay");
+      this.#sidebar.showShapes();
+      this.#showHistory();
+    } else if (topic === "selection") {
+      this.stage.repaint("shapes", "overlay");
+      this.#sidebar.showSelection();
+    } else if (topic === "proposals") {
+      this.stage.repaint("shapes", "overlay");
+      this.#sidebar.showProposals();
+    } else {
+      this.#sidebar.showSelection();
+    }
+  }
+
+  #showHistory(): void {
+    const editor = this.bench?.editor;
+    this.#bar.showHistory(editor?.nextUndo ?? null, editor?.nextRedo ?? null);
+  }
+
+  #showSaving(state: OutboxState): void {
+    this.#saving.show(state);
+  }
+
+  #showCamera({ zoom }: Camera): void {
+    find("[data-zoom]", HTMLOutputElement).textContent = `${Math.round(zoom * 100)} %`;
+  }
+
+  #showsCrosshair(): boolean {
+    return this.#hasCrosshair && this.#toolName !== "select";
+  }
+
+  #focusHovered(bench: Workbench): void {
+    const { hover } = this.#pointer;
+    if (!hover || bench.proposals.focused) return;
+    const [x, y] = hover;
+    const { origin, zoom } = this.stage.camera;
+    const at = [origin[0] + x / zoom, origin[1] + y / zoom] as const;
+    bench.proposals.focus(bench.proposals.at(at, this.#pointer.reach)?.id ?? null);
+  }
+
+  /** Bring the focused proposal into sight where it is not. */
+  #showFocused(bench: Workbench): void {
+    const { focused } = bench.proposals;
+    const { camera, view } = this.stage;
+    if (!focused) return;
+    const [x, y] = camera.origin;
+    const [x1, y1, x2, y2] = focused.bbox;
+    const isInSight =
+      x1 >= x && y1 >= y && x2 <= x + view.width / camera.zoom && y2 <= y + view.height / camera.zoom;
+    if (!isInSight) this.stage.fit(focused.bbox);
+  }
+
+  #setting() {
+    const bench = this.bench;
+    if (!bench || !this.#palette) return null;
+    return { bench, palette: this.#palette, picture: this.#picture };
+  }
+
+  #watchPage(): void {
+    const retry = () => this.#session?.outbox.retry();
+    window.addEventListener("online", retry);
+    window.addEventListener("focus", retry);
+    window.addEventListener("popstate", () => {
+      const id = /\/labeling\/images\/(\d+)\//.exec(location.pathname)?.[1];
+      if (id) void this.open(Number(id), true);
+    });
+    window.addEventListener("beforeunload", (event) => {
+      const state = this.#session?.outbox.state;
+      if (state && state.waiting > 0 && !state.isKept) event.preventDefault();
+    });
+    document.addEventListener("click", (event) => {
+      const button = (event.target as Element).closest<HTMLElement>("[data-command]");
+      const command = this.keymap.commands.find(({ id }) => id === button?.dataset["command"]);
+      command?.run();
+    });
+    this.#bar.onFilter = (filter) => this.stage.setFilter(filter);
+  }
+}
+
+function detailOf(failure: Failure | { readonly name: "reopened" }): string {
+  return "detail" in failure ? failure.detail : failure.name;
+}

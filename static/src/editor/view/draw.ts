@@ -1,0 +1,271 @@
+import { visibleRegion } from "../core/camera.ts";
+import type { Shape } from "../core/document.ts";
+import { type Geometry, kindOf, outlineOf } from "../core/geometry.ts";
+import type { Proposal } from "../core/proposals.ts";
+import type { Sketch } from "../core/tools/tool.ts";
+import { type Bbox, type Camera, imagePoint, type ScreenPoint, type Size, toScreen } from "../core/units.ts";
+import type { Workbench } from "../core/workbench.ts";
+import { inkOn, type Palette } from "./palette.ts";
+
+/** All that a frame shows. Painting reads it and keeps nothing. */
+export interface Scene {
+  readonly bench: Workbench;
+  readonly camera: Camera;
+  readonly view: Size;
+  readonly palette: Palette;
+  readonly areProposalsShown: boolean;
+}
+
+export interface OverlayScene extends Scene {
+  readonly sketch: Sketch | null;
+  /** Where the crosshair stands; null where none is shown. */
+  readonly crosshair: ScreenPoint | null;
+  /** Image pixels that a pointer may miss a handle by. */
+  readonly reach: number;
+}
+
+type Context = CanvasRenderingContext2D;
+
+/** Shapes with a side below this many CSS pixels are dots. */
+const DOT_PX = 3;
+/** More shapes than this in sight, and each gets less: no halo, no name. */
+const CROWD = 1500;
+const NAMES_UP_TO = 250;
+const NAME_MIN_PX = 36;
+const HANDLE_PX = 8;
+const SMOOTH_BELOW = 3;
+
+export function drawImage(
+  ctx: Context,
+  picture: CanvasImageSource | null,
+  image: Size,
+  { camera, view }: Pick<Scene, "camera" | "view">,
+  pixelRatio: number,
+): void {
+  ctx.clearRect(0, 0, view.width, view.height);
+  if (!picture) return;
+  const [x1, y1, x2, y2] = visibleRegion(camera, view);
+  const left = Math.max(0, Math.floor(x1));
+  const top = Math.max(0, Math.floor(y1));
+  const width = Math.min(image.width, Math.ceil(x2)) - left;
+  const height = Math.min(image.height, Math.ceil(y2)) - top;
+  if (width <= 0 || height <= 0) return;
+  // From three screen pixels an image pixel on, people judge pixels: show them as they are.
+  ctx.imageSmoothingEnabled = camera.zoom * pixelRatio < SMOOTH_BELOW;
+  ctx.imageSmoothingQuality = "medium";
+  const [x, y] = toScreen(camera, imagePoint(left, top));
+  const { zoom } = camera;
+  ctx.drawImage(picture, left, top, width, height, x, y, width * zoom, height * zoom);
+}
+
+export function drawShapes(ctx: Context, scene: Scene): void {
+  const { bench, camera, view, palette } = scene;
+  ctx.clearRect(0, 0, view.width, view.height);
+  const region = visibleRegion(camera, view);
+  const shapes = bench.shapesIn(region).filter(({ id }) => !bench.selection.has(id));
+  const isCrowd = shapes.length > CROWD;
+  for (const [labelId, group] of groupBy(shapes, ({ labelId }) => labelId)) {
+    paintGroup(ctx, camera, group, palette.label(labelId), isCrowd);
+  }
+  if (shapes.length <= NAMES_UP_TO) {
+    for (const shape of shapes) drawName(ctx, scene, shape, nameOf(scene, shape.labelId));
+  }
+  if (scene.areProposalsShown) drawProposals(ctx, scene, region);
+}
+
+export function drawOverlay(ctx: Context, scene: OverlayScene): void {
+  const { bench, camera, view, palette } = scene;
+  ctx.clearRect(0, 0, view.width, view.height);
+  if (scene.crosshair) drawCrosshair(ctx, scene.crosshair, view);
+  const hovered = bench.hovered ? bench.doc.get(bench.hovered) : undefined;
+  if (hovered && !bench.selection.has(hovered.id)) {
+    paint(ctx, camera, [hovered.geometry], palette.label(hovered.labelId), { width: 3, fill: 0.25 });
+  }
+  const selected = bench.selectedShapes().filter(({ id }) => !bench.isHidden(id));
+  for (const shape of selected) {
+    paint(ctx, camera, [shape.geometry], palette.label(shape.labelId), { width: 2, fill: 0.22 });
+    if (selected.length <= NAMES_UP_TO) drawName(ctx, scene, shape, nameOf(scene, shape.labelId));
+  }
+  const [only, another] = selected;
+  if (only && !another && !bench.isLocked(only.id)) drawHandles(ctx, scene, only);
+  const { focused } = bench.proposals;
+  if (focused && scene.areProposalsShown) {
+    paint(ctx, camera, [focused.geometry], palette.label(focused.labelId), { width: 3, fill: 0.2 });
+  }
+  if (scene.sketch) drawSketch(ctx, scene, scene.sketch);
+}
+
+interface Pen {
+  readonly width: number;
+  /** Opacity of the inside; 0 for none. */
+  readonly fill: number;
+  readonly dash?: readonly number[];
+  readonly isHaloed?: boolean;
+}
+
+function paintGroup(
+  ctx: Context,
+  camera: Camera,
+  shapes: readonly Shape[],
+  color: string,
+  isCrowd: boolean,
+): void {
+  const dots: Shape[] = [];
+  const full: Geometry[] = [];
+  for (const shape of shapes) {
+    const [x1, y1, x2, y2] = shape.bbox;
+    if (Math.max(x2 - x1, y2 - y1) * camera.zoom < DOT_PX) dots.push(shape);
+    else full.push(shape.geometry);
+  }
+  ctx.fillStyle = color;
+  for (const { bbox } of dots) {
+    const [x, y] = toScreen(camera, imagePoint(bbox[0], bbox[1]));
+    ctx.fillRect(x - 1, y - 1, DOT_PX, DOT_PX);
+  }
+  paint(ctx, camera, full, color, { width: 1.5, fill: isCrowd ? 0 : 0.1, isHaloed: !isCrowd });
+}
+
+/** One path for all: what they share is set once, and overlaps do not add up. */
+function paint(
+  ctx: Context,
+  camera: Camera,
+  geometries: readonly Geometry[],
+  color: string,
+  pen: Pen,
+): void {
+  if (geometries.length === 0) return;
+  const path = new Path2D();
+  for (const geometry of geometries) trace(path, camera, geometry);
+  ctx.setLineDash([...(pen.dash ?? [])]);
+  if (pen.fill > 0) {
+    ctx.globalAlpha = pen.fill;
+    ctx.fillStyle = color;
+    ctx.fill(path, "evenodd");
+    ctx.globalAlpha = 1;
+  }
+  if (pen.isHaloed) {
+    ctx.globalAlpha = 0.45;
+    ctx.strokeStyle = "black";
+    ctx.lineWidth = pen.width + 1.5;
+    ctx.stroke(path);
+    ctx.globalAlpha = 1;
+  }
+  ctx.strokeStyle = color;
+  ctx.lineWidth = pen.width;
+  ctx.stroke(path);
+  ctx.setLineDash([]);
+}
+
+function trace(path: Path2D, camera: Camera, geometry: Geometry): void {
+  if (geometry.kind === "box") {
+    const [x, y, width, height] = onScreen(camera, geometry.bbox);
+    path.rect(x, y, width, height);
+    return;
+  }
+  const { rings, isClosed } = outlineOf(geometry);
+  for (const ring of rings) {
+    const [first, ...others] = ring.map(([x, y]) => toScreen(camera, imagePoint(x, y)));
+    if (!first) continue;
+    path.moveTo(first[0], first[1]);
+    if (others.length === 0) path.arc(first[0], first[1], 4, 0, 2 * Math.PI);
+    for (const [x, y] of others) path.lineTo(x, y);
+    if (isClosed) path.closePath();
+  }
+}
+
+function drawProposals(ctx: Context, scene: Scene, region: Bbox): void {
+  const { bench, camera, palette } = scene;
+  const { focused } = bench.proposals;
+  const shown = bench.proposals.in(region).filter((one) => one !== focused);
+  for (const [labelId, group] of groupBy(shown, (one) => one.labelId)) {
+    const geometries = group.map(({ geometry }) => geometry);
+    paint(ctx, camera, geometries, palette.label(labelId), {
+      width: 1.5,
+      fill: 0,
+      dash: [5, 4],
+      isHaloed: shown.length <= CROWD,
+    });
+  }
+  if (shown.length > NAMES_UP_TO) return;
+  for (const one of focused ? [...shown, focused] : shown) {
+    drawName(ctx, scene, one, `${nameOf(scene, one.labelId)} ${percent(one.score)}`);
+  }
+}
+
+export const percent = (score: number): string => `${Math.round(score * 100)} %`;
+
+function drawName(
+  ctx: Context,
+  { camera, palette, bench }: Scene,
+  shape: Pick<Shape | Proposal, "bbox" | "labelId" | "id">,
+  text: string,
+): void {
+  const [x, y, width, height] = onScreen(camera, shape.bbox);
+  const isRoomy = width >= NAME_MIN_PX && height >= NAME_MIN_PX / 3;
+  if (!isRoomy && !bench.selection.has(shape.id)) return;
+  const color = palette.label(shape.labelId);
+  ctx.font = `500 11px ${palette.font}`;
+  ctx.textBaseline = "middle";
+  const wide = ctx.measureText(text).width + 8;
+  const top = y >= 16 ? y - 16 : y;
+  ctx.fillStyle = color;
+  ctx.fillRect(x - 0.75, top, wide, 16);
+  ctx.fillStyle = inkOn(color);
+  ctx.fillText(text, x + 3.25, top + 8.5);
+}
+
+function drawHandles(ctx: Context, { camera, palette, reach }: OverlayScene, shape: Shape): void {
+  for (const { at, isMinor } of kindOf(shape.geometry).handles(shape.geometry, reach)) {
+    const [x, y] = toScreen(camera, imagePoint(at[0], at[1]));
+    const side = isMinor ? HANDLE_PX / 2 : HANDLE_PX;
+    ctx.fillStyle = "white";
+    ctx.strokeStyle = palette.accent;
+    ctx.lineWidth = 1.5;
+    ctx.fillRect(x - side / 2, y - side / 2, side, side);
+    ctx.strokeRect(x - side / 2, y - side / 2, side, side);
+  }
+}
+
+function drawSketch(ctx: Context, { camera, palette }: OverlayScene, sketch: Sketch): void {
+  if (sketch.name === "band") {
+    const band: Geometry = { kind: "box", bbox: sketch.bbox };
+    paint(ctx, camera, [band], palette.accent, { width: 1, fill: 0.12, dash: [4, 3] });
+    return;
+  }
+  paint(ctx, camera, [sketch.geometry], palette.accent, { width: 2, fill: 0.1, isHaloed: true });
+}
+
+function drawCrosshair(ctx: Context, [x, y]: ScreenPoint, { width, height }: Size): void {
+  for (const [color, offset] of [
+    ["rgb(0 0 0 / 0.55)", 0.5],
+    ["rgb(255 255 255 / 0.8)", -0.5],
+  ] as const) {
+    ctx.strokeStyle = color;
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    ctx.moveTo(0, Math.round(y) + offset);
+    ctx.lineTo(width, Math.round(y) + offset);
+    ctx.moveTo(Math.round(x) + offset, 0);
+    ctx.lineTo(Math.round(x) + offset, height);
+    ctx.stroke();
+  }
+}
+
+function onScreen(camera: Camera, [x1, y1, x2, y2]: Bbox): [number, number, number, number] {
+  const [x, y] = toScreen(camera, imagePoint(x1, y1));
+  return [x, y, (x2 - x1) * camera.zoom, (y2 - y1) * camera.zoom];
+}
+
+function nameOf({ bench }: Scene, labelId: number): string {
+  return bench.labels.find(({ id }) => id === labelId)?.name ?? "?";
+}
+
+function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}

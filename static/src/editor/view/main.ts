@@ -1,0 +1,27 @@
+import { httpTransport } from "../sync/http.ts";
+import { forgetfulJournal, openJournal } from "../sync/journal.ts";
+import { App } from "./app.ts";
+import { find } from "./dom.ts";
+import { readWords } from "./messages.ts";
+
+interface PageConfig {
+  readonly image_id: number;
+  readonly api: string;
+  readonly csrf_cookie: string;
+  readonly translations?: Readonly<Record<string, string>>;
+}
+
+async function start(): Promise<void> {
+  const text = find("#editor-config", HTMLScriptElement).textContent ?? "{}";
+  const config = JSON.parse(text) as PageConfig;
+  const template = find("#editor-messages", HTMLTemplateElement);
+  const app = new App({
+    root: find("#editor", HTMLElement),
+    words: readWords(template, config.translations ?? {}),
+    transport: httpTransport({ api: config.api, csrfCookie: config.csrf_cookie }),
+    journal: await openJournal("dsportal-editor", indexedDB).catch(forgetfulJournal),
+  });
+  await app.open(config.image_id);
+}
+
+void start();

@@ -1,0 +1,177 @@
+import { fit } from "../../core/camera.ts";
+import { type AnnotationWire, fromAnnotation } from "../../core/wire.ts";
+import { type Label, Workbench } from "../../core/workbench.ts";
+import type { Conflict } from "../../sync/merge.ts";
+import type { OutboxState, Refusal } from "../../sync/outbox.ts";
+import { element, find } from "../dom.ts";
+import { drawImage, drawShapes } from "../draw.ts";
+import type { Words } from "../messages.ts";
+import type { Palette } from "../palette.ts";
+
+export interface SavingHost {
+  /** What a conflict is drawn over. */
+  setting(): {
+    readonly picture: CanvasImageSource | null;
+    readonly palette: Palette;
+    readonly bench: Workbench;
+  } | null;
+  retry(): void;
+  resolve(id: string, choice: "mine" | "theirs"): void;
+  discard(id: string): void;
+}
+
+const SIDE_PX = { width: 260, height: 180 };
+
+/** "Saved", "3 waiting": always in sight, and what is behind it on a click. */
+export class SavingPanel {
+  readonly #button = find("[data-saved]", HTMLButtonElement);
+  readonly #text = find("[data-saved-text]", HTMLElement);
+  readonly #dialog = find("#editor-saving", HTMLDialogElement);
+  readonly #words: Words;
+  readonly #host: SavingHost;
+  #state: OutboxState | null = null;
+  #shown = "";
+
+  constructor(words: Words, host: SavingHost) {
+    this.#words = words;
+    this.#host = host;
+    this.#button.addEventListener("click", () => this.open());
+    find("[data-saving-retry]", HTMLButtonElement).addEventListener("click", () => host.retry());
+  }
+
+  open(): void {
+    this.#fill();
+    this.#dialog.showModal();
+  }
+
+  show(state: OutboxState): void {
+    const numToSettle = state.conflicts.length + state.refusals.length;
+    const hasNews = numToSettle > numOf(this.#state);
+    this.#state = state;
+    this.#button.dataset["state"] = toneOf(state);
+    this.#text.textContent = this.#headline(state);
+    if (this.#dialog.open) this.#fill();
+    else if (hasNews) this.open();
+    if (this.#dialog.open && numToSettle === 0 && this.#shown !== "") this.#dialog.close();
+    this.#shown = keyOf(state);
+  }
+
+  #headline(state: OutboxState): string {
+    const { waiting: count, connection } = state;
+    const numToSettle = numOf(state);
+    if (numToSettle > 0) return this.#words("waiting.conflict", { count: numToSettle });
+    if (count === 0) return this.#words("saved");
+    if (connection === "fine") return this.#words("waiting", { count });
+    const key = connection === "signedOut" ? "waiting.signedOut" : "waiting.unreachable";
+    return this.#words(key, { count });
+  }
+
+  #fill(): void {
+    const state = this.#state;
+    if (!state) return;
+    const texts = [this.#words(`saving.${state.connection}`)];
+    if (!state.isKept) texts.push(this.#words("saving.unkept"));
+    find("[data-saving-text]", HTMLElement).textContent = texts.join(" ");
+    find("[data-saving-login]", HTMLElement).hidden = state.connection !== "signedOut";
+    const items = find("[data-saving-items]", HTMLElement);
+    if (this.#shown === keyOf(state) && items.childElementCount > 0) return;
+    items.replaceChildren(
+      ...state.conflicts.map((conflict) => this.#conflict(conflict)),
+      ...state.refusals.map((refusal) => this.#refusal(refusal)),
+    );
+  }
+
+  #conflict({ change, theirs }: Conflict): HTMLElement {
+    const template = find("#editor-conflict", HTMLTemplateElement);
+    const item = template.content.cloneNode(true) as DocumentFragment;
+    const article = find("article", HTMLElement, item);
+    const key = theirs ? "conflict.changed" : "conflict.removed";
+    find("[data-conflict-text]", HTMLElement, item).textContent = this.#words(key);
+    for (const [side, shape] of [
+      ["mine", change.after],
+      ["theirs", theirs],
+    ] as const) {
+      this.#side(item, side, shape, change.after ?? theirs ?? change.before);
+      find(`[data-choose=${side}]`, HTMLButtonElement, item).addEventListener("click", () =>
+        this.#host.resolve(change.id, side),
+      );
+    }
+    return article;
+  }
+
+  #side(
+    item: ParentNode,
+    side: "mine" | "theirs",
+    shape: AnnotationWire | null,
+    around: AnnotationWire | null,
+  ): void {
+    const setting = this.#host.setting();
+    const caption = find(`[data-caption=${side}]`, HTMLElement, item);
+    const label = setting?.bench.labels.find(({ id }) => id === shape?.label_id);
+    caption.textContent = shape ? (label?.name ?? "?") : this.#words("conflict.deleted");
+    if (!setting || !around) return;
+    const canvas = find(`canvas[data-side=${side}]`, HTMLCanvasElement, item);
+    paintSide(canvas, setting, shape, around);
+  }
+
+  #refusal({ change, detail }: Refusal): HTMLElement {
+    const button = element("button", { type: "button", class: "quiet" }, this.#words("refused.discard"));
+    button.addEventListener("click", () => this.#host.discard(change.id));
+    return element(
+      "article",
+      { class: "editor-conflict" },
+      element("p", {}, this.#words("refused", { detail })),
+      button,
+    );
+  }
+}
+
+function paintSide(
+  canvas: HTMLCanvasElement,
+  setting: { readonly picture: CanvasImageSource | null; readonly palette: Palette; readonly bench: Workbench },
+  shape: AnnotationWire | null,
+  around: AnnotationWire,
+): void {
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = SIDE_PX.width * ratio;
+  canvas.height = SIDE_PX.height * ratio;
+  const ctx = canvas.getContext("2d");
+  if (!ctx) return;
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  const { image } = setting.bench;
+  const camera = fit(around.bbox, SIDE_PX, 40);
+  const bench = loneBench(image, setting.bench.labels, shape);
+  drawImage(ctx, setting.picture, image, { camera, view: SIDE_PX }, ratio);
+  const layer = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+  if (!layer) return;
+  layer.setTransform(ratio, 0, 0, ratio, 0, 0);
+  const scene = { bench, camera, view: SIDE_PX, palette: setting.palette, areProposalsShown: false };
+  drawShapes(layer as unknown as CanvasRenderingContext2D, scene);
+  ctx.drawImage(layer.canvas, 0, 0, SIDE_PX.width, SIDE_PX.height);
+}
+
+function loneBench(
+  image: Workbench["image"],
+  labels: readonly Label[],
+  shape: AnnotationWire | null,
+): Workbench {
+  return new Workbench({
+    image,
+    labels,
+    shapes: shape ? [fromAnnotation(shape)] : [],
+    proposals: [],
+    newId: () => "",
+  });
+}
+
+const numOf = (state: OutboxState | null): number =>
+  state ? state.conflicts.length + state.refusals.length : 0;
+
+const keyOf = ({ conflicts, refusals }: OutboxState): string =>
+  [...conflicts, ...refusals].map(({ change }) => change.id).join();
+
+function toneOf(state: OutboxState): string {
+  if (numOf(state) > 0 || state.connection === "gone") return "conflict";
+  if (state.connection !== "fine") return state.connection;
+  return state.waiting > 0 ? "waiting" : "saved";
+}

@@ -1,0 +1,128 @@
+import { applyLabel, toggleFlag } from "../../core/commands.ts";
+import type { Workbench } from "../../core/workbench.ts";
+import { element, find } from "../dom.ts";
+import { percent } from "../draw.ts";
+import type { Words } from "../messages.ts";
+import { ObjectList } from "./objects.ts";
+
+/** The right panel: labels, proposals, what is selected, all objects. */
+export class Sidebar {
+  readonly #root: HTMLElement;
+  readonly #words: Words;
+  readonly #objects: ObjectList;
+  #bench: Workbench | null = null;
+
+  constructor(root: HTMLElement, words: Words) {
+    this.#root = root;
+    this.#words = words;
+    this.#objects = new ObjectList(root, words);
+    this.#threshold.addEventListener("input", () => {
+      this.#bench?.proposals.setThreshold(Number(this.#threshold.value));
+    });
+    for (const flag of this.#flags) {
+      flag.addEventListener("change", () => {
+        const name = flag.dataset["flag"] === "isOccluded" ? "isOccluded" : "isTruncated";
+        if (this.#bench) toggleFlag(this.#bench, name);
+      });
+    }
+  }
+
+  show(bench: Workbench): void {
+    this.#bench = bench;
+    this.#objects.show(bench);
+    this.#threshold.value = String(bench.proposals.threshold);
+    this.showLabels();
+    this.showProposals();
+    this.showSelection();
+  }
+
+  showShapes(): void {
+    this.#objects.refresh();
+    this.#showMeasure();
+  }
+
+  showSelection(): void {
+    this.#objects.refresh();
+    this.#objects.reveal();
+    const shapes = this.#bench?.selectedShapes() ?? [];
+    this.#find("[data-selected]").hidden = shapes.length === 0;
+    for (const flag of this.#flags) {
+      const name = flag.dataset["flag"] === "isOccluded" ? "isOccluded" : "isTruncated";
+      const numOn = shapes.filter((shape) => shape[name]).length;
+      flag.checked = numOn > 0 && numOn === shapes.length;
+      flag.indeterminate = numOn > 0 && numOn < shapes.length;
+    }
+    this.#showMeasure();
+    this.#markLabel();
+  }
+
+  showLabels(): void {
+    const bench = this.#bench;
+    if (!bench) return;
+    const items = bench.labels.map((label) => {
+      const swatch = element("span", { class: "editor-swatch" });
+      swatch.style.background = label.color;
+      const button = element(
+        "button",
+        { type: "button", "data-label": String(label.id) },
+        swatch,
+        element("span", {}, label.name),
+        ...(label.hotkey ? [element("kbd", {}, label.hotkey)] : []),
+      );
+      button.addEventListener("click", () => applyLabel(bench, label.id));
+      return element("li", {}, button);
+    });
+    this.#find("[data-labels]").replaceChildren(...items);
+    this.#markLabel();
+  }
+
+  showProposals(): void {
+    const proposals = this.#bench?.proposals;
+    if (!proposals) return;
+    const { all, open, threshold, focused } = proposals;
+    this.#find("[data-proposals]").hidden = all.length === 0;
+    this.#find("[data-proposals-open]").textContent = `${open.length} / ${all.length}`;
+    this.#find("[data-threshold-text]").textContent = percent(threshold);
+    const models = new Set(all.map(({ model }) => model));
+    this.#find("[data-model]").textContent = Array.from(models).join(", ");
+    for (const name of ["accept", "reject"]) {
+      const button = find(`.editor-panel [data-command=${name}]`, HTMLButtonElement);
+      button.disabled = name === "reject" ? !focused : open.length === 0;
+    }
+    find(".editor-panel [data-command=acceptAll]", HTMLButtonElement).disabled = open.length === 0;
+  }
+
+  #markLabel(): void {
+    const bench = this.#bench;
+    const used = new Set(bench?.selectedShapes().map(({ labelId }) => labelId));
+    for (const button of this.#root.querySelectorAll<HTMLElement>("[data-label]")) {
+      const id = Number(button.dataset["label"]);
+      button.setAttribute("aria-pressed", String(id === bench?.activeLabel));
+      button.toggleAttribute("data-used", used.has(id));
+    }
+  }
+
+  #showMeasure(): void {
+    const shapes = this.#bench?.selectedShapes() ?? [];
+    const [only, another] = shapes;
+    const text = this.#find("[data-measure]");
+    if (!only || another) {
+      text.textContent = this.#words("selectedMany", { count: shapes.length });
+      return;
+    }
+    const [x1, y1, x2, y2] = only.bbox.map((value) => Math.round(value)) as [number, number, number, number];
+    text.textContent = `${x2 - x1} × ${y2 - y1} px · ${x1}, ${y1}`;
+  }
+
+  get #threshold(): HTMLInputElement {
+    return find("[data-threshold]", HTMLInputElement, this.#root);
+  }
+
+  get #flags(): HTMLInputElement[] {
+    return Array.from(this.#root.querySelectorAll<HTMLInputElement>("[data-flag]"));
+  }
+
+  #find(selector: string): HTMLElement {
+    return find(selector, HTMLElement, this.#root);
+  }
+}

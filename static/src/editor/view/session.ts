@@ -1,0 +1,81 @@
+import { DrawBox } from "../core/tools/drawBox.ts";
+import { Select } from "../core/tools/select.ts";
+import type { Tool } from "../core/tools/tool.ts";
+import type { Patch } from "../core/document.ts";
+import { type DocumentWire, fromAnnotation, fromPrediction } from "../core/wire.ts";
+import { Workbench } from "../core/workbench.ts";
+import { realClock } from "../sync/clock.ts";
+import type { Journal } from "../sync/journal.ts";
+import { Outbox, type OutboxState } from "../sync/outbox.ts";
+import type { Failure, Transport } from "../sync/transport.ts";
+import { newUuid } from "./uuid.ts";
+
+/** Every tool of the editor; a new one is one file and one line here. */
+const TOOLS: readonly ((bench: Workbench) => Tool)[] = [
+  (bench) => new Select(bench),
+  (bench) => new DrawBox(bench),
+];
+
+export interface SessionOptions {
+  readonly imageId: number;
+  readonly journal: Journal;
+  readonly transport: Transport;
+  readonly onState: (state: OutboxState) => void;
+}
+
+/** One image while it is open: its workbench, its tools, its way to the server. */
+export class Session {
+  readonly document: DocumentWire;
+  readonly bench: Workbench;
+  readonly tools: ReadonlyMap<string, Tool>;
+  readonly outbox: Outbox;
+  #news: Patch[] = [];
+
+  private constructor(document: DocumentWire, outbox: Outbox) {
+    this.document = document;
+    this.outbox = outbox;
+    this.bench = new Workbench({
+      image: document.image,
+      labels: document.labels,
+      shapes: outbox.adopt(document.revision, document.annotations).map(fromAnnotation),
+      proposals: document.predictions.map(fromPrediction),
+      newId: newUuid,
+    });
+    const tools = TOOLS.map((make) => make(this.bench));
+    this.tools = new Map(tools.map((tool) => [tool.name, tool]));
+    this.bench.editor.subscribe(({ cause, patch }) => {
+      if (cause === "commit" || cause === "undo" || cause === "redo") void outbox.record(patch);
+      if (cause === "commit" || cause === "cancel") queueMicrotask(() => this.#showNews());
+    });
+  }
+
+  /** Settle what an earlier visit left, read the document, and merge the two. */
+  static async open(options: SessionOptions): Promise<Session | Failure> {
+    let session: Session | null = null;
+    const outbox = new Outbox({
+      ...options,
+      clock: realClock,
+      newKey: newUuid,
+      onNews: (news) => session?.receive(news),
+    });
+    const failure = await outbox.recover();
+    if (failure) return failure;
+    const answer = await options.transport.read(options.imageId);
+    if (answer.name !== "read") return answer;
+    session = new Session(answer.document, outbox);
+    return session;
+  }
+
+  /** Show what others did, as soon as no gesture is open. */
+  receive(news: Patch): void {
+    this.#news.push(news);
+    this.#showNews();
+  }
+
+  #showNews(): void {
+    if (this.bench.editor.isOpen) return;
+    const news = this.#news;
+    this.#news = [];
+    for (const patch of news) this.bench.editor.receive(patch);
+  }
+}

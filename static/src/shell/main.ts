@@ -1,0 +1,13 @@
+import { followDialogs } from "./dialogs.ts";
+import { followPalette } from "./palette.ts";
+import { followRail, followTheme } from "./preferences.ts";
+import { followToasts } from "./toasts.ts";
+import { followUploads } from "./upload.ts";
+
+/** What every page shares. All of it listens on the document, so fragments need nothing. */
+followTheme();
+followRail();
+followDialogs();
+followToasts();
+followPalette();
+followUploads();

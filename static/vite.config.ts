@@ -1,0 +1,23 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+/** One file an entry and no shared chunks: Django adds the hashes to the names. */
+const ENTRIES: Readonly<Record<string, string>> = {
+  editor: "src/editor/view/main.ts",
+  live: "src/live/main.ts",
+  shell: "src/shell/main.ts",
+};
+
+export default defineConfig(({ mode }) => ({
+  build: {
+    outDir: "dist",
+    emptyOutDir: false,
+    target: "es2023",
+    sourcemap: false,
+    rolldownOptions: {
+      input: fileURLToPath(new URL(ENTRIES[mode] ?? "src/editor/view/main.ts", import.meta.url)),
+      output: { entryFileNames: `${mode}.js`, inlineDynamicImports: true },
+    },
+  },
+  test: { include: ["test/**/*.test.ts"] },
+}));
