@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
@@ -13,6 +14,9 @@ class DomainErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "%00" in request.META["QUERY_STRING"]:
+            # PostgreSQL holds no U+0000: whatever looked for it would fail there.
+            raise BadRequest("U+0000 in the query")
         return self.get_response(request)
 
     def process_exception(

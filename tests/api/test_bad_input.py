@@ -179,7 +179,20 @@ def test_an_odd_number_in_a_query_is_refused_or_finds_nothing(
     assert set(statuses) <= {200, 400}
 
 
-@pytest.mark.parametrize("text", ["%00", "%ED%A0%80", "'", "%25"])
+def test_a_nul_in_a_query_is_refused(client: APIClient, project: Project):
+    api = client.get(
+        reverse("labeling-api:image-list", args=[project.pk]) + "?name=%00"
+    )
+    page = client.get(reverse("labeling:gallery", args=[project.pk]) + "?name=%00")
+
+    assert api.json() == {
+        "detail": "the request could not be read",
+        "code": "bad_request",
+    }
+    assert [api.status_code, page.status_code] == [400, 400]
+
+
+@pytest.mark.parametrize("text", ["%ED%A0%80", "'", "%25"])
 def test_odd_text_in_a_query_finds_nothing(
     client: APIClient, project: Project, image: Image, text: str
 ):
@@ -209,7 +222,7 @@ def test_a_made_up_cursor_is_refused(client: APIClient, project: Project, value:
 
     answers = [client.get(f"{url}?cursor={value}") for url in urls]
 
-    assert {answer.status_code for answer in answers} <= {200, 404}
+    assert {answer.status_code for answer in answers} <= {200, 400, 404}
 
 
 @pytest.mark.parametrize("image_ids", [[10**30], [-1], ["x"], [1.5], "all", {"a": 1}])
@@ -279,3 +292,14 @@ def test_an_odd_idempotency_key_is_refused(client: APIClient, key: str):
     assert answer.status_code == 400
     assert answer.json()["code"] == "bad_idempotency_key"
     assert Workspace.objects.count() == num
+
+
+@pytest.mark.parametrize("after", ["\u00b2", HUGE])
+def test_an_odd_number_in_a_page_starts_from_the_first(
+    client: APIClient, image: Image, after: str
+):
+    url = reverse("labeling:gallery", args=[image.project_id])
+
+    answer = client.get(url, {"after": after})
+
+    assert [row.pk for row in answer.context["images"]] == [image.pk]
