@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
@@ -15,6 +16,9 @@ class DomainErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "%00" in request.META["QUERY_STRING"]:
+            # PostgreSQL holds no U+0000: whatever looked for it would fail there.
+            raise BadRequest("U+0000 in the query")
         return self.get_response(request)
 
     def process_exception(
