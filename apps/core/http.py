@@ -2,22 +2,33 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from apps.core.errors import ConflictError, DomainError
+from apps.core.errors import ConflictError, DomainError, TooLargeError
 from apps.core.models import AnsweredRequest
+from apps.core.parsers import StorableJSONParser, number
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
+
+
+LONGEST_KEY = 64
+FORM_BYTES = 1024 * 1024  # what a form adds to the file that it carries
 
 
 class ApiRequest(Request):
@@ -41,6 +52,16 @@ class NewestFirst(CursorPagination):
     max_page_size = 500
     ordering = "-pk"
 
+    def paginate_queryset(self, *args: Any, **kwargs: Any) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(*args, **kwargs)
+        except (ValueError, ValidationError) as exc:
+            raise NotFound(self.invalid_cursor_message) from exc
+
+
+class BadKeyError(DomainError):
+    code = "bad_idempotency_key"
+
 
 class KeyReusedError(DomainError):
     code = "idempotency_key_reused"
@@ -56,6 +77,7 @@ class Api(APIView):
     """
 
     pagination_class = NewestFirst
+    parser_classes: Sequence[type[BaseParser]] = [StorableJSONParser]
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         key = request.headers.get("Idempotency-Key", "")
@@ -68,19 +90,24 @@ class Api(APIView):
         return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        _check_length(request)
         super().initial(request, *args, **kwargs)
         key = request.headers.get("Idempotency-Key", "")
         if request.method != "POST" or not key or not request.user.is_authenticated:
             return
+        if not re.fullmatch(rf"[!-~]{{1,{LONGEST_KEY}}}", key):
+            raise BadKeyError(
+                f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters "
+                "without spaces, such as a UUID"
+            )
+        fingerprint = _fingerprint(request)
         answered, is_new = AnsweredRequest.objects.get_or_create(
-            user=request.user,
-            key=key[:200],
-            defaults={"fingerprint": _fingerprint(request)},
+            user=request.user, key=key, defaults={"fingerprint": fingerprint}
         )
         self.answered = answered
         if is_new:
             return
-        if answered.fingerprint != _fingerprint(request):
+        if answered.fingerprint != fingerprint:
             raise KeyReusedError("this Idempotency-Key was used for another request")
         raise ReplayError(answered)
 
@@ -109,12 +136,28 @@ class ReplayError(DomainError):
         self.answered = answered
 
 
+def _check_length(request: Request) -> None:
+    """Refuse a body that no view takes before a byte of it is read."""
+    length = int(request.META.get("CONTENT_LENGTH") or 0)
+    if length > settings.MAX_UPLOAD_BYTES + FORM_BYTES:
+        raise TooLargeError(
+            f"{length / 2**20:.0f} MiB is more than the "
+            f"{settings.MAX_UPLOAD_BYTES // 2**20} MiB allowed"
+        )
+
+
 def _fingerprint(request: Request) -> str:
     digest = hashlib.sha256(request.get_full_path().encode())
-    for name, file in sorted(request.FILES.items()):
-        digest.update(f"{name}:{file.name}:{file.size}".encode())
-    if not request.FILES:
-        digest.update(json.dumps(request.data, sort_keys=True, default=str).encode())
+    fields = request.data
+    if request.FILES:
+        fields = {name: fields[name] for name in fields if name not in request.FILES}
+        for name, files in sorted(request.FILES.lists()):
+            for file in files:
+                digest.update(f"{name}:{file.name}:{file.size}".encode())
+                for chunk in file.chunks():
+                    digest.update(chunk)
+                file.seek(0)
+    digest.update(json.dumps(fields, sort_keys=True, default=str).encode())
     return digest.hexdigest()
 
 
@@ -126,6 +169,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
             status=exc.answered.status,
             headers={"Idempotency-Replayed": "true"},
         )
+    if isinstance(exc, RequestDataTooBig):
+        exc = TooLargeError(str(exc))
     if isinstance(exc, DomainError):
         body = {"detail": str(exc), "code": exc.code, **exc.extra}
         return Response(body, status=exc.status)
@@ -153,9 +198,9 @@ def if_match(request: Request) -> int:
     Raises:
         ConflictError: There is no If-Match header, or it holds no number.
     """
-    value = request.headers.get("If-Match", "").strip('W/"')
-    if not value.isdigit():
+    revision = number(request.headers.get("If-Match", "").strip('W/"'))
+    if revision is None:
         raise ConflictError(
             'send the revision you last saw as If-Match: "7"', needs="If-Match"
         )
-    return int(value)
+    return revision

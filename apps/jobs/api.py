@@ -5,6 +5,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from apps.core.http import Api, ApiRequest, NewestFirst
+from apps.core.parsers import query_number
 from apps.jobs import selectors, services
 from apps.jobs.models import Job, JobEvent, Worker
 
@@ -50,10 +51,9 @@ class JobListApi(Api):
         responses=JobOut(many=True),
     )
     def get(self, request: ApiRequest) -> Response:
-        workspace = request.query_params.get("workspace", "")
         jobs = selectors.list_jobs(
             user=request.user,
-            workspace_id=int(workspace) if workspace.isdigit() else None,
+            workspace_id=query_number(request, "workspace"),
             status=request.query_params.get("status"),
             kind=request.query_params.get("kind"),
         )
@@ -74,11 +74,9 @@ class JobEventListApi(Api):
         responses=JobEventOut(many=True),
     )
     def get(self, request: ApiRequest, job_id: UUID) -> Response:
-        after = request.query_params.get("after", "0")
         selectors.access_job(user=request.user, job_id=job_id)
-        rows = selectors.events_after(
-            job_id=job_id, seq=int(after) if after.isdigit() else 0
-        )
+        after = query_number(request, "after") or 0
+        rows = selectors.events_after(job_id=job_id, seq=after)
         return Response(JobEventOut(rows, many=True).data)
 
 

@@ -6,6 +6,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from apps.core.errors import NotFoundError
+from apps.core.parsers import number
 from apps.jobs import selectors
 from apps.jobs.events import group
 from apps.jobs.models import JobEvent
@@ -87,5 +88,4 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
             pair.partition("=")[::2]
             for pair in self.scope["query_string"].decode().split("&")
         )
-        after = query.get("after", "0")
-        return int(after) if after.isdigit() else 0
+        return number(query.get("after", "")) or 0

@@ -1,4 +1,5 @@
 from typing import Any
+from uuid import uuid4
 
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
@@ -11,6 +12,7 @@ from rest_framework.response import Response
 from apps.core.errors import DomainError
 from apps.core.files import blob_response
 from apps.core.http import Api, ApiRequest, NewestFirst, if_match
+from apps.core.parsers import query_number
 from apps.jobs.types import JobStatus
 from apps.labeling import selectors
 from apps.labeling.formats.coco import export_coco
@@ -55,10 +57,9 @@ class ProjectListApi(Api):
         responses=ProjectOut(many=True),
     )
     def get(self, request: ApiRequest) -> Response:
-        workspace = request.query_params.get("workspace", "")
         rows = selectors.list_projects(
             user=request.user,
-            workspace_id=int(workspace) if workspace.isdigit() else None,
+            workspace_id=query_number(request, "workspace"),
         )
         return self.paginate(request, rows, ProjectOut)
 
@@ -259,12 +260,11 @@ class OperationsApi(Api):
         """Apply a batch of operations, whole or not at all."""
         body = OperationsIn(data=request.data)
         body.is_valid(raise_exception=True)
-        revision = if_match(request)
         new = saving.apply_operations(
             user=request.user,
             image_id=image_id,
-            revision=revision,
-            key=request.headers.get("Idempotency-Key", f"revision-{revision}")[:64],
+            revision=if_match(request),
+            key=request.headers.get("Idempotency-Key") or str(uuid4()),
             operations=body.parsed(),
         )
         return Response({"revision": new}, headers={"ETag": f'"{new}"'})

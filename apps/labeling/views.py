@@ -14,6 +14,7 @@ from apps.accounts.selectors import list_members, role_in, workspace_of
 from apps.accounts.types import Role
 from apps.core.errors import DomainError
 from apps.core.http import PageRequest
+from apps.core.parsers import number
 from apps.jobs import selectors as jobs
 from apps.labeling import selectors
 from apps.labeling.forms import LabelForm, ProjectForm, SettingsForm
@@ -220,8 +221,7 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
         state=state if state in set(ImageState) else "",
         name=name,
     )
-    if after.isdigit():
-        images = images.filter(pk__gt=int(after))
+    images = images.filter(pk__gt=number(after) or 0)
     page = list(selectors.with_boxes(images)[: GALLERY_PAGE + 1])
     states = selectors.count_states(project_id=project_id)
     context = {
@@ -246,7 +246,7 @@ def act_on_images(request: PageRequest, project_id: int) -> HttpResponse:
     selectors.access_project(
         user=request.user, project_id=project_id, needs=Role.ANNOTATOR
     )
-    given = [int(one) for one in request.POST.getlist("image") if one.isdigit()]
+    given = [number(one) or 0 for one in request.POST.getlist("image")]
     images = selectors.list_images(project_id=project_id).filter(pk__in=given)
     ids = list(images.values_list("pk", flat=True))
     match request.POST.get("action"):

@@ -70,6 +70,7 @@ class Child:
     def start(self) -> None:
         """Must run on the main thread: the death signal follows the starting thread."""
         self._rotate_log()
+        self.stop_listening()
         self._process = subprocess.Popen(  # noqa: S603 -- a fixed list, no shell
             self.program.argv(),
             cwd=self._cwd,
@@ -115,14 +116,18 @@ class Child:
             return []
         *lines, self._partial = (self._partial + chunk).split(b"\n")
         if not chunk:
-            self._output.close()
-            self._output = None
+            self.stop_listening()
             lines, self._partial = ([self._partial] if self._partial else []), b""
         if lines and self.program.is_logged:
             # A full disk must not take the supervisor down with it.
             with suppress(OSError), self.log.open("ab") as log:
                 log.write(b"\n".join(lines) + b"\n")
         return [line.decode(errors="replace") for line in lines]
+
+    def stop_listening(self) -> None:
+        if self._output:
+            self._output.close()
+            self._output = None
 
     def last_words(self, *, num_lines: int = 8) -> str:
         try:
@@ -144,6 +149,11 @@ class Child:
     def ask_to_stop(self) -> None:
         if self.is_running and self._process:
             self._process.send_signal(self.program.stop_signal)
+
+    def wait(self) -> None:
+        """Reap a process that has been killed."""
+        if self._process:
+            self._process.wait()
 
     def kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):

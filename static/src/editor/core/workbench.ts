@@ -20,7 +20,7 @@ export interface Label {
 }
 
 /** What a listener may want to redraw. */
-export type Topic = "shapes" | "selection" | "proposals" | "settings";
+export type Topic = "shapes" | "selection" | "hover" | "proposals" | "settings";
 
 export interface WorkbenchOptions {
   readonly image: Size;
@@ -89,7 +89,7 @@ export class Workbench {
   hover(id: string | null): void {
     if (this.#hovered === id) return;
     this.#hovered = id;
-    this.#tell("selection");
+    this.#tell("hover");
   }
 
   pickLabel(id: number): void {
@@ -231,4 +231,3 @@ function marked(set: ReadonlySet<string>, ids: Iterable<string>, isIn: boolean) 
   }
   return next;
 }
-

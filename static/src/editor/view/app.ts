@@ -4,6 +4,8 @@ import type { Tool } from "../core/tools/tool.ts";
 import type { Camera } from "../core/units.ts";
 import type { DocumentWire } from "../core/wire.ts";
 import type { Topic, Workbench } from "../core/workbench.ts";
+import { realClock } from "../sync/clock.ts";
+import { Couriers } from "../sync/couriers.ts";
 import type { Journal } from "../sync/journal.ts";
 import type { OutboxState } from "../sync/outbox.ts";
 import type { Failure, Transport } from "../sync/transport.ts";
@@ -22,6 +24,7 @@ import { Pictures } from "./pictures.ts";
 import { Pointer } from "./pointer.ts";
 import { Session } from "./session.ts";
 import { Stage } from "./stage.ts";
+import { newUuid } from "./uuid.ts";
 
 const RETRY_MS = 3000;
 const NOTICE_MS = 3500;
@@ -45,6 +48,7 @@ export class App {
   readonly #saving: SavingPanel;
   readonly #strip: Strip;
   readonly #keysDialog: KeysDialog;
+  readonly #couriers: Couriers;
   readonly #pictures = new Pictures();
   readonly #documents = new Map<number, DocumentWire>();
   #session: Session | null = null;
@@ -85,9 +89,24 @@ export class App {
       resolve: (id, choice) => this.#session?.outbox.resolve(id, choice),
       discard: (id) => this.#session?.outbox.discard(id),
     });
-    this.#strip = new Strip((id) => this.#readDocument(id), (id) => void this.open(id));
+    this.#strip = new Strip(
+      (id) => this.#readDocument(id),
+      (id) => void this.open(id),
+    );
     this.#keysDialog = new KeysDialog(this.keymap, words, () => this.#bar.showKeys());
+    this.#couriers = new Couriers({
+      ...options,
+      clock: realClock,
+      newKey: newUuid,
+      onWaiting: (waiting) => this.#saving.showOthers(waiting),
+    });
     this.#watchPage();
+  }
+
+  /** Open the first image, and send what earlier visits left of others. */
+  async start(imageId: number): Promise<void> {
+    await this.open(imageId);
+    await this.#couriers.start(imageId);
   }
 
   get bench(): Workbench | null {
@@ -103,6 +122,8 @@ export class App {
     const opening = ++this.#opening;
     this.tool()?.cancel();
     this.#options.root.setAttribute("data-loading", "");
+    if (this.#session?.document.image.id === imageId) await this.#leave();
+    await this.#couriers.giveBack(imageId);
     const opened = await Session.open({
       ...this.#options,
       imageId,
@@ -117,7 +138,7 @@ export class App {
     }
     const previous = this.#session;
     this.#session = opened;
-    if (previous) void previous.outbox.flush().finally(() => previous.outbox.close());
+    if (previous) this.#couriers.take(previous.document.image.id, previous.outbox);
     this.#documents.set(imageId, opened.document);
     const path = `/labeling/images/${imageId}/`;
     if (!isBack && location.pathname !== path) history.pushState({ imageId }, "", path);
@@ -304,6 +325,12 @@ export class App {
     }, NOTICE_MS);
   }
 
+  async #leave(): Promise<void> {
+    const session = this.#session;
+    this.#session = null;
+    await session?.outbox.close();
+  }
+
   #showSession(session: Session): void {
     const { document: read, bench } = session;
     this.#options.root.removeAttribute("data-loading");
@@ -362,6 +389,9 @@ export class App {
       this.stage.repaint(...(this.bench?.editor.isOpen ? [] : (["shapes"] as const)), "overlay");
       this.#sidebar.showShapes();
       this.#showHistory();
+    } else if (topic === "hover") {
+      this.stage.repaint("overlay");
+      this.#sidebar.showHover();
     } else if (topic === "selection") {
       this.stage.repaint("shapes", "overlay");
       this.#sidebar.showSelection();
@@ -407,7 +437,10 @@ export class App {
     const [x, y] = camera.origin;
     const [x1, y1, x2, y2] = focused.bbox;
     const isInSight =
-      x1 >= x && y1 >= y && x2 <= x + view.width / camera.zoom && y2 <= y + view.height / camera.zoom;
+      x1 >= x &&
+      y1 >= y &&
+      x2 <= x + view.width / camera.zoom &&
+      y2 <= y + view.height / camera.zoom;
     if (!isInSight) this.stage.fit(focused.bbox);
   }
 
@@ -418,7 +451,10 @@ export class App {
   }
 
   #watchPage(): void {
-    const retry = () => this.#session?.outbox.retry();
+    const retry = () => {
+      this.#session?.outbox.retry();
+      this.#couriers.retry();
+    };
     window.addEventListener("online", retry);
     window.addEventListener("focus", retry);
     window.addEventListener("popstate", () => {

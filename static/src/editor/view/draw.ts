@@ -3,7 +3,14 @@ import type { Shape } from "../core/document.ts";
 import { type Geometry, kindOf, outlineOf } from "../core/geometry.ts";
 import type { Proposal } from "../core/proposals.ts";
 import type { Sketch } from "../core/tools/tool.ts";
-import { type Bbox, type Camera, imagePoint, type ScreenPoint, type Size, toScreen } from "../core/units.ts";
+import {
+  type Bbox,
+  type Camera,
+  imagePoint,
+  type ScreenPoint,
+  type Size,
+  toScreen,
+} from "../core/units.ts";
 import type { Workbench } from "../core/workbench.ts";
 import { inkOn, type Palette } from "./palette.ts";
 
@@ -79,20 +86,27 @@ export function drawOverlay(ctx: Context, scene: OverlayScene): void {
   if (scene.crosshair) drawCrosshair(ctx, scene.crosshair, view);
   const hovered = bench.hovered ? bench.doc.get(bench.hovered) : undefined;
   if (hovered && !bench.selection.has(hovered.id)) {
-    paint(ctx, camera, [hovered.geometry], palette.label(hovered.labelId), { width: 3, fill: 0.25 });
+    paint(ctx, camera, [hovered.geometry], palette.label(hovered.labelId), HOVERED);
   }
+  drawSelection(ctx, scene);
+  const { focused } = bench.proposals;
+  if (focused && scene.areProposalsShown) {
+    paint(ctx, camera, [focused.geometry], palette.label(focused.labelId), HOVERED);
+  }
+  if (scene.sketch) drawSketch(ctx, scene, scene.sketch);
+}
+
+function drawSelection(ctx: Context, scene: OverlayScene): void {
+  const { bench, camera, palette } = scene;
   const selected = bench.selectedShapes().filter(({ id }) => !bench.isHidden(id));
-  for (const shape of selected) {
-    paint(ctx, camera, [shape.geometry], palette.label(shape.labelId), { width: 2, fill: 0.22 });
-    if (selected.length <= NAMES_UP_TO) drawName(ctx, scene, shape, nameOf(scene, shape.labelId));
+  const hasNames = selected.length <= NAMES_UP_TO;
+  for (const [labelId, group] of groupBy(selected, (shape) => shape.labelId)) {
+    const geometries = group.map(({ geometry }) => geometry);
+    paint(ctx, camera, geometries, palette.label(labelId), SELECTED);
+    for (const shape of hasNames ? group : []) drawName(ctx, scene, shape, nameOf(scene, labelId));
   }
   const [only, another] = selected;
   if (only && !another && !bench.isLocked(only.id)) drawHandles(ctx, scene, only);
-  const { focused } = bench.proposals;
-  if (focused && scene.areProposalsShown) {
-    paint(ctx, camera, [focused.geometry], palette.label(focused.labelId), { width: 3, fill: 0.2 });
-  }
-  if (scene.sketch) drawSketch(ctx, scene, scene.sketch);
 }
 
 interface Pen {
@@ -102,6 +116,9 @@ interface Pen {
   readonly dash?: readonly number[];
   readonly isHaloed?: boolean;
 }
+
+const HOVERED: Pen = { width: 3, fill: 0.22 };
+const SELECTED: Pen = { width: 2, fill: 0.22 };
 
 function paintGroup(
   ctx: Context,

@@ -21,7 +21,7 @@ async function start(): Promise<void> {
     transport: httpTransport({ api: config.api, csrfCookie: config.csrf_cookie }),
     journal: await openJournal("dsportal-editor", indexedDB).catch(forgetfulJournal),
   });
-  await app.open(config.image_id);
+  await app.start(config.image_id);
 }
 
 void start();

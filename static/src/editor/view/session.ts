@@ -1,7 +1,7 @@
+import type { Patch } from "../core/document.ts";
 import { DrawBox } from "../core/tools/drawBox.ts";
 import { Select } from "../core/tools/select.ts";
 import type { Tool } from "../core/tools/tool.ts";
-import type { Patch } from "../core/document.ts";
 import { type DocumentWire, fromAnnotation, fromPrediction } from "../core/wire.ts";
 import { Workbench } from "../core/workbench.ts";
 import { realClock } from "../sync/clock.ts";
@@ -37,7 +37,7 @@ export class Session {
     this.bench = new Workbench({
       image: document.image,
       labels: document.labels,
-      shapes: outbox.adopt(document.revision, document.annotations).map(fromAnnotation),
+      shapes: outbox.adopt(document).map(fromAnnotation),
       proposals: document.predictions.map(fromPrediction),
       newId: newUuid,
     });

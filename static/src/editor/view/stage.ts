@@ -1,4 +1,4 @@
-import { fit, keepInSight } from "../core/camera.ts";
+import { fitTo, keepInSight } from "../core/camera.ts";
 import { type Bbox, type Camera, imagePoint, type ScreenPoint, type Size } from "../core/units.ts";
 import type { Workbench } from "../core/workbench.ts";
 import { find } from "./dom.ts";
@@ -84,7 +84,7 @@ export class Stage {
   fit(region?: Bbox): void {
     if (!this.#bench) return;
     const { width, height } = this.#bench.image;
-    const camera = fit(region ?? [0, 0, width, height], this.#view, region ? 80 : 16);
+    const camera = fitTo(region ?? [0, 0, width, height], this.#view, region ? 80 : 16);
     this.moveTo(camera);
     this.#isFitted = !region;
   }

@@ -84,7 +84,12 @@ export class Bar {
     const buttons = TOOLS.map((name) =>
       element(
         "button",
-        { type: "button", "data-command": name, "aria-pressed": "false", "aria-label": this.#words(`command.${name}`) },
+        {
+          type: "button",
+          "data-command": name,
+          "aria-pressed": "false",
+          "aria-label": this.#words(`command.${name}`),
+        },
         icon(name),
         element("kbd", {}),
       ),
