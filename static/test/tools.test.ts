@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { DrawBox } from "../src/editor/core/tools/drawBox.ts";
+import { DrawByDrag } from "../src/editor/core/tools/drawByDrag.ts";
 import { Select } from "../src/editor/core/tools/select.ts";
 import type { Tool } from "../src/editor/core/tools/tool.ts";
 import { bench, press, proposal, shape } from "./parts.ts";
@@ -16,7 +16,7 @@ function drag(tool: Tool, ...path: readonly (readonly [number, number])[]): void
 test("a drag is one undo step however many moves it took", () => {
   const table = bench();
 
-  drag(new DrawBox(table), [50, 40], [30, 30], [20, 35], [10, 20]);
+  drag(new DrawByDrag(table, "box"), [50, 40], [30, 30], [20, 35], [10, 20]);
 
   expect(table.doc.get("new-1")).toMatchObject({ bbox: [10, 20, 50, 40], labelId: 1 });
   expect(Array.from(table.selection)).toEqual(["new-1"]);
@@ -27,7 +27,7 @@ test("a drag is one undo step however many moves it took", () => {
 
 test.each(["escape", "slip"])("%s leaves neither a shape nor a step", (how) => {
   const table = bench();
-  const tool = new DrawBox(table);
+  const tool = new DrawByDrag(table, "box");
 
   tool.pointerDown(press(5, 5));
   tool.pointerMove(press(6, 60));
@@ -42,7 +42,7 @@ test.each(["escape", "slip"])("%s leaves neither a shape nor a step", (how) => {
 test("a click with the box tool selects what is there", () => {
   const table = bench([shape("a", [0, 0, 40, 40]), shape("b", [10, 10, 20, 20])]);
 
-  drag(new DrawBox(table), [15, 15]);
+  drag(new DrawByDrag(table, "box"), [15, 15]);
 
   expect(Array.from(table.selection)).toEqual(["b"]);
 });
@@ -51,7 +51,7 @@ test("the box tool pulls the handle of what is selected", () => {
   const table = bench([shape("a", [10, 10, 40, 40])]);
   table.select(["a"]);
 
-  drag(new DrawBox(table), [40, 40], [60, 50]);
+  drag(new DrawByDrag(table, "box"), [40, 40], [60, 50]);
 
   expect(table.doc.get("a")?.bbox).toEqual([10, 10, 60, 50]);
   expect(table.doc.size).toBe(1);
