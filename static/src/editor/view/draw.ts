@@ -194,17 +194,24 @@ function drawHandles(ctx: Context, { camera, palette, reach }: OverlayScene, sha
   }
 }
 
-function drawSketch(ctx: Context, { camera, palette }: OverlayScene, sketch: Sketch): void {
+function drawSketch(ctx: Context, scene: OverlayScene, sketch: Sketch): void {
+  const { camera, palette } = scene;
   if (sketch.name === "band") {
     const band: Geometry = { kind: "box", bbox: sketch.bbox };
     paint(ctx, camera, [band], palette.accent, { width: 1, fill: 0.12, dash: [4, 3] });
-  } else if (sketch.name === "draft") {
-    paint(ctx, camera, [sketch.geometry], palette.accent, { width: 2, fill: 0.1, isHaloed: true });
-    const [first] = sketch.vertices;
-    for (const vertex of sketch.vertices) {
-      drawDot(ctx, camera, palette, vertex, sketch.canClose && vertex === first ? 7 : 3);
-    }
-  } else drawStroke(ctx, camera, palette, sketch);
+  } else if (sketch.name === "draft") drawDraft(ctx, scene, sketch);
+  else drawStroke(ctx, camera, palette, sketch);
+}
+
+type Draft = Extract<Sketch, { name: "draft" }>;
+
+function drawDraft(ctx: Context, { bench, camera, palette }: OverlayScene, draft: Draft): void {
+  const color = bench.activeLabel === null ? palette.accent : palette.label(bench.activeLabel);
+  paint(ctx, camera, [draft.geometry], color, { width: 2, fill: 0.1, isHaloed: true });
+  const [first] = draft.vertices;
+  for (const vertex of draft.vertices) {
+    drawDot(ctx, camera, palette, vertex, draft.canClose && vertex === first ? 7 : 3);
+  }
 }
 
 function drawDot(ctx: Context, camera: Camera, palette: Palette, [u, v]: Vertex, radius: number) {

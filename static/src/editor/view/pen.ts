@@ -1,5 +1,5 @@
 import { toBitmap } from "../core/bitmap.ts";
-import { type Geometry, type Mask, outlineOf } from "../core/geometry.ts";
+import { type Geometry, type Mask, outlineOf, type Ring } from "../core/geometry.ts";
 import { type Bbox, type Camera, imagePoint, toScreen } from "../core/units.ts";
 
 export type Context = CanvasRenderingContext2D;
@@ -20,19 +20,33 @@ export function paint(
   color: string,
   pen: Pen,
 ): void {
-  if (geometries.length === 0) return;
-  const path = new Path2D();
+  const paths = { areas: new Path2D(), lines: new Path2D(), dots: new Path2D() };
   for (const geometry of geometries) {
     if (geometry.kind === "mask") paintMask(ctx, camera, geometry, color, pen);
-    else trace(path, camera, geometry);
+    else addTo(paths, camera, geometry, pen);
   }
+  if (pen.fill > 0) fill(ctx, paths.areas, paths.dots, color, pen.fill);
   ctx.setLineDash([...(pen.dash ?? [])]);
-  if (pen.fill > 0) {
-    ctx.globalAlpha = pen.fill;
-    ctx.fillStyle = color;
-    ctx.fill(path, "evenodd");
-    ctx.globalAlpha = 1;
-  }
+  for (const path of Object.values(paths)) strokeTwice(ctx, path, color, pen);
+  ctx.setLineDash([]);
+}
+
+type Paths = Readonly<Record<"areas" | "lines" | "dots", Path2D>>;
+
+function addTo(paths: Paths, camera: Camera, geometry: Geometry, pen: Pen): void {
+  if (geometry.kind === "points") traceDots(paths.dots, camera, geometry.points, pen.width + 2);
+  else trace(geometry.kind === "polyline" ? paths.lines : paths.areas, camera, geometry);
+}
+
+function fill(ctx: Context, areas: Path2D, dots: Path2D, color: string, opacity: number): void {
+  ctx.fillStyle = color;
+  ctx.fill(dots);
+  ctx.globalAlpha = opacity;
+  ctx.fill(areas, "evenodd");
+  ctx.globalAlpha = 1;
+}
+
+function strokeTwice(ctx: Context, path: Path2D, color: string, pen: Pen): void {
   if (pen.isHaloed) {
     ctx.globalAlpha = 0.45;
     ctx.strokeStyle = "black";
@@ -43,7 +57,14 @@ export function paint(
   ctx.strokeStyle = color;
   ctx.lineWidth = pen.width;
   ctx.stroke(path);
-  ctx.setLineDash([]);
+}
+
+function traceDots(path: Path2D, camera: Camera, dots: Ring, radius: number): void {
+  for (const [u, v] of dots) {
+    const [x, y] = toScreen(camera, imagePoint(u, v));
+    path.moveTo(x + radius, y);
+    path.arc(x, y, radius, 0, 2 * Math.PI);
+  }
 }
 
 function trace(path: Path2D, camera: Camera, geometry: Geometry): void {
@@ -57,7 +78,6 @@ function trace(path: Path2D, camera: Camera, geometry: Geometry): void {
     const [first, ...others] = ring.map(([x, y]) => toScreen(camera, imagePoint(x, y)));
     if (!first) continue;
     path.moveTo(first[0], first[1]);
-    if (others.length === 0) path.arc(first[0], first[1], 4, 0, 2 * Math.PI);
     for (const [x, y] of others) path.lineTo(x, y);
     if (isClosed) path.closePath();
   }

@@ -113,7 +113,7 @@ export class Brush implements Tool {
     this.#bench.editor.begin("paint");
     this.#bench.editor.put(shape);
     this.#bench.editor.commit();
-    this.#bench.select([shape.id]);
+    this.#bench.selectFresh(shape.id);
   }
 
   /** The lone selected mask. */

@@ -68,7 +68,7 @@ export class DrawByDrag implements Tool {
       : this.#bench.newShape(this.#state.id, geometry);
     if (!shape) return;
     this.#bench.editor.put(shape);
-    if (!drawn) this.#bench.select([shape.id]);
+    if (!drawn) this.#bench.selectFresh(shape.id);
   }
 
   pointerUp(press: Press): void {

@@ -61,8 +61,8 @@ export class DrawPath implements Tool {
       return;
     }
     const { vertices } = this.#state;
-    const isLast = isNear(vertices.at(-1), press);
-    if (this.#state.canClose || (isLast && this.name !== "points")) this.finish();
+    const isLast = this.name !== "points" && isNear(vertices.at(-1), press);
+    if (isLast || this.#closes(vertices, press)) this.finish();
     else this.#add(press.at, true);
   }
 
@@ -77,7 +77,7 @@ export class DrawPath implements Tool {
       this.#add(press.at, true);
       return;
     }
-    const canClose = this.name === "polygon" && vertices.length >= 3 && isNear(vertices[0], press);
+    const canClose = this.#closes(vertices, press);
     this.#state = { ...state, pointer: press.at, canClose };
   }
 
@@ -118,6 +118,10 @@ export class DrawPath implements Tool {
     return this.#grab.cursor(press) ?? "crosshair";
   }
 
+  #closes(vertices: Ring, press: Press): boolean {
+    return this.name === "polygon" && vertices.length >= 3 && isNear(vertices[0], press);
+  }
+
   #begin(press: Press): void {
     if (this.#grab.take(press)) {
       this.#state = this.#grab.isBusy ? { name: "grabbing" } : { name: "idle" };
@@ -152,7 +156,7 @@ export class DrawPath implements Tool {
     this.#bench.editor.begin("draw");
     this.#bench.editor.put(shape);
     this.#bench.editor.commit();
-    this.#bench.select([shape.id]);
+    this.#bench.selectFresh(shape.id);
   }
 
   #cut(id: string, hole: Ring): void {

@@ -27,14 +27,17 @@ export class Bar {
   /** Name every button and say its key. */
   showKeys(): void {
     for (const button of this.#root.querySelectorAll<HTMLElement>("[data-command]")) {
-      const id = button.dataset["command"] ?? "";
-      const keys = this.#keymap.keysOf(id);
-      const name = this.#words(`command.${id}`);
-      button.title = keys.length > 0 ? `${name} (${keys.join(", ")})` : name;
-      if (!button.textContent?.trim()) button.setAttribute("aria-label", name);
-      const hint = button.querySelector("kbd");
-      if (hint) hint.textContent = keys[0] ?? "";
+      this.#showKey(button, button.dataset["command"] ?? "");
     }
+  }
+
+  #showKey(button: HTMLElement, id: string): void {
+    const keys = this.#keymap.keysOf(id);
+    const name = this.#words(`command.${id}`);
+    button.title = keys.length > 0 ? `${name} (${keys.join(", ")})` : name;
+    if (!button.textContent?.trim()) button.setAttribute("aria-label", name);
+    const hint = button.querySelector("kbd");
+    if (hint) hint.textContent = keys[0]?.length === 1 ? keys[0] : "";
   }
 
   showImage({ image, project }: DocumentWire): void {
