@@ -12,6 +12,7 @@ import type { Journal } from "../sync/journal.ts";
 import { Outbox, type OutboxState } from "../sync/outbox.ts";
 import type { Failure, Transport } from "../sync/transport.ts";
 import { newUuid } from "./uuid.ts";
+import { keepVisit } from "./visit.ts";
 
 type MakeTool = (bench: Workbench, brush: BrushSize) => Tool;
 
@@ -80,6 +81,7 @@ export class Session {
     const answer = await options.transport.read(options.imageId);
     if (answer.name !== "read") return answer;
     session = new Session(answer.document, outbox, options);
+    await keepVisit(session.bench, options.journal, options.imageId);
     return session;
   }
 
