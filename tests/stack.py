@@ -8,13 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psycopg
 from psycopg import sql
 
@@ -87,8 +86,8 @@ class Stack:
     def wait_ready(self, *, timeout_s: float = 40) -> None:
         end = time.monotonic() + timeout_s
         while True:
-            with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                with urllib.request.urlopen(f"{self.url}/healthz", timeout=2):
+            with suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/healthz", timeout=2).is_success:
                     return
             assert time.monotonic() < end, (self.folder / "web.log").read_text()[-3000:]
             time.sleep(0.1)

@@ -1,8 +1,13 @@
+from allauth.account.models import EmailAddress
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from apps.accounts.models import ApiToken, AuditEntry, Membership, User, Workspace
+
+# Roles live in workspaces, and addresses belong to their people.
+admin.site.unregister([Group, EmailAddress])
 
 
 @admin.register(User)

@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 
 THEMES = ("light", "dark")
 
@@ -12,3 +13,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in THEMES else "system",
         "is_rail_folded": request.COOKIES.get("rail") == "folded",
     }
+
+
+def admin_icon(_request: HttpRequest) -> str:
+    return static("img/logo.svg")

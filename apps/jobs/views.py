@@ -56,8 +56,10 @@ def _moment(text: str) -> object | None:
 @require_GET
 def news(request: PageRequest) -> HttpResponse:
     """What runs and what ended lately, for the bell."""
-    rows = selectors.list_jobs(user=request.user, workspace_id=workspace_of(request).pk)
-    return render(request, "jobs/news.html", {"jobs": rows[:NUM_NEWS]})
+    user, workspace = request.user, workspace_of(request)
+    running = selectors.list_running(user=user, workspace_id=workspace.pk)[:NUM_NEWS]
+    ended = selectors.list_ended(user=user, workspace_id=workspace.pk)[:NUM_NEWS]
+    return render(request, "jobs/news.html", {"jobs": [*running, *ended][:NUM_NEWS]})
 
 
 @login_required

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Where an image stands in its project, by upload order."""
+    """Where an image stands in its project, by upload order; the first has index 1."""
 
     index: int
     count: int
@@ -130,7 +130,7 @@ def position_of(image: Image) -> Position:
         count=Count("pk"), before=Count("pk", filter=Q(pk__lt=image.pk))
     )
     return Position(
-        index=counts["before"],
+        index=counts["before"] + 1,
         count=counts["count"],
         previous_id=before.order_by("-pk").values_list("pk", flat=True).first(),
         next_id=images.filter(pk__gt=image.pk)

@@ -243,7 +243,9 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
 @require_POST
 def act_on_images(request: PageRequest, project_id: int) -> HttpResponse:
     """Do one thing to the images chosen in the gallery."""
-    selectors.access_project(user=request.user, project_id=project_id)
+    selectors.access_project(
+        user=request.user, project_id=project_id, needs=Role.ANNOTATOR
+    )
     given = [number(one) or 0 for one in request.POST.getlist("image")]
     images = selectors.list_images(project_id=project_id).filter(pk__in=given)
     ids = list(images.values_list("pk", flat=True))

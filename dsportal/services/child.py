@@ -15,6 +15,9 @@ from typing import IO
 LOG_BYTES = 20 * 1024 * 1024
 HAS_DEATH_SIGNAL = sys.platform == "linux" and shutil.which("setpriv") is not None
 
+# We may have died before the signal was asked for; then there is none to come.
+_UNLESS_ORPHANED = 'test "$PPID" = "$0" && exec "$@"'
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
@@ -44,12 +47,13 @@ class Program:
     fds: tuple[int, ...] = ()
 
     def argv(self) -> list[str]:
-        # The death signal comes last: changing the user clears it.
-        guard = [
-            "setpriv",
-            f"--pdeathsig={self.orphan_signal.name.removeprefix('SIG')}",
-        ]
-        return [*self.prefix, *(guard if HAS_DEATH_SIGNAL else []), *self.command]
+        """Return the whole command line for a child of this process."""
+        if not HAS_DEATH_SIGNAL:
+            return [*self.prefix, *self.command]
+        # The death signal comes after the prefix: changing the user clears it.
+        death = f"--pdeathsig={self.orphan_signal.name.removeprefix('SIG')}"
+        guard = ["setpriv", death, "sh", "-c", _UNLESS_ORPHANED, str(os.getpid())]
+        return [*self.prefix, *guard, *self.command]
 
 
 class Child:
@@ -70,6 +74,7 @@ class Child:
     def start(self) -> None:
         """Must run on the main thread: the death signal follows the starting thread."""
         self._rotate_log()
+        self.stop_listening()
         self._process = subprocess.Popen(  # noqa: S603 -- a fixed list, no shell
             self.program.argv(),
             cwd=self._cwd,
@@ -115,14 +120,18 @@ class Child:
             return []
         *lines, self._partial = (self._partial + chunk).split(b"\n")
         if not chunk:
-            self._output.close()
-            self._output = None
+            self.stop_listening()
             lines, self._partial = ([self._partial] if self._partial else []), b""
         if lines and self.program.is_logged:
             # A full disk must not take the supervisor down with it.
             with suppress(OSError), self.log.open("ab") as log:
                 log.write(b"\n".join(lines) + b"\n")
         return [line.decode(errors="replace") for line in lines]
+
+    def stop_listening(self) -> None:
+        if self._output:
+            self._output.close()
+            self._output = None
 
     def last_words(self, *, num_lines: int = 8) -> str:
         try:
@@ -144,6 +153,11 @@ class Child:
     def ask_to_stop(self) -> None:
         if self.is_running and self._process:
             self._process.send_signal(self.program.stop_signal)
+
+    def wait(self) -> None:
+        """Reap a process that has been killed."""
+        if self._process:
+            self._process.wait()
 
     def kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):

@@ -111,15 +111,19 @@ class Postgres:
                 "nobody), or use a clone of your own",
             )
         found = (self.data / "PG_VERSION").read_text().strip()
-        share = self._bin.parent / "share"
-        sample = next(share.rglob("postgres.bki")).open().readline()
-        ours = sample.split()[-1]
+        ours = _version(self._bin.parent / "share")
         if found != ours:
             raise StepError(
                 NAME,
                 f"{self.data} was made by version {found}, this is {ours}",
                 fix="dump it with the release of dsportal that made it, then restore",
             )
+
+
+def _version(share: Path) -> str:
+    """Read the major version from a file's first line, without starting a process."""
+    with next(share.rglob("postgres.bki")).open() as file:
+        return file.readline().split()[-1]
 
 
 def _binaries() -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-SHOWN_LINES = 6
+SHOWN_LINES = 10
 
 # What a tool prints -> what the user can do about it; the first match is shown.
 _KNOWN_CAUSES = {
@@ -123,12 +123,13 @@ def output_of(command: Sequence[str | Path]) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
-def _both_ends(output: str) -> str:
-    """Tools name the reason first (npm) or last (pip)."""
+def _telling_part(output: str) -> str:
+    """Some tools name the reason first, some last, most call it an error."""
     lines = output.strip().splitlines()
-    if len(lines) > 2 * SHOWN_LINES:
-        lines = [*lines[:SHOWN_LINES], "...", *lines[-SHOWN_LINES:]]
-    return "\n    ".join(lines)
+    telling = [
+        line for line in lines if re.search(r"error|fail|cannot", line, re.IGNORECASE)
+    ]
+    return "\n    ".join(telling[:SHOWN_LINES] or lines[-SHOWN_LINES:])
 
 
 def run(
@@ -151,7 +152,7 @@ def run(
         done = subprocess.run(  # noqa: S603 -- a fixed list, no shell
             [str(part) for part in command],
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "NO_COLOR": "1", **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -164,7 +165,7 @@ def run(
     if done.returncode:
         raise StepError(
             name,
-            f"{Path(command[0]).name} exited {done.returncode}\n    {_both_ends(done.stdout)}",
+            f"{Path(command[0]).name} exited {done.returncode}\n    {_telling_part(done.stdout)}",
             fix=cause_of(done.stdout, otherwise=fix),
         )
     return done.stdout

@@ -112,6 +112,9 @@ class Supervisor:
                 if self._num_requests > max(requests, 1):
                     break
             child.kill_group()
+            child.wait()
+            self._listen(0)
+            child.stop_listening()
         self.children.clear()
 
     def _add(self, program: Program) -> Child:

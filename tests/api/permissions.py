@@ -202,7 +202,22 @@ PAGES: Rules = {
         "GET": read(needs=MANAGER),
         "POST": write(MANAGER, 302, body=lambda _w: {"name": "p"}),
     },
+    "labeling:add-label": {
+        "POST": write(MANAGER, 302, body=lambda _w: {"name": "crack"})
+    },
+    "labeling:update-label": {
+        "POST": write(MANAGER, 302, body=lambda _w: {"name": "crack"})
+    },
+    "labeling:delete-label": {"POST": write(MANAGER, 302)},
+    "labeling:archive": {"POST": write(MANAGER, 302)},
     "labeling:gallery": {"GET": read()},
+    "labeling:act": {
+        "POST": write(
+            ANNOTATOR,
+            302,
+            body=lambda w: {"action": "submit", "image": w["image_id"]},
+        )
+    },
     "labeling:prelabel": {"POST": write(ANNOTATOR, 302)},
     "labeling:next-image": {"GET": read(answer=302)},
     "labeling:editor": {"GET": read()},
@@ -211,6 +226,7 @@ PAGES: Rules = {
     "deployments:endpoints": {"GET": read(**OWN)},
     "diagnostics:reports": {"GET": read(**OWN)},
     "jobs:jobs": {"GET": read(**OWN)},
+    "jobs:news": {"GET": read(**OWN)},
     "jobs:job": {"GET": read()},
     "jobs:cancel": {"POST": write(ANNOTATOR, 302)},
     "jobs:retry": {"POST": write(ANNOTATOR, 409)},

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from tests.stack import EMAIL, PASSWORD, Stack, running_stack
 
@@ -41,21 +41,21 @@ def page(browser: Browser, stack: Stack) -> Iterator[Page]:
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on(
-        "console",
-        lambda message: errors.append(message.text)
-        if "Content Security Policy" in message.text
-        else None,
-    )
+    page.on("console", lambda message: _note_policy(message, errors))
     yield page
     context.close()
     assert errors == []
 
 
+def _note_policy(message: ConsoleMessage, errors: list[str]) -> None:
+    if "Content Security Policy" in message.text:
+        errors.append(message.text)
+
+
 @pytest.fixture
 def admin_page(page: Page) -> Page:
     page.goto("/accounts/login/")
-    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/")

@@ -3,10 +3,12 @@
 from datetime import datetime
 
 from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.jobs.models import JobEvent
+from apps.jobs.models import STATUS_CHOICES, JobEvent
 from apps.jobs.types import EventKind
 
 register = template.Library()
@@ -23,6 +25,12 @@ def duration(start: datetime, end: datetime) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.simple_tag
+def status_texts() -> SafeString:
+    """The names of all statuses, for the script that follows a job."""
+    return format_html_join(" ", 'data-text-{}="{}"', STATUS_CHOICES)
 
 
 @register.simple_tag

@@ -4,7 +4,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apps.labeling.models import Image
+from apps.labeling.models import Annotation, Image, Prediction
 from apps.labeling.types import ImageState
 
 register = template.Library()
@@ -18,7 +18,9 @@ def overlay(image: Image, *, min_score: float = 0.0) -> SafeString:
     arithmetic is needed. ``slice`` crops as ``object-fit: cover`` does.
     """
     proposals = [] if image.state == ImageState.SUBMITTED else image.predictions.all()
-    boxes = [("annotation", row) for row in image.annotations.all()]
+    boxes: list[tuple[str, Annotation | Prediction]] = [
+        ("annotation", row) for row in image.annotations.all()
+    ]
     boxes += [("proposal", row) for row in proposals if row.score >= min_score]
     return format_html(
         '<svg class="overlay" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid slice" '

@@ -8,7 +8,10 @@ export function followDialogs(): void {
     if (named instanceof HTMLDialogElement && !named.open) named.showModal();
     const dialog = closest(event, "dialog");
     const isBeside = event.target === dialog;
-    if (dialog instanceof HTMLDialogElement && (isBeside || closest(event, "[data-dialog-close]"))) {
+    if (
+      dialog instanceof HTMLDialogElement &&
+      (isBeside || closest(event, "[data-dialog-close]"))
+    ) {
       dialog.close();
     }
   });

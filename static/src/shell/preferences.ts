@@ -7,13 +7,13 @@ export function keepCookie(name: string, value: string): void {
   document.cookie = `${name}=${value}; path=/; max-age=${YEAR_S}; samesite=lax${secure}`;
 }
 
-const THEMES = ["system", "light", "dark"] as const;
+const THEMES: readonly string[] = ["system", "light", "dark"];
 
 export function followTheme(): void {
   document.addEventListener("click", (event) => {
     if (!closest(event, "[data-theme-toggle]")) return;
     const { dataset } = document.documentElement;
-    const at = THEMES.findIndex((theme) => theme === dataset["theme"]);
+    const at = THEMES.indexOf(dataset["theme"] ?? "system");
     const next = THEMES[(at + 1) % THEMES.length] ?? "system";
     dataset["theme"] = next;
     keepCookie("theme", next);

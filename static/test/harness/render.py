@@ -13,7 +13,7 @@ from django.utils import translation
 ROOT = Path(__file__).resolve().parents[3]
 
 settings.configure(
-    SECRET_KEY="harness",
+    SECRET_KEY="harness",  # noqa: S106 -- signs nothing
     STATIC_URL="/static/",
     USE_I18N=True,
     LOCALE_PATHS=[ROOT / "locale"],
@@ -36,6 +36,9 @@ config = {
     "image_id": int(sys.argv[1]),
     "api": "/api/v1/labeling/",
     "csrf_cookie": "csrftoken",
+    "kinds": [
+        "box", "rotated_box", "ellipse", "polygon", "polyline", "points", "mask",
+    ],  # fmt: skip
     "translations": {},
 }
 request = HttpRequest()

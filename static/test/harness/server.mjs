@@ -24,7 +24,12 @@ const LABELS = [
   { id: 3, name: "shark", color: "#f59e0b", hotkey: "3" },
   { id: 4, name: "starfish", color: "#10b981", hotkey: "4" },
 ];
-const TYPES = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".jpg": "image/jpeg" };
+const TYPES = {
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".jpg": "image/jpeg",
+};
 
 const state = { down: false, signedOut: false, refuseLabel: null, dropNext: false };
 const images = new Map();
@@ -49,14 +54,26 @@ function jpegSize(file) {
 
 function box(id, label_id, bbox, extra = {}) {
   return {
-    id, label_id, kind: "box", bbox, source: "human", score: null, attributes: {},
-    is_occluded: false, is_truncated: false, ...extra,
+    id,
+    label_id,
+    kind: "box",
+    bbox,
+    source: "human",
+    score: null,
+    attributes: {},
+    is_occluded: false,
+    is_truncated: false,
+    ...extra,
   };
 }
 
 function load() {
   const coco = folder ? JSON.parse(readFileSync(path.join(folder, "../annotations.json"))) : null;
-  const files = folder ? readdirSync(folder).filter((name) => name.endsWith(".jpg")).slice(0, 12) : [];
+  const files = folder
+    ? readdirSync(folder)
+        .filter((name) => name.endsWith(".jpg"))
+        .slice(0, 12)
+    : [];
   files.forEach((name, at) => {
     const size = jpegSize(path.join(folder, name));
     const entry = coco.images.find((one) => path.basename(one.file_name) === name);
@@ -69,12 +86,28 @@ function load() {
     }));
     images.set(at + 1, {
       file: path.join(folder, name),
-      image: { id: at + 1, name, ...size, url: `/media/${at + 1}.jpg`, thumbnail_url: `/media/${at + 1}.jpg`, state: at === 1 ? "submitted" : "unlabeled", index: at + 1, count: files.length },
+      image: {
+        id: at + 1,
+        name,
+        ...size,
+        url: `/media/${at + 1}.jpg`,
+        thumbnail_url: `/media/${at + 1}.jpg`,
+        state: at === 1 ? "submitted" : "unlabeled",
+        index: at + 1,
+        count: files.length,
+      },
       revision: 1,
       annotations: new Map(
-        boxes.filter((_, n) => n % 3 === 0).map((one) => [one.id, box(one.id, one.label_id, one.bbox)]),
+        boxes
+          .filter((_, n) => n % 3 === 0)
+          .map((one) => [one.id, box(one.id, one.label_id, one.bbox)]),
       ),
-      predictions: boxes.map((one, n) => ({ ...one, id: uuid(500000 + 1000 * at + n), score: 0.97 - (n * 0.037) % 0.8, model: "reef-detector@3f2a91c" })),
+      predictions: boxes.map((one, n) => ({
+        ...one,
+        id: uuid(500000 + 1000 * at + n),
+        score: 0.97 - ((n * 0.037) % 0.8),
+        model: "reef-detector@3f2a91c",
+      })),
     });
   });
   if (num > 0) crowd(num);
@@ -88,16 +121,30 @@ function crowd(count) {
   for (let n = 0; n < count; n++) {
     const x = (n * 7919) % (width - 30);
     const y = (n * 104729) % (height - 30);
-    annotations.set(uuid(900000 + n), box(uuid(900000 + n), (n % 4) + 1, [x, y, x + 8 + (n % 20), y + 8 + (n % 15)]));
+    annotations.set(
+      uuid(900000 + n),
+      box(uuid(900000 + n), (n % 4) + 1, [x, y, x + 8 + (n % 20), y + 8 + (n % 15)]),
+    );
   }
-  images.set(99, { ...first, image: { ...first.image, id: 99, name: "crowd.jpg" }, annotations, predictions: [], revision: 1 });
+  images.set(99, {
+    ...first,
+    image: { ...first.image, id: 99, name: "crowd.jpg" },
+    annotations,
+    predictions: [],
+    revision: 1,
+  });
 }
 
 function documentOf(id) {
   const one = images.get(id);
   return {
     image: one.image,
-    project: { id: 1, name: "Reef survey", guide: "Draw the box tightly around the whole animal, fins included.\n\nMark an animal as occluded when another hides more than a fifth of it." },
+    project: {
+      id: 1,
+      name: "Reef survey",
+      guide:
+        "Draw the box tightly around the whole animal, fins included.\n\nMark an animal as occluded when another hides more than a fifth of it.",
+    },
     labels: LABELS,
     revision: one.revision,
     annotations: [...one.annotations.values()],
@@ -112,9 +159,14 @@ function operate(one, request, body) {
   if (answers.has(key)) return answers.get(key);
   const expected = Number(request.headers["if-match"].replaceAll('"', ""));
   if (expected !== one.revision) {
-    return [412, { detail: "The image has changed.", code: "revision_conflict", revision: one.revision }];
+    return [
+      412,
+      { detail: "The image has changed.", code: "revision_conflict", revision: one.revision },
+    ];
   }
-  const refused = body.operations.find(({ annotation }) => annotation?.label_id === state.refuseLabel);
+  const refused = body.operations.find(
+    ({ annotation }) => annotation?.label_id === state.refuseLabel,
+  );
   if (refused) return [400, { detail: "There is no such label.", code: "invalid" }];
   for (const { op, annotation, id } of body.operations) {
     if (op === "put") one.annotations.set(annotation.id, annotation);
@@ -150,7 +202,10 @@ function api(request, url, body) {
   if (what === "operations") return operate(one, request, body);
   if (what === "submit" || what === "reopen") {
     one.image.state = what === "submit" ? "submitted" : "in_progress";
-    return [200, { state: one.image.state, next_id: images.has(Number(id) + 1) ? Number(id) + 1 : null }];
+    return [
+      200,
+      { state: one.image.state, next_id: images.has(Number(id) + 1) ? Number(id) + 1 : null },
+    ];
   }
   return [404, { detail: "not found", code: "not_found" }];
 }
@@ -166,7 +221,9 @@ function sendFile(response, file) {
     response.writeHead(404).end();
     return;
   }
-  response.writeHead(200, { "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream" });
+  response.writeHead(200, {
+    "Content-Type": TYPES[path.extname(file)] ?? "application/octet-stream",
+  });
   createReadStream(file).pipe(response);
 }
 
@@ -184,8 +241,10 @@ const server = createServer(async (request, response) => {
   const json = ([status, value]) =>
     response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(value));
   if (url.pathname === "/_harness/") return json(misbehave(body));
-  if (url.pathname.startsWith("/static/")) return sendFile(response, staticFile(url.pathname.slice(8)));
-  if (url.pathname.startsWith("/media/")) return sendFile(response, images.get(Number.parseInt(url.pathname.slice(7), 10))?.file ?? "");
+  if (url.pathname.startsWith("/static/"))
+    return sendFile(response, staticFile(url.pathname.slice(8)));
+  if (url.pathname.startsWith("/media/"))
+    return sendFile(response, images.get(Number.parseInt(url.pathname.slice(7), 10))?.file ?? "");
   if (url.pathname.startsWith("/api/")) {
     if (state.down) return request.socket.destroy();
     const answer = api(request, url, body);
@@ -200,7 +259,8 @@ const server = createServer(async (request, response) => {
   response.writeHead(200, {
     "Content-Type": "text/html; charset=utf-8",
     "Set-Cookie": "csrftoken=harness; path=/",
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'self'",
+    "Content-Security-Policy":
+      "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'self'",
   });
   response.end(page(id, request.headers.cookie));
 });

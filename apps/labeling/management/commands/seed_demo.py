@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from apps.accounts.services import create_workspace
 from apps.labeling import selectors
@@ -62,22 +63,23 @@ class Command(BaseCommand):
         return admin
 
     def _seed(self, admin: "User", *, num_images: int) -> None:
-        workspace = create_workspace(user=admin, name="Demo")
         with tempfile.TemporaryDirectory(prefix="demo-") as folder:
             labels = _generate(Path(folder), num_images)
-            project = create_project(
-                user=admin,
-                workspace_id=workspace.pk,
-                name=NAME,
-                labels=labels,
-                guide=GUIDE,
-            )
             paths = sorted((Path(folder) / "images").iterdir())
-            for path in [*paths, *_photographs()]:
-                with path.open("rb") as file:
-                    add_image(
-                        user=admin, project_id=project.pk, name=path.name, file=file
-                    )
+            with transaction.atomic():
+                workspace = create_workspace(user=admin, name="Demo")
+                project = create_project(
+                    user=admin,
+                    workspace_id=workspace.pk,
+                    name=NAME,
+                    labels=labels,
+                    guide=GUIDE,
+                )
+                for path in [*paths, *_photographs()]:
+                    with path.open("rb") as file:
+                        add_image(
+                            user=admin, project_id=project.pk, name=path.name, file=file
+                        )
         self.stdout.write(f"demo project:    {NAME}, {len(paths)} generated images")
 
 

@@ -15,7 +15,7 @@ const MAX_ZOOM = 64;
 const KEEP_IN_SIGHT = 48;
 
 /** Show a whole region in the middle of the view. */
-export function fit(region: Bbox, view: Size, margin = 24): Camera {
+export function fitTo(region: Bbox, view: Size, margin = 24): Camera {
   const [x1, y1, x2, y2] = region;
   const zoom = clamp(
     Math.min(

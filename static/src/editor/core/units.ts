@@ -39,12 +39,7 @@ export function toScreen(camera: Camera, [x, y]: ImagePoint): ScreenPoint {
 
 /** The box that has these two corners, in any order. */
 export function spanning(a: readonly [number, number], b: readonly [number, number]): Bbox {
-  return [
-    Math.min(a[0], b[0]),
-    Math.min(a[1], b[1]),
-    Math.max(a[0], b[0]),
-    Math.max(a[1], b[1]),
-  ];
+  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[0], b[0]), Math.max(a[1], b[1])];
 }
 
 export function overlaps(a: Bbox, b: Bbox): boolean {
@@ -76,4 +71,13 @@ export function clamp(value: number, low: number, high: number): number {
 
 export function clampToImage(at: readonly [number, number], image: Size): ImagePoint {
   return imagePoint(clamp(at[0], 0, image.width), clamp(at[1], 0, image.height));
+}
+
+export function clipped([x1, y1, x2, y2]: Bbox, image: Size): Bbox {
+  return [
+    clamp(x1, 0, image.width),
+    clamp(y1, 0, image.height),
+    clamp(x2, 0, image.width),
+    clamp(y2, 0, image.height),
+  ];
 }

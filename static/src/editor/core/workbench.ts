@@ -20,7 +20,7 @@ export interface Label {
 }
 
 /** What a listener may want to redraw. */
-export type Topic = "shapes" | "selection" | "proposals" | "settings";
+export type Topic = "shapes" | "selection" | "hover" | "proposals" | "settings";
 
 export interface WorkbenchOptions {
   readonly image: Size;
@@ -48,6 +48,7 @@ export class Workbench {
   #locked: ReadonlySet<string> = new Set();
   #activeLabel: number | null;
   #hovered: string | null = null;
+  #fresh: string | null = null;
 
   constructor(options: WorkbenchOptions) {
     this.image = options.image;
@@ -83,13 +84,30 @@ export class Workbench {
 
   select(ids: Iterable<string>): void {
     this.#selection = new Set(ids);
+    this.#fresh = null;
     this.#tell("selection");
+  }
+
+  /**
+   * Select what is just being drawn, so that its handles are there.
+   *
+   * Nobody has asked for it, so a label key that is meant for the next object must not
+   * change it: it takes a click to mean this one.
+   */
+  selectFresh(id: string): void {
+    this.select([id]);
+    this.#fresh = id;
+  }
+
+  /** Whether people mean the selection when they press a label's key. */
+  get isSelectionMeant(): boolean {
+    return this.#fresh === null || !this.#selection.has(this.#fresh);
   }
 
   hover(id: string | null): void {
     if (this.#hovered === id) return;
     this.#hovered = id;
-    this.#tell("selection");
+    this.#tell("hover");
   }
 
   pickLabel(id: number): void {
@@ -231,4 +249,3 @@ function marked(set: ReadonlySet<string>, ids: Iterable<string>, isIn: boolean) 
   }
   return next;
 }
-

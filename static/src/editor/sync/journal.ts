@@ -25,7 +25,11 @@ export interface Journal {
   imagesWithWork(): Promise<number[]>;
   append(imageId: number, changes: readonly WireChange[]): Promise<number[]>;
   /** Replace records and batches by batches: freezing, splitting, settling. */
-  replace(seqs: readonly number[], keys: readonly string[], batches: readonly Batch[]): Promise<void>;
+  replace(
+    seqs: readonly number[],
+    keys: readonly string[],
+    batches: readonly Batch[],
+  ): Promise<void>;
   keep(name: string, value: unknown): Promise<void>;
   recall(name: string): Promise<unknown>;
 }

@@ -1,5 +1,12 @@
-import type { Patch } from "../core/document.ts";
-import { type AnnotationWire, fromAnnotation, isSame, toAnnotation } from "../core/wire.ts";
+import type { Patch, Shape } from "../core/document.ts";
+import { clipped, type Size } from "../core/units.ts";
+import {
+  type AnnotationWire,
+  fromAnnotation,
+  isSame,
+  type OperationWire,
+  toAnnotation,
+} from "../core/wire.ts";
 
 /** What one person did to one object, as it is kept and sent; null is "not there". */
 export interface WireChange {
@@ -22,11 +29,17 @@ export interface Merged {
   readonly conflicts: readonly Conflict[];
 }
 
-export function toWireChanges(patch: Patch): WireChange[] {
+/** @param image what to clip boxes to: a turned shape may stick out, its box may not. */
+export function toWireChanges(patch: Patch, image: Size | null): WireChange[] {
+  const write = (shape: Shape | undefined): AnnotationWire | null => {
+    if (!shape) return null;
+    const wire = toAnnotation(shape);
+    return image ? { ...wire, bbox: clipped(wire.bbox, image) } : wire;
+  };
   return Array.from(patch, ([id, { before, after }]) => ({
     id,
-    before: before ? toAnnotation(before) : null,
-    after: after ? toAnnotation(after) : null,
+    before: write(before),
+    after: write(after),
   })).filter(({ before, after }) => !isSameWire(before, after));
 }
 
@@ -59,4 +72,32 @@ export function merge(changes: readonly WireChange[], server: ServerShapes): Mer
 
 export function isSameWire(a: AnnotationWire | null, b: AnnotationWire | null): boolean {
   return isSame(a ? fromAnnotation(a) : undefined, b ? fromAnnotation(b) : undefined);
+}
+
+export function toOperation({ id, after }: WireChange): OperationWire {
+  return after ? { op: "put", annotation: after } : { op: "remove", id };
+}
+
+/** What to show when one object turns from this into that. */
+export function newsOf(id: string, from: AnnotationWire | null, to: AnnotationWire | null): Patch {
+  return new Map([
+    [
+      id,
+      {
+        ...(from && { before: fromAnnotation(from) }),
+        ...(to && { after: fromAnnotation(to) }),
+      },
+    ],
+  ]);
+}
+
+/** What others did between two states of the server, leaving out some objects. */
+export function newsBetween(before: ServerShapes, after: ServerShapes, except: Set<string>): Patch {
+  const ids = new Set([...before.keys(), ...after.keys()]);
+  const changed = Array.from(ids).filter(
+    (id) => !except.has(id) && !isSameWire(before.get(id) ?? null, after.get(id) ?? null),
+  );
+  return new Map(
+    changed.flatMap((id) => [...newsOf(id, before.get(id) ?? null, after.get(id) ?? null)]),
+  );
 }

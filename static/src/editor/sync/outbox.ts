@@ -1,12 +1,15 @@
 import type { Patch } from "../core/document.ts";
-import { type AnnotationWire, fromAnnotation, type OperationWire } from "../core/wire.ts";
+import type { Size } from "../core/units.ts";
+import type { AnnotationWire, DocumentWire } from "../core/wire.ts";
 import { backOff, type Clock } from "./clock.ts";
 import type { Batch, Journal, Record } from "./journal.ts";
 import {
   type Conflict,
   composeChanges,
-  isSameWire,
   merge,
+  newsBetween,
+  newsOf,
+  toOperation,
   toWireChanges,
   type WireChange,
 } from "./merge.ts";
@@ -33,6 +36,8 @@ export interface Refusal {
   readonly detail: string;
 }
 
+export type AdoptedDocument = Pick<DocumentWire, "revision" | "annotations" | "image">;
+
 export interface OutboxOptions {
   readonly imageId: number;
   readonly journal: Journal;
@@ -55,6 +60,7 @@ export interface OutboxOptions {
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #server = new Map<string, AnnotationWire>();
+  #image: Size | null = null;
   #revision = 0;
   #records: Record[] = [];
   #batches: Batch[] = [];
@@ -73,11 +79,8 @@ export class Outbox {
   }
 
   get state(): OutboxState {
-    const held = new Set([...this.#conflicts.keys(), ...this.#refusals.keys()]);
-    const changes = [...this.#batches.flatMap((batch) => batch.changes), ...this.#changes()];
-    const waiting = new Set(changes.map(({ id }) => id).filter((id) => !held.has(id)));
     return {
-      waiting: waiting.size + held.size,
+      waiting: new Set(this.#pending().map(({ id }) => id)).size,
       connection: this.#connection,
       isKept: this.#isKept,
       conflicts: Array.from(this.#conflicts.values()),
@@ -94,24 +97,16 @@ export class Outbox {
    * @returns why the server could not be asked; null when all is settled.
    */
   async recover(): Promise<Failure | null> {
-    const { journal, imageId, transport } = this.#options;
+    const { journal, imageId } = this.#options;
     const { records, batches } = await journal.load(imageId).catch(() => {
       this.#isKept = false;
       return { records: [], batches: [] };
     });
     this.#records = records;
+    // The last first: held changes are put before what has been done since.
     for (const batch of batches.toReversed()) {
-      const { key, revision, changes } = batch;
-      if (revision !== null) {
-        const answer = await transport.send(imageId, revision, key, changes.map(toOperation));
-        if (answer.name === "unreachable" || answer.name === "signedOut") return answer;
-        if (answer.name === "saved") {
-          await this.#replace([], [key], []);
-          continue;
-        }
-      }
-      for (const change of changes) await this.#hold(change);
-      await this.#replace([], [key], []);
+      const failure = await this.#settleLeftover(batch);
+      if (failure) return failure;
     }
     return null;
   }
@@ -121,8 +116,9 @@ export class Outbox {
    *
    * @returns what to show: the server's shapes with the waiting changes on them.
    */
-  adopt(revision: number, annotations: readonly AnnotationWire[]): AnnotationWire[] {
+  adopt({ revision, annotations, image }: AdoptedDocument): AnnotationWire[] {
     this.#learn(revision, annotations);
+    this.#image = image;
     this.#isAdopted = true;
     const shown = new Map(this.#server);
     for (const { id, after } of this.#changes()) {
@@ -135,7 +131,7 @@ export class Outbox {
 
   /** Keep a gesture, and send it soon. Resolves when the disk has it. */
   record(patch: Patch): Promise<void> {
-    const changes = toWireChanges(patch);
+    const changes = toWireChanges(patch, this.#image);
     if (changes.length === 0) return Promise.resolve();
     const { journal, imageId } = this.#options;
     // A new change of a refused object may be its cure.
@@ -178,6 +174,7 @@ export class Outbox {
     while (this.#connection === "fine" && this.#hasSendable()) {
       await this.#options.clock.wait(SETTLE_POLL_MS);
     }
+    if (this.#connection === "fine") await this.#running;
   }
 
   /** Try again now: the network is back, or the person has signed in. */
@@ -186,10 +183,16 @@ export class Outbox {
     if (this.#hasSendable()) void this.flush();
   }
 
-  /** Stop sending; what waits stays in the journal for the next visit. */
-  close(): void {
+  /**
+   * Stop sending; what waits stays in the journal for the next visit.
+   *
+   * Resolves when the journal is no longer touched, so that the next visit may read it.
+   */
+  async close(): Promise<void> {
     this.#isClosed = true;
     this.#wake?.();
+    await this.#running;
+    await this.#appends;
   }
 
   /** Settle a conflict: this person's version, or the other's. */
@@ -213,6 +216,22 @@ export class Outbox {
     this.#forget([id]);
     this.#options.onNews(newsOf(id, mine.after, this.#server.get(id) ?? null));
     this.#tell();
+  }
+
+  async #settleLeftover(batch: Batch): Promise<Failure | null> {
+    const { transport, imageId } = this.#options;
+    const { key, revision, changes } = batch;
+    if (revision !== null) {
+      const answer = await transport.send(imageId, revision, key, changes.map(toOperation));
+      if (answer.name === "unreachable" || answer.name === "signedOut") return answer;
+      if (answer.name === "saved") {
+        await this.#replace([], [key], []);
+        return null;
+      }
+    }
+    for (const change of changes) await this.#hold(change);
+    await this.#replace([], [key], []);
+    return null;
   }
 
   async #drain(): Promise<void> {
@@ -279,7 +298,8 @@ export class Outbox {
     const before = new Map(this.#server);
     this.#learn(answer.document.revision, answer.document.annotations);
     await this.#rebase();
-    const news = this.#newsSince(before);
+    const pending = new Set(this.#pending().map(({ id }) => id));
+    const news = newsBetween(before, this.#server, pending);
     if (news.size > 0) this.#options.onNews(news);
     return null;
   }
@@ -299,7 +319,11 @@ export class Outbox {
     this.#batches = clean.length > 0 ? [this.#newBatch(clean)] : [];
     for (const conflict of conflicts) await this.#hold(conflict.change);
     for (const conflict of conflicts) this.#conflicts.set(conflict.change.id, conflict);
-    await this.#replace([], old.map(({ key }) => key), this.#batches);
+    await this.#replace(
+      [],
+      old.map(({ key }) => key),
+      this.#batches,
+    );
   }
 
   /** A refused batch is halved until the one object that the server minds stands alone. */
@@ -313,7 +337,10 @@ export class Outbox {
     }
     const middle = Math.ceil(batch.changes.length / 2);
     const halves = [batch.changes.slice(0, middle), batch.changes.slice(middle)];
-    await this.#swap(batch, halves.map((changes) => this.#newBatch(changes)));
+    await this.#swap(
+      batch,
+      halves.map((changes) => this.#newBatch(changes)),
+    );
   }
 
   /** Put a change back, as one with what has since been done to its object. */
@@ -350,16 +377,9 @@ export class Outbox {
     void this.#replace(gone, [], []);
   }
 
-  #newsSince(before: ReadonlyMap<string, AnnotationWire>): Patch {
-    const pending = new Set(this.#changes().map(({ id }) => id));
-    for (const { changes } of this.#batches) for (const { id } of changes) pending.add(id);
-    const news = new Map();
-    for (const id of new Set([...before.keys(), ...this.#server.keys()])) {
-      const [old, now] = [before.get(id) ?? null, this.#server.get(id) ?? null];
-      if (pending.has(id) || isSameWire(old, now)) continue;
-      for (const [key, change] of newsOf(id, old, now)) news.set(key, change);
-    }
-    return news;
+  /** Everything of this person that the server does not have, in order. */
+  #pending(): WireChange[] {
+    return [...this.#batches.flatMap((batch) => batch.changes), ...this.#changes()];
   }
 
   async #rest(failure: Failure, attempt: number): Promise<void> {
@@ -394,30 +414,12 @@ export class Outbox {
   }
 
   #hasSendable(): boolean {
-    return (
-      this.#batches.length > 0 || this.#records.some(({ change }) => !this.#isHeld(change.id))
-    );
+    return this.#batches.length > 0 || this.#records.some(({ change }) => !this.#isHeld(change.id));
   }
 
   #tell(): void {
     this.#options.onState(this.state);
   }
-}
-
-function toOperation({ id, after }: WireChange): OperationWire {
-  return after ? { op: "put", annotation: after } : { op: "remove", id };
-}
-
-function newsOf(id: string, from: AnnotationWire | null, to: AnnotationWire | null): Patch {
-  return new Map([
-    [
-      id,
-      {
-        ...(from && { before: fromAnnotation(from) }),
-        ...(to && { after: fromAnnotation(to) }),
-      },
-    ],
-  ]);
 }
 
 function connectionOf({ name }: Failure): Connection {

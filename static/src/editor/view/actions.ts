@@ -1,6 +1,6 @@
+import { zoomAt } from "../core/camera.ts";
 import * as edit from "../core/commands.ts";
 import { screenPoint } from "../core/units.ts";
-import { zoomAt } from "../core/camera.ts";
 import type { App } from "./app.ts";
 import type { Command } from "./keys.ts";
 
@@ -10,13 +10,33 @@ const PASTE_OFFSET_PX = 12;
 
 /** Every command of the editor with its default keys. The left hand reaches most of them. */
 export function editorCommands(app: App): Command[] {
-  return [...toolCommands(app), ...objectCommands(app), ...proposalCommands(app), ...imageCommands(app), ...viewCommands(app)];
+  return [
+    ...toolCommands(app),
+    ...objectCommands(app),
+    ...proposalCommands(app),
+    ...imageCommands(app),
+    ...viewCommands(app),
+  ];
 }
 
 function toolCommands(app: App): Command[] {
   return [
     { id: "select", group: "tools", keys: ["V"], run: () => app.pickTool("select") },
     { id: "box", group: "tools", keys: ["B"], run: () => app.pickTool("box") },
+    { id: "polygon", group: "tools", keys: ["Q"], run: () => app.pickTool("polygon") },
+    { id: "brush", group: "tools", keys: ["N"], run: () => app.pickTool("brush") },
+    { id: "eraser", group: "tools", keys: ["Shift+N"], run: () => app.pickTool("eraser") },
+    {
+      id: "rotated_box",
+      group: "tools",
+      keys: ["Shift+B"],
+      run: () => app.pickTool("rotated_box"),
+    },
+    { id: "ellipse", group: "tools", keys: ["Shift+E"], run: () => app.pickTool("ellipse") },
+    { id: "polyline", group: "tools", keys: ["Shift+Q"], run: () => app.pickTool("polyline") },
+    { id: "points", group: "tools", keys: ["Shift+D"], run: () => app.pickTool("points") },
+    { id: "brushSmaller", group: "tools", keys: ["["], run: () => app.scaleBrush(0.8) },
+    { id: "brushLarger", group: "tools", keys: ["]"], run: () => app.scaleBrush(1.25) },
     { id: "finish", group: "tools", keys: ["Enter"], run: () => app.tool()?.finish?.() },
     { id: "escape", group: "tools", keys: ["Escape"], run: () => app.escape() },
   ];
@@ -28,9 +48,24 @@ function objectCommands(app: App): Command[] {
   return [
     { id: "undo", group: "objects", keys: ["Ctrl+Z"], run: () => app.undo() },
     { id: "redo", group: "objects", keys: ["Ctrl+Shift+Z", "Ctrl+Y"], run: () => app.redo() },
-    { id: "remove", group: "objects", keys: ["Delete", "Backspace", "Z"], run: on(edit.removeSelection) },
-    { id: "selectNext", group: "objects", keys: ["Tab"], run: on((bench) => edit.selectNext(bench, 1)) },
-    { id: "selectPrevious", group: "objects", keys: ["Shift+Tab"], run: on((bench) => edit.selectNext(bench, -1)) },
+    {
+      id: "remove",
+      group: "objects",
+      keys: ["Delete", "Backspace", "Z"],
+      run: on(edit.removeSelection),
+    },
+    {
+      id: "selectNext",
+      group: "objects",
+      keys: ["Tab"],
+      run: on((bench) => edit.selectNext(bench, 1)),
+    },
+    {
+      id: "selectPrevious",
+      group: "objects",
+      keys: ["Shift+Tab"],
+      run: on((bench) => edit.selectNext(bench, -1)),
+    },
     { id: "selectAll", group: "objects", keys: ["Ctrl+A"], run: on(edit.selectAll) },
     { id: "copy", group: "objects", keys: ["Ctrl+C"], run: () => app.copy() },
     { id: "paste", group: "objects", keys: ["Ctrl+V"], run: () => app.paste() },
@@ -43,8 +78,18 @@ function objectCommands(app: App): Command[] {
     { id: "hide", group: "objects", keys: ["H"], run: () => app.toggleHidden() },
     { id: "hideAll", group: "objects", keys: ["Shift+H"], run: () => app.toggleAllHidden() },
     { id: "lock", group: "objects", keys: ["L"], run: () => app.toggleLocked() },
-    { id: "occluded", group: "objects", keys: ["O"], run: on((bench) => edit.toggleFlag(bench, "isOccluded")) },
-    { id: "truncated", group: "objects", keys: ["T"], run: on((bench) => edit.toggleFlag(bench, "isTruncated")) },
+    {
+      id: "occluded",
+      group: "objects",
+      keys: ["O"],
+      run: on((bench) => edit.toggleFlag(bench, "isOccluded")),
+    },
+    {
+      id: "truncated",
+      group: "objects",
+      keys: ["T"],
+      run: on((bench) => edit.toggleFlag(bench, "isTruncated")),
+    },
     { id: "left", group: "objects", keys: ["ArrowLeft"], run: push(-NUDGE_PX, 0) },
     { id: "right", group: "objects", keys: ["ArrowRight"], run: push(NUDGE_PX, 0) },
     { id: "up", group: "objects", keys: ["ArrowUp"], run: push(0, -NUDGE_PX) },
@@ -58,7 +103,12 @@ function proposalCommands(app: App): Command[] {
     { id: "reject", group: "proposals", keys: ["X"], run: () => app.rejectProposal() },
     { id: "acceptAll", group: "proposals", keys: ["Shift+A"], run: () => app.acceptAll() },
     { id: "nextProposal", group: "proposals", keys: ["W"], run: () => app.focusProposal(1) },
-    { id: "previousProposal", group: "proposals", keys: ["Shift+W"], run: () => app.focusProposal(-1) },
+    {
+      id: "previousProposal",
+      group: "proposals",
+      keys: ["Shift+W"],
+      run: () => app.focusProposal(-1),
+    },
     { id: "toggleProposals", group: "proposals", keys: ["P"], run: () => app.toggleProposals() },
   ];
 }
@@ -80,7 +130,12 @@ function viewCommands(app: App): Command[] {
     { id: "zoomIn", group: "view", keys: ["+", "="], run: zoom(ZOOM_STEP) },
     { id: "zoomOut", group: "view", keys: ["-"], run: zoom(1 / ZOOM_STEP) },
     { id: "fit", group: "view", keys: ["F"], run: () => app.stage.fit() },
-    { id: "actualSize", group: "view", keys: ["Shift+F"], run: () => zoom(1 / app.stage.camera.zoom)() },
+    {
+      id: "actualSize",
+      group: "view",
+      keys: ["Shift+F"],
+      run: () => zoom(1 / app.stage.camera.zoom)(),
+    },
     { id: "zoomSelection", group: "view", keys: ["R"], run: () => app.zoomToSelection() },
     { id: "crosshair", group: "view", keys: ["C"], run: () => app.toggleCrosshair() },
     { id: "adjust", group: "view", keys: ["I"], run: () => app.toggleAdjust() },

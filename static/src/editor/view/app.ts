@@ -1,14 +1,19 @@
 import * as edit from "../core/commands.ts";
 import type { Shape } from "../core/document.ts";
+import type { GeometryKind } from "../core/geometry.ts";
+import { Brush, BrushSize } from "../core/tools/brush.ts";
 import type { Tool } from "../core/tools/tool.ts";
 import type { Camera } from "../core/units.ts";
 import type { DocumentWire } from "../core/wire.ts";
 import type { Topic, Workbench } from "../core/workbench.ts";
+import { realClock } from "../sync/clock.ts";
+import { Couriers } from "../sync/couriers.ts";
 import type { Journal } from "../sync/journal.ts";
 import type { OutboxState } from "../sync/outbox.ts";
 import type { Failure, Transport } from "../sync/transport.ts";
 import { editorCommands } from "./actions.ts";
 import { find } from "./dom.ts";
+import type { OverlayScene } from "./draw.ts";
 import { KeyBoard } from "./keyboard.ts";
 import { Keymap } from "./keys.ts";
 import type { Words } from "./messages.ts";
@@ -22,6 +27,7 @@ import { Pictures } from "./pictures.ts";
 import { Pointer } from "./pointer.ts";
 import { Session } from "./session.ts";
 import { Stage } from "./stage.ts";
+import { newUuid } from "./uuid.ts";
 
 const RETRY_MS = 3000;
 const NOTICE_MS = 3500;
@@ -31,6 +37,7 @@ export interface AppOptions {
   readonly words: Words;
   readonly transport: Transport;
   readonly journal: Journal;
+  readonly kinds: readonly GeometryKind[];
 }
 
 /** The editor page: one open image, and everything around it that outlives the image. */
@@ -45,9 +52,11 @@ export class App {
   readonly #saving: SavingPanel;
   readonly #strip: Strip;
   readonly #keysDialog: KeysDialog;
+  readonly #couriers: Couriers;
   readonly #pictures = new Pictures();
   readonly #documents = new Map<number, DocumentWire>();
   #session: Session | null = null;
+  readonly #brush = new BrushSize();
   #toolName = "box";
   #hasCrosshair = true;
   #picture: HTMLImageElement | null = null;
@@ -65,6 +74,7 @@ export class App {
       overlay: () => ({
         sketch: this.tool()?.sketch ?? null,
         crosshair: this.#showsCrosshair() ? this.#pointer.hover : null,
+        brush: this.#brushAtPointer(),
         reach: this.#pointer.reach,
       }),
       onCamera: (camera) => this.#showCamera(camera),
@@ -85,9 +95,24 @@ export class App {
       resolve: (id, choice) => this.#session?.outbox.resolve(id, choice),
       discard: (id) => this.#session?.outbox.discard(id),
     });
-    this.#strip = new Strip((id) => this.#readDocument(id), (id) => void this.open(id));
+    this.#strip = new Strip(
+      (id) => this.#readDocument(id),
+      (id) => void this.open(id),
+    );
     this.#keysDialog = new KeysDialog(this.keymap, words, () => this.#bar.showKeys());
+    this.#couriers = new Couriers({
+      ...options,
+      clock: realClock,
+      newKey: newUuid,
+      onWaiting: (waiting) => this.#saving.showOthers(waiting),
+    });
     this.#watchPage();
+  }
+
+  /** Open the first image, and send what earlier visits left of others. */
+  async start(imageId: number): Promise<void> {
+    await this.open(imageId);
+    await this.#couriers.start(imageId);
   }
 
   get bench(): Workbench | null {
@@ -103,9 +128,12 @@ export class App {
     const opening = ++this.#opening;
     this.tool()?.cancel();
     this.#options.root.setAttribute("data-loading", "");
+    if (this.#session?.document.image.id === imageId) await this.#leave();
+    await this.#couriers.giveBack(imageId);
     const opened = await Session.open({
       ...this.#options,
       imageId,
+      brush: this.#brush,
       onState: (state) => {
         if (opening === this.#opening) this.#showSaving(state);
       },
@@ -117,7 +145,7 @@ export class App {
     }
     const previous = this.#session;
     this.#session = opened;
-    if (previous) void previous.outbox.flush().finally(() => previous.outbox.close());
+    if (previous) this.#couriers.take(previous.document.image.id, previous.outbox);
     this.#documents.set(imageId, opened.document);
     const path = `/labeling/images/${imageId}/`;
     if (!isBack && location.pathname !== path) history.pushState({ imageId }, "", path);
@@ -126,9 +154,9 @@ export class App {
 
   pickTool(name: string): void {
     this.tool()?.cancel();
-    this.#toolName = name;
-    this.stage.root.style.cursor = name === "select" ? "default" : "crosshair";
-    this.#bar.showTool(name);
+    this.#toolName = this.#session?.tools.has(name) === false ? "select" : name;
+    this.stage.root.style.cursor = "";
+    this.#bar.showTool(this.#toolName);
     this.stage.repaint("overlay");
   }
 
@@ -222,6 +250,11 @@ export class App {
     });
   }
 
+  scaleBrush(factor: number): void {
+    this.#brush.scale(factor);
+    this.stage.repaint("overlay");
+  }
+
   toggleProposals(): void {
     this.stage.areProposalsShown = !this.stage.areProposalsShown;
   }
@@ -304,6 +337,12 @@ export class App {
     }, NOTICE_MS);
   }
 
+  async #leave(): Promise<void> {
+    const session = this.#session;
+    this.#session = null;
+    await session?.outbox.close();
+  }
+
   #showSession(session: Session): void {
     const { document: read, bench } = session;
     this.#options.root.removeAttribute("data-loading");
@@ -319,6 +358,7 @@ export class App {
     this.#sidebar.show(bench);
     this.#showHistory();
     this.#showSaving(session.outbox.state);
+    this.#bar.showTools(Array.from(session.tools.keys()));
     this.pickTool(this.#toolName);
     if (bench.labels.length === 0) this.notice("noLabels");
     void this.#showPicture(session);
@@ -362,6 +402,9 @@ export class App {
       this.stage.repaint(...(this.bench?.editor.isOpen ? [] : (["shapes"] as const)), "overlay");
       this.#sidebar.showShapes();
       this.#showHistory();
+    } else if (topic === "hover") {
+      this.stage.repaint("overlay");
+      this.#sidebar.showHover();
     } else if (topic === "selection") {
       this.stage.repaint("shapes", "overlay");
       this.#sidebar.showSelection();
@@ -387,7 +430,14 @@ export class App {
   }
 
   #showsCrosshair(): boolean {
-    return this.#hasCrosshair && this.#toolName !== "select";
+    const tool = this.tool();
+    return this.#hasCrosshair && tool?.name !== "select" && !(tool instanceof Brush);
+  }
+
+  #brushAtPointer(): OverlayScene["brush"] {
+    const tool = this.tool();
+    const at = this.#pointer.hover;
+    return at && tool instanceof Brush ? { at, radius: tool.radius } : null;
   }
 
   #focusHovered(bench: Workbench): void {
@@ -407,7 +457,10 @@ export class App {
     const [x, y] = camera.origin;
     const [x1, y1, x2, y2] = focused.bbox;
     const isInSight =
-      x1 >= x && y1 >= y && x2 <= x + view.width / camera.zoom && y2 <= y + view.height / camera.zoom;
+      x1 >= x &&
+      y1 >= y &&
+      x2 <= x + view.width / camera.zoom &&
+      y2 <= y + view.height / camera.zoom;
     if (!isInSight) this.stage.fit(focused.bbox);
   }
 
@@ -418,7 +471,10 @@ export class App {
   }
 
   #watchPage(): void {
-    const retry = () => this.#session?.outbox.retry();
+    const retry = () => {
+      this.#session?.outbox.retry();
+      this.#couriers.retry();
+    };
     window.addEventListener("online", retry);
     window.addEventListener("focus", retry);
     window.addEventListener("popstate", () => {

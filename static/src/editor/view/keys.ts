@@ -10,7 +10,9 @@ export interface Command {
 const STORAGE_KEY = "editor-keys";
 
 /** "Ctrl+Shift+Z": modifiers in this order, then the key; Ctrl is also Command on a Mac. */
-export function chordOf(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">): string {
+export function chordOf(
+  event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">,
+): string {
   const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
   const name = key === " " ? "Space" : key;
   // Shift is part of "?" and "+" already; with letters and named keys it is a modifier.
@@ -33,7 +35,10 @@ export class Keymap {
   readonly #storage: Pick<Storage, "getItem" | "setItem" | "removeItem">;
   #overrides: Overrides;
 
-  constructor(commands: readonly Command[], storage: Pick<Storage, "getItem" | "setItem" | "removeItem">) {
+  constructor(
+    commands: readonly Command[],
+    storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
+  ) {
     this.#commands = new Map(commands.map((command) => [command.id, command]));
     this.#storage = storage;
     this.#overrides = readOverrides(storage);
@@ -54,7 +59,9 @@ export class Keymap {
   /** Give a command one key of its own; the command that had it goes without. */
   assign(id: string, chord: string): void {
     const owner = this.commandFor(chord);
-    const others = owner ? { [owner.id]: this.keysOf(owner.id).filter((key) => key !== chord) } : {};
+    const others = owner
+      ? { [owner.id]: this.keysOf(owner.id).filter((key) => key !== chord) }
+      : {};
     this.#overrides = { ...this.#overrides, ...others, [id]: [chord] };
     this.#storage.setItem(STORAGE_KEY, JSON.stringify(this.#overrides));
   }

@@ -53,6 +53,8 @@ function resolved(root: HTMLElement, color: string): string {
 export function inkOn(color: string): "black" | "white" {
   const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(color);
   if (!match) return "white";
-  const [r = 0, g = 0, b = 0] = match.slice(1).map((part) => (Number.parseInt(part, 16) / 255) ** 2.2);
+  const [r = 0, g = 0, b = 0] = match
+    .slice(1)
+    .map((part) => (Number.parseInt(part, 16) / 255) ** 2.2);
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "black" : "white";
 }

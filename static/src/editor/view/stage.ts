@@ -1,4 +1,4 @@
-import { fit, keepInSight } from "../core/camera.ts";
+import { fitTo, keepInSight } from "../core/camera.ts";
 import { type Bbox, type Camera, imagePoint, type ScreenPoint, type Size } from "../core/units.ts";
 import type { Workbench } from "../core/workbench.ts";
 import { find } from "./dom.ts";
@@ -9,7 +9,7 @@ type Layer = "image" | "shapes" | "overlay";
 
 /** What the stage shows besides the workbench; the page decides it. */
 export interface StageLook {
-  readonly overlay: () => Pick<OverlayScene, "sketch" | "crosshair" | "reach">;
+  readonly overlay: () => Pick<OverlayScene, "sketch" | "crosshair" | "brush" | "reach">;
   readonly onCamera: (camera: Camera) => void;
 }
 
@@ -84,7 +84,7 @@ export class Stage {
   fit(region?: Bbox): void {
     if (!this.#bench) return;
     const { width, height } = this.#bench.image;
-    const camera = fit(region ?? [0, 0, width, height], this.#view, region ? 80 : 16);
+    const camera = fitTo(region ?? [0, 0, width, height], this.#view, region ? 80 : 16);
     this.moveTo(camera);
     this.#isFitted = !region;
   }

@@ -31,7 +31,9 @@ export class Grab {
     if (!this.#held) return;
     const { shape, handle } = this.#held;
     const to = clampToImage(at, this.#bench.image);
-    this.#bench.editor.put(reshaped(shape, kindOf(shape.geometry).dragged(shape.geometry, handle, to)));
+    this.#bench.editor.put(
+      reshaped(shape, kindOf(shape.geometry).dragged(shape.geometry, handle, to)),
+    );
   }
 
   letGo(): void {

@@ -1,5 +1,5 @@
 import { element, find } from "../dom.ts";
-import { chordOf, type Command, type Keymap } from "../keys.ts";
+import { type Command, chordOf, type Keymap } from "../keys.ts";
 import type { Words } from "../messages.ts";
 
 const GROUPS = ["tools", "objects", "proposals", "images", "view"] as const;
@@ -54,10 +54,7 @@ export class KeysDialog {
       ...(keys.length > 0 ? keys.map((key) => element("kbd", {}, key)) : ["–"]),
     );
     button.addEventListener("click", () => this.#listen(button, command));
-    return [
-      element("dt", {}, this.#words(`command.${command.id}`)),
-      element("dd", {}, button),
-    ];
+    return [element("dt", {}, this.#words(`command.${command.id}`)), element("dd", {}, button)];
   }
 
   #listen(button: HTMLButtonElement, command: Command): void {

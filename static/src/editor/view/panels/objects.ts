@@ -15,6 +15,7 @@ export class ObjectList {
   readonly #words: Words;
   #bench: Workbench | null = null;
   #shapes: readonly Shape[] = [];
+  readonly #made = new Map<string, HTMLElement>();
   #frame = 0;
 
   constructor(root: HTMLElement, words: Words) {
@@ -62,64 +63,84 @@ export class ObjectList {
     const { scrollTop, clientHeight } = this.#box;
     const first = Math.max(0, Math.floor(scrollTop / ROW_PX) - SPARE_ROWS);
     const last = Math.ceil((scrollTop + clientHeight) / ROW_PX) + SPARE_ROWS;
-    const rows = this.#shapes
-      .slice(first, last)
-      .map((shape, offset) => this.#row(bench, shape, first + offset));
     this.#rows.style.height = `${this.#shapes.length * ROW_PX}px`;
-    this.#rows.replaceChildren(...rows);
+    this.#place(bench, first, this.#shapes.slice(first, last));
   }
 
-  #row(bench: Workbench, shape: Shape, index: number): HTMLElement {
-    const label = bench.labels.find(({ id }) => id === shape.labelId);
-    const swatch = element("span", { class: "editor-swatch" });
-    swatch.style.background = label?.color ?? "";
-    const name = element("span", { class: "editor-object-name" }, label?.name ?? "?");
-    const [isHidden, isLocked] = [bench.isHidden(shape.id), bench.isLocked(shape.id)];
+  /** Rows stay the same elements while they are in sight, so that a click finds its row. */
+  #place(bench: Workbench, first: number, shapes: readonly Shape[]): void {
+    const ids = new Set(shapes.map(({ id }) => id));
+    for (const [id, row] of this.#made) {
+      if (ids.has(id)) continue;
+      row.remove();
+      this.#made.delete(id);
+    }
+    shapes.forEach((shape, offset) => {
+      const row = this.#made.get(shape.id) ?? this.#newRow(shape.id);
+      this.#fillRow(bench, row, shape, first + offset);
+    });
+  }
+
+  #newRow(id: string): HTMLElement {
     const row = element(
       "div",
-      {
-        class: "editor-object",
-        role: "option",
-        "data-id": shape.id,
-        "aria-selected": String(bench.selection.has(shape.id)),
-      },
-      swatch,
-      element("span", { class: "editor-object-number" }, String(index + 1)),
-      name,
-      ...(shape.score === null
-        ? []
-        : [element("span", { class: "editor-score" }, shape.score.toFixed(2))]),
-      this.#action("hide", isHidden ? "eye-off" : "eye", isHidden),
-      this.#action("lock", isLocked ? "lock" : "unlock", isLocked),
-      this.#action("remove", "trash", false),
+      { class: "editor-object", role: "option", "data-id": id },
+      element("span", { class: "editor-swatch" }),
+      element("span", { class: "editor-object-number" }),
+      element("span", { class: "editor-object-name" }),
+      element("span", { class: "editor-score" }),
+      this.#action("hide"),
+      this.#action("lock"),
+      this.#action("remove"),
     );
-    row.style.transform = `translateY(${index * ROW_PX}px)`;
-    row.toggleAttribute("data-hovered", bench.hovered === shape.id);
-    row.toggleAttribute("data-hidden", isHidden);
+    this.#made.set(id, row);
+    this.#rows.append(row);
     return row;
   }
 
-  #action(command: string, picture: string, isOn: boolean): HTMLElement {
+  #fillRow(bench: Workbench, row: HTMLElement, shape: Shape, index: number): void {
+    const label = bench.labels.find(({ id }) => id === shape.labelId);
+    const part = (name: string) => find(`.editor-${name}`, HTMLElement, row);
+    const [isHidden, isLocked] = [bench.isHidden(shape.id), bench.isLocked(shape.id)];
+    part("swatch").style.background = label?.color ?? "";
+    part("object-number").textContent = String(index + 1);
+    part("object-name").textContent = label?.name ?? "?";
+    part("score").textContent = shape.score === null ? "" : shape.score.toFixed(2);
+    setPicture(row, "hide", isHidden ? "eye-off" : "eye", isHidden);
+    setPicture(row, "lock", isLocked ? "lock" : "unlock", isLocked);
+    row.style.transform = `translateY(${index * ROW_PX}px)`;
+    row.setAttribute("aria-selected", String(bench.selection.has(shape.id)));
+    row.toggleAttribute("data-hovered", bench.hovered === shape.id);
+    row.toggleAttribute("data-hidden", isHidden);
+  }
+
+  #action(command: "hide" | "lock" | "remove"): HTMLElement {
     const title = this.#words(`command.${command}`);
-    const button = element(
+    return element(
       "button",
       { type: "button", tabindex: "-1", title, "aria-label": title, "data-action": command },
-      icon(picture),
+      icon("trash"),
     );
-    button.toggleAttribute("data-on", isOn);
-    return button;
   }
 
   #click(event: MouseEvent): void {
     const bench = this.#bench;
     const id = idOf(event);
     if (!bench || !id) return;
-    const action = (event.target as Element).closest<HTMLElement>("[data-action]")?.dataset["action"];
+    const action = (event.target as Element).closest<HTMLElement>("[data-action]")?.dataset[
+      "action"
+    ];
     if (action === "hide") bench.setHidden([id], !bench.isHidden(id));
     else if (action === "lock") bench.setLocked([id], !bench.isLocked(id));
     else if (action === "remove") removeOne(bench, id);
     else bench.select(event.shiftKey || event.ctrlKey ? [...bench.selection, id] : [id]);
   }
+}
+
+function setPicture(row: HTMLElement, action: string, picture: string, isOn: boolean): void {
+  const button = find(`[data-action=${action}]`, HTMLElement, row);
+  button.toggleAttribute("data-on", isOn);
+  button.querySelector("use")?.setAttribute("href", `#icon-${picture}`);
 }
 
 function removeOne(bench: Workbench, id: string): void {

@@ -1,4 +1,4 @@
-import { fit } from "../../core/camera.ts";
+import { fitTo } from "../../core/camera.ts";
 import { type AnnotationWire, fromAnnotation } from "../../core/wire.ts";
 import { type Label, Workbench } from "../../core/workbench.ts";
 import type { Conflict } from "../../sync/merge.ts";
@@ -31,6 +31,7 @@ export class SavingPanel {
   readonly #host: SavingHost;
   #state: OutboxState | null = null;
   #shown = "";
+  #numElsewhere = 0;
 
   constructor(words: Words, host: SavingHost) {
     this.#words = words;
@@ -48,7 +49,7 @@ export class SavingPanel {
     const numToSettle = state.conflicts.length + state.refusals.length;
     const hasNews = numToSettle > numOf(this.#state);
     this.#state = state;
-    this.#button.dataset["state"] = toneOf(state);
+    this.#button.dataset["state"] = toneOf(state, this.#numElsewhere);
     this.#text.textContent = this.#headline(state);
     if (this.#dialog.open) this.#fill();
     else if (hasNews) this.open();
@@ -56,8 +57,15 @@ export class SavingPanel {
     this.#shown = keyOf(state);
   }
 
+  /** Objects of other images that wait as well. */
+  showOthers(waiting: number): void {
+    this.#numElsewhere = waiting;
+    if (this.#state) this.show(this.#state);
+  }
+
   #headline(state: OutboxState): string {
-    const { waiting: count, connection } = state;
+    const { connection } = state;
+    const count = state.waiting + this.#numElsewhere;
     const numToSettle = numOf(state);
     if (numToSettle > 0) return this.#words("waiting.conflict", { count: numToSettle });
     if (count === 0) return this.#words("saved");
@@ -115,7 +123,11 @@ export class SavingPanel {
   }
 
   #refusal({ change, detail }: Refusal): HTMLElement {
-    const button = element("button", { type: "button", class: "quiet" }, this.#words("refused.discard"));
+    const button = element(
+      "button",
+      { type: "button", class: "quiet" },
+      this.#words("refused.discard"),
+    );
     button.addEventListener("click", () => this.#host.discard(change.id));
     return element(
       "article",
@@ -128,7 +140,11 @@ export class SavingPanel {
 
 function paintSide(
   canvas: HTMLCanvasElement,
-  setting: { readonly picture: CanvasImageSource | null; readonly palette: Palette; readonly bench: Workbench },
+  setting: {
+    readonly picture: CanvasImageSource | null;
+    readonly palette: Palette;
+    readonly bench: Workbench;
+  },
   shape: AnnotationWire | null,
   around: AnnotationWire,
 ): void {
@@ -139,13 +155,19 @@ function paintSide(
   if (!ctx) return;
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   const { image } = setting.bench;
-  const camera = fit(around.bbox, SIDE_PX, 40);
+  const camera = fitTo(around.bbox, SIDE_PX, 40);
   const bench = loneBench(image, setting.bench.labels, shape);
   drawImage(ctx, setting.picture, image, { camera, view: SIDE_PX }, ratio);
   const layer = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
   if (!layer) return;
   layer.setTransform(ratio, 0, 0, ratio, 0, 0);
-  const scene = { bench, camera, view: SIDE_PX, palette: setting.palette, areProposalsShown: false };
+  const scene = {
+    bench,
+    camera,
+    view: SIDE_PX,
+    palette: setting.palette,
+    areProposalsShown: false,
+  };
   drawShapes(layer as unknown as CanvasRenderingContext2D, scene);
   ctx.drawImage(layer.canvas, 0, 0, SIDE_PX.width, SIDE_PX.height);
 }
@@ -170,8 +192,8 @@ const numOf = (state: OutboxState | null): number =>
 const keyOf = ({ conflicts, refusals }: OutboxState): string =>
   [...conflicts, ...refusals].map(({ change }) => change.id).join();
 
-function toneOf(state: OutboxState): string {
+function toneOf(state: OutboxState, numElsewhere: number): string {
   if (numOf(state) > 0 || state.connection === "gone") return "conflict";
   if (state.connection !== "fine") return state.connection;
-  return state.waiting > 0 ? "waiting" : "saved";
+  return state.waiting + numElsewhere > 0 ? "waiting" : "saved";
 }

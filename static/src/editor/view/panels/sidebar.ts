@@ -41,6 +41,10 @@ export class Sidebar {
     this.#showMeasure();
   }
 
+  showHover(): void {
+    this.#objects.refresh();
+  }
+
   showSelection(): void {
     this.#objects.refresh();
     this.#objects.reveal();
@@ -110,7 +114,12 @@ export class Sidebar {
       text.textContent = this.#words("selectedMany", { count: shapes.length });
       return;
     }
-    const [x1, y1, x2, y2] = only.bbox.map((value) => Math.round(value)) as [number, number, number, number];
+    const [x1, y1, x2, y2] = only.bbox.map((value) => Math.round(value)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
     text.textContent = `${x2 - x1} × ${y2 - y1} px · ${x1}, ${y1}`;
   }
 

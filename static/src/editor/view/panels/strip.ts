@@ -74,6 +74,8 @@ export class Strip {
       return element("li", {}, link);
     });
     this.#list.replaceChildren(...items);
-    this.#list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+    this.#list
+      .querySelector("[aria-current]")
+      ?.scrollIntoView({ block: "nearest", inline: "center" });
   }
 }
