@@ -51,7 +51,7 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
 
     async def _person(self) -> "User | None":
         """Who asks: by the session's cookie in a browser, by a token elsewhere."""
-        user: Any = self.scope.get("user")
+        user: User | None = self.scope.get("user")
         if user is not None and user.is_authenticated:
             return user
         header = dict(self.scope["headers"]).get(b"authorization", b"")
@@ -60,7 +60,12 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
             return None
         return await database_sync_to_async(person_of_token)(secret.strip())
 
-    async def receive(self, **_given: Any) -> None:
+    async def receive(
+        self,
+        text_data: str | None = None,
+        bytes_data: bytes | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Take nothing from the browser, however it is formed."""
 
     async def disconnect(self, code: int) -> None:
