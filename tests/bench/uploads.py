@@ -49,5 +49,5 @@ def _photo_like() -> bytes:
     noise = np.random.default_rng(7).normal(128, 40, (192, 256, 3)).clip(0, 255)
     image = Image.fromarray(noise.astype(np.uint8)).resize((1024, 768))
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=92)
+    image.save(file, "JPEG", quality=80)
     return file.getvalue()
