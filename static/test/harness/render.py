@@ -37,8 +37,14 @@ config = {
     "api": "/api/v1/labeling/",
     "csrf_cookie": "csrftoken",
     "kinds": [
-        "box", "rotated_box", "ellipse", "polygon", "polyline", "points", "mask",
-    ],  # fmt: skip
+        "box",
+        "rotated_box",
+        "ellipse",
+        "polygon",
+        "polyline",
+        "points",
+        "mask",
+    ],
     "translations": {},
 }
 request = HttpRequest()
