@@ -111,6 +111,14 @@ def token_of(secret: str) -> ApiToken | None:
     )
 
 
+def person_of_token(secret: str) -> "User | None":
+    """Return whose live token this is; None where nobody may come in with it."""
+    token = token_of(secret)
+    if token is None or not token.is_live or not token.user.is_active:
+        return None
+    return token.user
+
+
 def invitation_of(secret: str) -> Invitation | None:
     return (
         Invitation.objects.filter(token_sha256=digest(secret))

@@ -11,7 +11,7 @@ from django.http import (
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
-from django.utils.http import content_disposition_header
+from django.utils.http import content_disposition_header, parse_etags
 
 from apps.core import blobs
 
@@ -29,7 +29,11 @@ def blob_response(
     sniffed. Supports one byte range and ``If-None-Match``.
     """
     etag = f'"{blob.sha256}"'
-    if request.headers.get("If-None-Match") == etag:
+    known = {
+        one.removeprefix("W/")
+        for one in parse_etags(request.headers.get("If-None-Match", ""))
+    }
+    if known & {etag, "*"}:
         return HttpResponse(status=304, headers={"ETag": etag})
     is_shown = media_type in SHOWN_TYPES
     url = blobs.signed_url(
@@ -38,7 +42,7 @@ def blob_response(
     if url is not None:
         return HttpResponseRedirect(url)
     first, last = _range(request, blob.size)
-    if first > last:
+    if first > last and blob.size > 0:
         return HttpResponse(
             status=416, headers={"Content-Range": f"bytes */{blob.size}"}
         )
@@ -63,13 +67,16 @@ def blob_response(
 
 def _range(request: HttpRequest, size: int) -> tuple[int, int]:
     """Return the first and last byte asked for; the whole file for any odd header."""
-    match = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("Range", ""))
+    wanted = request.headers.get("Range", "")
+    match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", wanted)
     whole = (0, size - 1)
     if match is None or match.groups() == ("", ""):
         return whole
     first, last = match.groups()
     if not first:
         return max(0, size - int(last)), size - 1
+    if last and int(last) < int(first):
+        return whole
     return int(first), min(int(last), size - 1) if last else size - 1
 
 

@@ -148,7 +148,7 @@ def _check_length(request: Request) -> None:
 
 def _fingerprint(request: Request) -> str:
     digest = hashlib.sha256(request.get_full_path().encode())
-    fields = request.data
+    fields: Any = request.data
     if request.FILES:
         fields = {name: fields[name] for name in fields if name not in request.FILES}
         for name, files in sorted(request.FILES.lists()):

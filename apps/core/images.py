@@ -1,6 +1,7 @@
 """Judges uploaded images by what they contain, under limits."""
 
 import io
+import struct
 import warnings
 from dataclasses import dataclass
 from typing import IO, cast
@@ -19,6 +20,13 @@ MEDIA_TYPES = {
     "TIFF": "image/tiff",
 }
 SHOWN_AS_IS = {"JPEG": {"L", "RGB"}, "PNG": {"1", "L", "LA", "P", "RGB", "RGBA"}}
+# What Pillow's decoders raise on damaged files.
+DAMAGED = (
+    UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, LookupError,
+    TypeError, AttributeError, ArithmeticError, struct.error,
+)  # fmt: skip
+# Our own limit is judged first, and says how many pixels there are.
+Image.MAX_IMAGE_PIXELS = None
 WINDOWED_MODES = {"I", "I;16", "I;16B", "I;16L", "F"}
 
 
@@ -55,12 +63,9 @@ def inspect(file: IO[bytes]) -> Inspected:
     file.seek(0)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # our own limit is checked first
+            warnings.simplefilter("ignore")
             return _inspect(file)
-    except (
-        UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError,
-        Image.DecompressionBombError,
-    ) as exc:  # fmt: skip
+    except DAMAGED as exc:
         raise NotAnImageError(
             f"this file is not an image that can be read ({_reason(exc)}): "
             "send a whole JPEG, PNG, WebP, BMP, GIF or TIFF"
@@ -75,7 +80,9 @@ def _reason(exc: BaseException) -> str:
 
 def _inspect(file: IO[bytes]) -> Inspected:
     image = Image.open(file, formats=list(MEDIA_TYPES))
-    form = image.format or ""
+    # Phones append a second picture; browsers show the first, as they do of any JPEG.
+    is_pair = image.format == "MPO"
+    form = "JPEG" if is_pair else image.format or ""
     num_pixels = image.width * image.height
     if num_pixels > settings.MAX_IMAGE_PIXELS:
         raise TooLargeError(
@@ -86,7 +93,7 @@ def _inspect(file: IO[bytes]) -> Inspected:
     width, height = (
         (image.height, image.width) if is_turned else (image.width, image.height)
     )
-    num_frames = getattr(image, "n_frames", 1)
+    num_frames = 1 if is_pair else getattr(image, "n_frames", 1)
     is_shown_as_is = image.mode in SHOWN_AS_IS.get(form, set()) and num_frames == 1
     if form == "WEBP" and num_frames == 1:
         is_shown_as_is = True

@@ -1,15 +1,19 @@
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
+from apps.accounts.selectors import person_of_token
 from apps.core.errors import NotFoundError
 from apps.core.parsers import number
 from apps.jobs import selectors
 from apps.jobs.events import group
 from apps.jobs.models import JobEvent
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
 
 NOT_SIGNED_IN, NOT_FOUND, TOO_SLOW = 4401, 4404, 4408
 SEND_TIMEOUT_S = 20
@@ -27,8 +31,8 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
     reading: asyncio.Lock
 
     async def connect(self) -> None:
-        user: Any = self.scope.get("user")
-        if user is None or not user.is_authenticated:
+        user = await self._person()
+        if user is None:
             await self._refuse(NOT_SIGNED_IN)
             return
         self.job_id = self.scope["url_route"]["kwargs"]["job_id"]
@@ -44,6 +48,20 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
         await self.channel_layer.group_add(group(self.job_id), self.channel_name)
         await self.accept()
         await self._send_news()
+
+    async def _person(self) -> "User | None":
+        """Who asks: by the session's cookie in a browser, by a token elsewhere."""
+        user: Any = self.scope.get("user")
+        if user is not None and user.is_authenticated:
+            return user
+        header = dict(self.scope["headers"]).get(b"authorization", b"")
+        scheme, _, secret = header.decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        return await database_sync_to_async(person_of_token)(secret.strip())
+
+    async def receive(self, **_given: Any) -> None:
+        """Take nothing from the browser, however it is formed."""
 
     async def disconnect(self, code: int) -> None:
         if hasattr(self, "job_id"):

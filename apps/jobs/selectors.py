@@ -29,7 +29,9 @@ def list_jobs(
     given = {"workspace_id": workspace_id, "status": status, "kind": kind}
     return (
         Job.objects.visible_to(user)
-        .filter(**{name: value for name, value in given.items() if value})
+        .filter(
+            **{key: value for key, value in given.items() if value not in {None, ""}}
+        )
         .select_related("created_by")
         .order_by("-created_at", "-pk")
     )

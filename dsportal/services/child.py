@@ -15,6 +15,9 @@ from typing import IO
 LOG_BYTES = 20 * 1024 * 1024
 HAS_DEATH_SIGNAL = sys.platform == "linux" and shutil.which("setpriv") is not None
 
+# We may have died before the signal was asked for; then there is none to come.
+_UNLESS_ORPHANED = 'test "$PPID" = "$0" && exec "$@"'
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
@@ -44,12 +47,13 @@ class Program:
     fds: tuple[int, ...] = ()
 
     def argv(self) -> list[str]:
-        # The death signal comes last: changing the user clears it.
-        guard = [
-            "setpriv",
-            f"--pdeathsig={self.orphan_signal.name.removeprefix('SIG')}",
-        ]
-        return [*self.prefix, *(guard if HAS_DEATH_SIGNAL else []), *self.command]
+        """Return the whole command line for a child of this process."""
+        if not HAS_DEATH_SIGNAL:
+            return [*self.prefix, *self.command]
+        # The death signal comes after the prefix: changing the user clears it.
+        death = f"--pdeathsig={self.orphan_signal.name.removeprefix('SIG')}"
+        guard = ["setpriv", death, "sh", "-c", _UNLESS_ORPHANED, str(os.getpid())]
+        return [*self.prefix, *guard, *self.command]
 
 
 class Child:

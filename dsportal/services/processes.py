@@ -5,25 +5,29 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from pathlib import Path
 
 from dsportal.services.child import HAS_DEATH_SIGNAL, Program
 
 CELERY_CONCURRENCY = 2
+# Python runs one thread at a time: a second process is what uses a second core.
+WEB_NAMES = ("web", "web-2")
 
 
 def programs(
-    root: Path, *, env: Mapping[str, str], address: str, listener_fd: int
+    *, env: Mapping[str, str], address: str, listener_fd: int
 ) -> list[Program]:
     """List them in the order in which they start; they stop in the reverse one."""
     python = sys.executable
     listed = [
-        Program(
-            name="web",
-            command=(python, "-m", "dsportal.services.web", str(listener_fd)),
-            env={**env, "DSPORTAL_ROLE": "web"},
-            is_ready=lambda _pid: _answers(address),
-            fds=(listener_fd,),
+        *(
+            Program(
+                name=name,
+                command=(python, "-m", "dsportal.services.web", str(listener_fd)),
+                env={**env, "DSPORTAL_ROLE": "web"},
+                is_ready=lambda _pid: _answers(address),
+                fds=(listener_fd,),
+            )
+            for name in WEB_NAMES
         ),
         Program(
             name="worker",
@@ -42,9 +46,6 @@ def programs(
             grace_s=20,
         ),
     ]
-    if any(root.glob("apps/*/management/commands/tick.py")):
-        tick = (python, "manage.py", "tick")
-        listed.append(Program(name="tick", command=tick, env=env))
     if not HAS_DEATH_SIGNAL:
         watcher = (python, "-m", "dsportal.services.watcher", env["DSPORTAL_VAR"])
         listed.append(Program(name="watcher", command=watcher, env=env))

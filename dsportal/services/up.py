@@ -103,7 +103,6 @@ class Portal:
 
     def _start_programs(self) -> None:
         listed = programs(
-            self.root,
             env=self._env(),
             address=self.address,
             listener_fd=self.listener.fileno(),

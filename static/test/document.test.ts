@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
 import { Editor } from "../src/editor/core/editor.ts";
+import { fitting } from "../src/editor/core/history.ts";
 import { shape } from "./parts.ts";
 import { seeded } from "./seeded.ts";
 
 const box = (id: string, x = 0) => shape(id, [x, 0, x + 10, 10]);
 
-test.each(Array.from({ length: 200 }, (_, seed) => seed))("undo mirrors redo, seed %i", (seed) => {
+test.each(Array.from({ length: 60 }, (_, seed) => seed))("undo mirrors redo, seed %i", (seed) => {
   const random = seeded(seed);
   const start = new Map([["a", box("a")]]);
   const editor = new Editor(start);
@@ -83,4 +84,25 @@ test("history taken up from an earlier visit can be undone", () => {
   second.undo();
 
   expect(second.doc.size).toBe(0);
+});
+
+test("of an earlier visit's history, what others have overwritten is left out", () => {
+  const first = new Editor();
+  for (const [id, x] of [
+    ["a", 0],
+    ["b", 0],
+    ["a", 20],
+    ["b", 30],
+  ] as const) {
+    first.begin("draw");
+    first.put(box(id, x));
+    first.commit();
+  }
+  first.undo();
+  const { done, undone } = first.history;
+  expect([done.length, undone.length]).toEqual([3, 1]);
+
+  expect(fitting(first.doc, first.history)).toEqual({ done, undone });
+  const changed = new Map(first.doc).set("b", box("b", 77));
+  expect(fitting(changed, first.history)).toEqual({ done: done.slice(2), undone: [] });
 });

@@ -188,6 +188,37 @@ time.sleep(60)
     assert alive == []
 
 
+def test_without_a_death_signal_the_watcher_ends_what_is_left(tmp_path: Path) -> None:
+    script = f"""
+import os, subprocess, sys, time
+from pathlib import Path
+from dsportal.services.state import RunState, record_of
+var = Path({str(tmp_path)!r})
+child = subprocess.Popen([sys.executable, "-c", {SLEEP!r}], start_new_session=True)
+RunState(
+    supervisor=record_of(os.getpid(), "supervisor"), address="", database_url="",
+    redis_url="", processes=(record_of(child.pid, "web"),),
+).write(var / "run.json")
+watcher = [sys.executable, "-m", "dsportal.services.watcher", str(var)]
+subprocess.Popen(watcher, start_new_session=True)
+time.sleep(1)
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout
+    with parent.stdout:
+        child = psutil.Process(int(parent.stdout.readline()))
+
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs([child], timeout=15)
+
+    assert alive == []
+
+
 def _program(name: str, script: str, *arguments: str, **settings: object) -> Program:
     command = (sys.executable, "-c", script, *arguments)
     return Program(name=name, command=command, **settings)  # type: ignore[arg-type]

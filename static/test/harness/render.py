@@ -36,6 +36,15 @@ config = {
     "image_id": int(sys.argv[1]),
     "api": "/api/v1/labeling/",
     "csrf_cookie": "csrftoken",
+    "kinds": [
+        "box",
+        "rotated_box",
+        "ellipse",
+        "polygon",
+        "polyline",
+        "points",
+        "mask",
+    ],
     "translations": {},
 }
 request = HttpRequest()

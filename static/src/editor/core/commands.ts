@@ -12,9 +12,10 @@ export function removeSelection(bench: Workbench): void {
   bench.proposals.dismiss(ids.filter((id) => proposed.has(id)));
 }
 
-/** Give the label to what is selected, and to what is drawn next. */
+/** Give the label to what is drawn next, and to what a person has selected. */
 export function applyLabel(bench: Workbench, labelId: number): void {
   bench.pickLabel(labelId);
+  if (!bench.isSelectionMeant) return;
   change(bench, "relabel", (shape) => ({ ...shape, labelId }));
 }
 

@@ -1,5 +1,6 @@
 import { box } from "./kinds/box.ts";
 import { ellipse, rotatedBox } from "./kinds/framed.ts";
+import { mask } from "./kinds/mask.ts";
 import { points, polygon, polyline } from "./kinds/path.ts";
 import type { Bbox } from "./units.ts";
 
@@ -44,7 +45,18 @@ export interface Points {
   readonly points: Ring;
 }
 
-export type Geometry = Box | RotatedBox | Ellipse | Polygon | Polyline | Points;
+/** Pixels. Its rectangle lies on the pixel grid and is no larger than it must be. */
+export interface Mask {
+  readonly kind: "mask";
+  /** The rectangle's top left pixel. */
+  readonly origin: Vertex;
+  /** The rectangle's width and height. */
+  readonly size: Vertex;
+  /** Lengths of runs, column by column from the top left, off and on in turn, off first. */
+  readonly counts: readonly number[];
+}
+
+export type Geometry = Mask | Box | RotatedBox | Ellipse | Polygon | Polyline | Points;
 export type GeometryKind = Geometry["kind"];
 
 /** A place to grab. A minor one makes a new vertex when it is dragged. */
@@ -70,6 +82,8 @@ export interface Kind<G extends Geometry> {
   handles(geometry: G, reach: number): readonly Handle[];
   /** The geometry with one handle pulled to a place; always from where the drag began. */
   dragged(geometry: G, handle: string, to: Vertex): G;
+  /** How far a point misses it, where the outline does not tell. */
+  distance?(geometry: G, at: Vertex): number;
   /** Without the vertex of a handle; null where the rest would be no shape. */
   without?(geometry: G, handle: string): G | null;
 }
@@ -81,6 +95,7 @@ const kinds: { readonly [K in GeometryKind]: Kind<Extract<Geometry, { kind: K }>
   polygon,
   polyline,
   points,
+  mask,
 };
 
 export function kindOf<G extends Geometry>(geometry: G): Kind<G> {
@@ -92,6 +107,8 @@ export const outlineOf = (geometry: Geometry): Outline => kindOf(geometry).outli
 
 /** How far a point misses a shape: 0 inside a closed one, else to its nearest line or dot. */
 export function distanceTo(geometry: Geometry, at: Vertex): number {
+  const own = kindOf(geometry).distance;
+  if (own) return own(geometry, at);
   const { rings, isClosed } = outlineOf(geometry);
   if (isClosed && isInside(rings, at)) return 0;
   let nearest = Number.POSITIVE_INFINITY;

@@ -48,6 +48,7 @@ export class Workbench {
   #locked: ReadonlySet<string> = new Set();
   #activeLabel: number | null;
   #hovered: string | null = null;
+  #fresh: string | null = null;
 
   constructor(options: WorkbenchOptions) {
     this.image = options.image;
@@ -83,7 +84,24 @@ export class Workbench {
 
   select(ids: Iterable<string>): void {
     this.#selection = new Set(ids);
+    this.#fresh = null;
     this.#tell("selection");
+  }
+
+  /**
+   * Select what is just being drawn, so that its handles are there.
+   *
+   * Nobody has asked for it, so a label key that is meant for the next object must not
+   * change it: it takes a click to mean this one.
+   */
+  selectFresh(id: string): void {
+    this.select([id]);
+    this.#fresh = id;
+  }
+
+  /** Whether people mean the selection when they press a label's key. */
+  get isSelectionMeant(): boolean {
+    return this.#fresh === null || !this.#selection.has(this.#fresh);
   }
 
   hover(id: string | null): void {

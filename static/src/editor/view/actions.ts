@@ -23,6 +23,20 @@ function toolCommands(app: App): Command[] {
   return [
     { id: "select", group: "tools", keys: ["V"], run: () => app.pickTool("select") },
     { id: "box", group: "tools", keys: ["B"], run: () => app.pickTool("box") },
+    { id: "polygon", group: "tools", keys: ["Q"], run: () => app.pickTool("polygon") },
+    { id: "brush", group: "tools", keys: ["N"], run: () => app.pickTool("brush") },
+    { id: "eraser", group: "tools", keys: ["Shift+N"], run: () => app.pickTool("eraser") },
+    {
+      id: "rotated_box",
+      group: "tools",
+      keys: ["Shift+B"],
+      run: () => app.pickTool("rotated_box"),
+    },
+    { id: "ellipse", group: "tools", keys: ["Shift+E"], run: () => app.pickTool("ellipse") },
+    { id: "polyline", group: "tools", keys: ["Shift+Q"], run: () => app.pickTool("polyline") },
+    { id: "points", group: "tools", keys: ["Shift+D"], run: () => app.pickTool("points") },
+    { id: "brushSmaller", group: "tools", keys: ["["], run: () => app.scaleBrush(0.8) },
+    { id: "brushLarger", group: "tools", keys: ["]"], run: () => app.scaleBrush(1.25) },
     { id: "finish", group: "tools", keys: ["Enter"], run: () => app.tool()?.finish?.() },
     { id: "escape", group: "tools", keys: ["Escape"], run: () => app.escape() },
   ];

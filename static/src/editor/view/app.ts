@@ -1,5 +1,7 @@
 import * as edit from "../core/commands.ts";
 import type { Shape } from "../core/document.ts";
+import type { GeometryKind } from "../core/geometry.ts";
+import { Brush, BrushSize } from "../core/tools/brush.ts";
 import type { Tool } from "../core/tools/tool.ts";
 import type { Camera } from "../core/units.ts";
 import type { DocumentWire } from "../core/wire.ts";
@@ -11,6 +13,7 @@ import type { OutboxState } from "../sync/outbox.ts";
 import type { Failure, Transport } from "../sync/transport.ts";
 import { editorCommands } from "./actions.ts";
 import { find } from "./dom.ts";
+import type { OverlayScene } from "./draw.ts";
 import { KeyBoard } from "./keyboard.ts";
 import { Keymap } from "./keys.ts";
 import type { Words } from "./messages.ts";
@@ -34,6 +37,7 @@ export interface AppOptions {
   readonly words: Words;
   readonly transport: Transport;
   readonly journal: Journal;
+  readonly kinds: readonly GeometryKind[];
 }
 
 /** The editor page: one open image, and everything around it that outlives the image. */
@@ -52,6 +56,7 @@ export class App {
   readonly #pictures = new Pictures();
   readonly #documents = new Map<number, DocumentWire>();
   #session: Session | null = null;
+  readonly #brush = new BrushSize();
   #toolName = "box";
   #hasCrosshair = true;
   #picture: HTMLImageElement | null = null;
@@ -69,6 +74,7 @@ export class App {
       overlay: () => ({
         sketch: this.tool()?.sketch ?? null,
         crosshair: this.#showsCrosshair() ? this.#pointer.hover : null,
+        brush: this.#brushAtPointer(),
         reach: this.#pointer.reach,
       }),
       onCamera: (camera) => this.#showCamera(camera),
@@ -127,6 +133,7 @@ export class App {
     const opened = await Session.open({
       ...this.#options,
       imageId,
+      brush: this.#brush,
       onState: (state) => {
         if (opening === this.#opening) this.#showSaving(state);
       },
@@ -147,9 +154,9 @@ export class App {
 
   pickTool(name: string): void {
     this.tool()?.cancel();
-    this.#toolName = name;
-    this.stage.root.style.cursor = name === "select" ? "default" : "crosshair";
-    this.#bar.showTool(name);
+    this.#toolName = this.#session?.tools.has(name) === false ? "select" : name;
+    this.stage.root.style.cursor = "";
+    this.#bar.showTool(this.#toolName);
     this.stage.repaint("overlay");
   }
 
@@ -241,6 +248,11 @@ export class App {
       edit.focusNextProposal(bench, by);
       this.#showFocused(bench);
     });
+  }
+
+  scaleBrush(factor: number): void {
+    this.#brush.scale(factor);
+    this.stage.repaint("overlay");
   }
 
   toggleProposals(): void {
@@ -346,6 +358,7 @@ export class App {
     this.#sidebar.show(bench);
     this.#showHistory();
     this.#showSaving(session.outbox.state);
+    this.#bar.showTools(Array.from(session.tools.keys()));
     this.pickTool(this.#toolName);
     if (bench.labels.length === 0) this.notice("noLabels");
     void this.#showPicture(session);
@@ -417,7 +430,14 @@ export class App {
   }
 
   #showsCrosshair(): boolean {
-    return this.#hasCrosshair && this.#toolName !== "select";
+    const tool = this.tool();
+    return this.#hasCrosshair && tool?.name !== "select" && !(tool instanceof Brush);
+  }
+
+  #brushAtPointer(): OverlayScene["brush"] {
+    const tool = this.tool();
+    const at = this.#pointer.hover;
+    return at && tool instanceof Brush ? { at, radius: tool.radius } : null;
   }
 
   #focusHovered(bench: Workbench): void {

@@ -1,6 +1,6 @@
 import { visibleRegion } from "../core/camera.ts";
 import type { Shape } from "../core/document.ts";
-import { type Geometry, kindOf, outlineOf } from "../core/geometry.ts";
+import { type Geometry, kindOf, type Ring, type Vertex } from "../core/geometry.ts";
 import type { Proposal } from "../core/proposals.ts";
 import type { Sketch } from "../core/tools/tool.ts";
 import {
@@ -13,6 +13,7 @@ import {
 } from "../core/units.ts";
 import type { Workbench } from "../core/workbench.ts";
 import { inkOn, type Palette } from "./palette.ts";
+import { type Context, onScreen, type Pen, paint } from "./pen.ts";
 
 /** All that a frame shows. Painting reads it and keeps nothing. */
 export interface Scene {
@@ -27,11 +28,11 @@ export interface OverlayScene extends Scene {
   readonly sketch: Sketch | null;
   /** Where the crosshair stands; null where none is shown. */
   readonly crosshair: ScreenPoint | null;
+  /** The ring of a brush at the pointer. */
+  readonly brush: { readonly at: ScreenPoint; readonly radius: number } | null;
   /** Image pixels that a pointer may miss a handle by. */
   readonly reach: number;
 }
-
-type Context = CanvasRenderingContext2D;
 
 /** Shapes with a side below this many CSS pixels are dots. */
 const DOT_PX = 3;
@@ -94,6 +95,7 @@ export function drawOverlay(ctx: Context, scene: OverlayScene): void {
     paint(ctx, camera, [focused.geometry], palette.label(focused.labelId), HOVERED);
   }
   if (scene.sketch) drawSketch(ctx, scene, scene.sketch);
+  if (scene.brush) drawBrush(ctx, scene.brush.at, scene.brush.radius * camera.zoom);
 }
 
 function drawSelection(ctx: Context, scene: OverlayScene): void {
@@ -107,14 +109,6 @@ function drawSelection(ctx: Context, scene: OverlayScene): void {
   }
   const [only, another] = selected;
   if (only && !another && !bench.isLocked(only.id)) drawHandles(ctx, scene, only);
-}
-
-interface Pen {
-  readonly width: number;
-  /** Opacity of the inside; 0 for none. */
-  readonly fill: number;
-  readonly dash?: readonly number[];
-  readonly isHaloed?: boolean;
 }
 
 const HOVERED: Pen = { width: 3, fill: 0.22 };
@@ -142,54 +136,6 @@ function paintGroup(
   paint(ctx, camera, full, color, { width: 1.5, fill: isCrowd ? 0 : 0.1, isHaloed: !isCrowd });
 }
 
-/** One path for all: what they share is set once, and overlaps do not add up. */
-function paint(
-  ctx: Context,
-  camera: Camera,
-  geometries: readonly Geometry[],
-  color: string,
-  pen: Pen,
-): void {
-  if (geometries.length === 0) return;
-  const path = new Path2D();
-  for (const geometry of geometries) trace(path, camera, geometry);
-  ctx.setLineDash([...(pen.dash ?? [])]);
-  if (pen.fill > 0) {
-    ctx.globalAlpha = pen.fill;
-    ctx.fillStyle = color;
-    ctx.fill(path, "evenodd");
-    ctx.globalAlpha = 1;
-  }
-  if (pen.isHaloed) {
-    ctx.globalAlpha = 0.45;
-    ctx.strokeStyle = "black";
-    ctx.lineWidth = pen.width + 1.5;
-    ctx.stroke(path);
-    ctx.globalAlpha = 1;
-  }
-  ctx.strokeStyle = color;
-  ctx.lineWidth = pen.width;
-  ctx.stroke(path);
-  ctx.setLineDash([]);
-}
-
-function trace(path: Path2D, camera: Camera, geometry: Geometry): void {
-  if (geometry.kind === "box") {
-    const [x, y, width, height] = onScreen(camera, geometry.bbox);
-    path.rect(x, y, width, height);
-    return;
-  }
-  const { rings, isClosed } = outlineOf(geometry);
-  for (const ring of rings) {
-    const [first, ...others] = ring.map(([x, y]) => toScreen(camera, imagePoint(x, y)));
-    if (!first) continue;
-    path.moveTo(first[0], first[1]);
-    if (others.length === 0) path.arc(first[0], first[1], 4, 0, 2 * Math.PI);
-    for (const [x, y] of others) path.lineTo(x, y);
-    if (isClosed) path.closePath();
-  }
-}
-
 function drawProposals(ctx: Context, scene: Scene, region: Bbox): void {
   const { bench, camera, palette } = scene;
   const { focused } = bench.proposals;
@@ -205,7 +151,7 @@ function drawProposals(ctx: Context, scene: Scene, region: Bbox): void {
   }
   if (shown.length > NAMES_UP_TO) return;
   for (const one of focused ? [...shown, focused] : shown) {
-    drawName(ctx, scene, one, `${nameOf(scene, one.labelId)} ${percent(one.score)}`);
+    drawName(ctx, scene, one, `${nameOf(scene, one.labelId)} ${percent(one.score)}`, true);
   }
 }
 
@@ -216,6 +162,7 @@ function drawName(
   { camera, palette, bench }: Scene,
   shape: Pick<Shape | Proposal, "bbox" | "labelId" | "id">,
   text: string,
+  isProposal = false,
 ): void {
   const [x, y, width, height] = onScreen(camera, shape.bbox);
   const isRoomy = width >= NAME_MIN_PX && height >= NAME_MIN_PX / 3;
@@ -225,10 +172,14 @@ function drawName(
   ctx.textBaseline = "middle";
   const wide = ctx.measureText(text).width + 8;
   const top = y >= 16 ? y - 16 : y;
-  ctx.fillStyle = color;
+  // A proposal's name is of its colour, an object's stands on it: told apart at a glance.
+  ctx.fillStyle = isProposal ? "rgb(0 0 0 / 0.7)" : color;
   ctx.fillRect(x - 0.75, top, wide, 16);
-  ctx.fillStyle = inkOn(color);
+  ctx.fillStyle = isProposal ? "white" : inkOn(color);
   ctx.fillText(text, x + 3.25, top + 8.5);
+  if (!isProposal) return;
+  ctx.fillStyle = color;
+  ctx.fillRect(x - 0.75, top, 2, 16);
 }
 
 function drawHandles(ctx: Context, { camera, palette, reach }: OverlayScene, shape: Shape): void {
@@ -243,13 +194,70 @@ function drawHandles(ctx: Context, { camera, palette, reach }: OverlayScene, sha
   }
 }
 
-function drawSketch(ctx: Context, { camera, palette }: OverlayScene, sketch: Sketch): void {
+function drawSketch(ctx: Context, scene: OverlayScene, sketch: Sketch): void {
+  const { camera, palette } = scene;
   if (sketch.name === "band") {
     const band: Geometry = { kind: "box", bbox: sketch.bbox };
     paint(ctx, camera, [band], palette.accent, { width: 1, fill: 0.12, dash: [4, 3] });
-    return;
+  } else if (sketch.name === "draft") drawDraft(ctx, scene, sketch);
+  else drawStroke(ctx, camera, palette, sketch);
+}
+
+type Draft = Extract<Sketch, { name: "draft" }>;
+
+function drawDraft(ctx: Context, { bench, camera, palette }: OverlayScene, draft: Draft): void {
+  const color = bench.activeLabel === null ? palette.accent : palette.label(bench.activeLabel);
+  paint(ctx, camera, [draft.geometry], color, { width: 2, fill: 0.1, isHaloed: true });
+  const [first] = draft.vertices;
+  for (const vertex of draft.vertices) {
+    drawDot(ctx, camera, palette, vertex, draft.canClose && vertex === first ? 7 : 3);
   }
-  paint(ctx, camera, [sketch.geometry], palette.accent, { width: 2, fill: 0.1, isHaloed: true });
+}
+
+function drawDot(ctx: Context, camera: Camera, palette: Palette, [u, v]: Vertex, radius: number) {
+  const [x, y] = toScreen(camera, imagePoint(u, v));
+  ctx.beginPath();
+  ctx.arc(x, y, radius, 0, 2 * Math.PI);
+  ctx.fillStyle = "white";
+  ctx.strokeStyle = palette.accent;
+  ctx.lineWidth = 1.5;
+  ctx.fill();
+  ctx.stroke();
+}
+
+function drawStroke(
+  ctx: Context,
+  camera: Camera,
+  palette: Palette,
+  { line, radius, isErasing }: { line: Ring; radius: number; isErasing: boolean },
+): void {
+  ctx.beginPath();
+  for (const [u, v] of [line[0] ?? [0, 0], ...line]) {
+    const [x, y] = toScreen(camera, imagePoint(u, v));
+    ctx.lineTo(x, y);
+  }
+  ctx.globalAlpha = 0.55;
+  ctx.strokeStyle = isErasing ? palette.paper : palette.accent;
+  ctx.lineWidth = 2 * radius * camera.zoom;
+  ctx.lineCap = "round";
+  ctx.lineJoin = "round";
+  ctx.stroke();
+  ctx.globalAlpha = 1;
+  ctx.lineCap = "butt";
+  ctx.lineJoin = "miter";
+}
+
+function drawBrush(ctx: Context, [x, y]: ScreenPoint, radius: number): void {
+  for (const [color, width] of [
+    ["rgb(0 0 0 / 0.6)", 3],
+    ["white", 1.5],
+  ] as const) {
+    ctx.beginPath();
+    ctx.arc(x, y, Math.max(radius, 1.5), 0, 2 * Math.PI);
+    ctx.strokeStyle = color;
+    ctx.lineWidth = width;
+    ctx.stroke();
+  }
 }
 
 function drawCrosshair(ctx: Context, [x, y]: ScreenPoint, { width, height }: Size): void {
@@ -266,11 +274,6 @@ function drawCrosshair(ctx: Context, [x, y]: ScreenPoint, { width, height }: Siz
     ctx.lineTo(Math.round(x) + offset, height);
     ctx.stroke();
   }
-}
-
-function onScreen(camera: Camera, [x1, y1, x2, y2]: Bbox): [number, number, number, number] {
-  const [x, y] = toScreen(camera, imagePoint(x1, y1));
-  return [x, y, (x2 - x1) * camera.zoom, (y2 - y1) * camera.zoom];
 }
 
 function nameOf({ bench }: Scene, labelId: number): string {

@@ -1,3 +1,4 @@
+import type { GeometryKind } from "../core/geometry.ts";
 import { httpTransport } from "../sync/http.ts";
 import { forgetfulJournal, openJournal } from "../sync/journal.ts";
 import { App } from "./app.ts";
@@ -8,6 +9,8 @@ interface PageConfig {
   readonly image_id: number;
   readonly api: string;
   readonly csrf_cookie: string;
+  /** The kinds of shapes that the server keeps; boxes alone where it does not say. */
+  readonly kinds?: readonly GeometryKind[];
   readonly translations?: Readonly<Record<string, string>>;
 }
 
@@ -18,6 +21,7 @@ async function start(): Promise<void> {
   const app = new App({
     root: find("#editor", HTMLElement),
     words: readWords(template, config.translations ?? {}),
+    kinds: config.kinds ?? ["box"],
     transport: httpTransport({ api: config.api, csrfCookie: config.csrf_cookie }),
     journal: await openJournal("dsportal-editor", indexedDB).catch(forgetfulJournal),
   });

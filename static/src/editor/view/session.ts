@@ -1,5 +1,8 @@
 import type { Patch } from "../core/document.ts";
-import { DrawBox } from "../core/tools/drawBox.ts";
+import type { GeometryKind } from "../core/geometry.ts";
+import { Brush, type BrushSize } from "../core/tools/brush.ts";
+import { DrawByDrag } from "../core/tools/drawByDrag.ts";
+import { DrawPath } from "../core/tools/drawPath.ts";
 import { Select } from "../core/tools/select.ts";
 import type { Tool } from "../core/tools/tool.ts";
 import { type DocumentWire, fromAnnotation, fromPrediction } from "../core/wire.ts";
@@ -9,17 +12,30 @@ import type { Journal } from "../sync/journal.ts";
 import { Outbox, type OutboxState } from "../sync/outbox.ts";
 import type { Failure, Transport } from "../sync/transport.ts";
 import { newUuid } from "./uuid.ts";
+import { keepVisit } from "./visit.ts";
 
-/** Every tool of the editor; a new one is one file and one line here. */
-const TOOLS: readonly ((bench: Workbench) => Tool)[] = [
-  (bench) => new Select(bench),
-  (bench) => new DrawBox(bench),
+type MakeTool = (bench: Workbench, brush: BrushSize) => Tool;
+
+/** Every tool of the editor and the kind that it draws; a new one is a file and a line here. */
+const TOOLS: readonly (readonly [kind: GeometryKind | null, make: MakeTool])[] = [
+  [null, (bench) => new Select(bench)],
+  ["box", (bench) => new DrawByDrag(bench, "box")],
+  ["rotated_box", (bench) => new DrawByDrag(bench, "rotated_box")],
+  ["ellipse", (bench) => new DrawByDrag(bench, "ellipse")],
+  ["polygon", (bench) => new DrawPath(bench, "polygon")],
+  ["polyline", (bench) => new DrawPath(bench, "polyline")],
+  ["points", (bench) => new DrawPath(bench, "points")],
+  ["mask", (bench, brush) => new Brush(bench, "brush", brush)],
+  ["mask", (bench, brush) => new Brush(bench, "eraser", brush)],
 ];
 
 export interface SessionOptions {
   readonly imageId: number;
   readonly journal: Journal;
   readonly transport: Transport;
+  /** The kinds of shapes that the server keeps. */
+  readonly kinds: readonly GeometryKind[];
+  readonly brush: BrushSize;
   readonly onState: (state: OutboxState) => void;
 }
 
@@ -31,7 +47,7 @@ export class Session {
   readonly outbox: Outbox;
   #news: Patch[] = [];
 
-  private constructor(document: DocumentWire, outbox: Outbox) {
+  private constructor(document: DocumentWire, outbox: Outbox, options: SessionOptions) {
     this.document = document;
     this.outbox = outbox;
     this.bench = new Workbench({
@@ -41,7 +57,9 @@ export class Session {
       proposals: document.predictions.map(fromPrediction),
       newId: newUuid,
     });
-    const tools = TOOLS.map((make) => make(this.bench));
+    const tools = TOOLS.filter(([kind]) => kind === null || options.kinds.includes(kind)).map(
+      ([, make]) => make(this.bench, options.brush),
+    );
     this.tools = new Map(tools.map((tool) => [tool.name, tool]));
     this.bench.editor.subscribe(({ cause, patch }) => {
       if (cause === "commit" || cause === "undo" || cause === "redo") void outbox.record(patch);
@@ -62,7 +80,8 @@ export class Session {
     if (failure) return failure;
     const answer = await options.transport.read(options.imageId);
     if (answer.name !== "read") return answer;
-    session = new Session(answer.document, outbox);
+    session = new Session(answer.document, outbox, options);
+    await keepVisit(session.bench, options.journal, options.imageId);
     return session;
   }
 

@@ -9,7 +9,7 @@ type Layer = "image" | "shapes" | "overlay";
 
 /** What the stage shows besides the workbench; the page decides it. */
 export interface StageLook {
-  readonly overlay: () => Pick<OverlayScene, "sketch" | "crosshair" | "reach">;
+  readonly overlay: () => Pick<OverlayScene, "sketch" | "crosshair" | "brush" | "reach">;
   readonly onCamera: (camera: Camera) => void;
 }
 

@@ -1,4 +1,4 @@
-import type { Geometry } from "../geometry.ts";
+import type { Geometry, Ring } from "../geometry.ts";
 import type { Bbox, ImagePoint } from "../units.ts";
 
 export interface Press {
@@ -31,4 +31,17 @@ export interface Tool {
 
 export type Sketch =
   | { readonly name: "band"; readonly bbox: Bbox }
-  | { readonly name: "draft"; readonly geometry: Geometry; readonly canClose: boolean };
+  | {
+      readonly name: "draft";
+      readonly geometry: Geometry;
+      readonly vertices: Ring;
+      /** The next click ends the shape. */
+      readonly canClose: boolean;
+    }
+  | {
+      readonly name: "stroke";
+      readonly line: Ring;
+      /** Image pixels. */
+      readonly radius: number;
+      readonly isErasing: boolean;
+    };

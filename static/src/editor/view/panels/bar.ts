@@ -3,8 +3,6 @@ import { element, find, icon } from "../dom.ts";
 import type { Keymap } from "../keys.ts";
 import type { Words } from "../messages.ts";
 
-const TOOLS = ["select", "box"] as const;
-
 /** The bar above the image and the tools beside it: state that is shown, buttons with keys. */
 export class Bar {
   onFilter: (filter: string) => void = () => {};
@@ -18,7 +16,6 @@ export class Bar {
     this.#words = words;
     this.#keymap = keymap;
     this.#adjust = find("[data-adjust]", HTMLElement, root);
-    this.#makeTools();
     this.showKeys();
     for (const input of this.#sliders) input.addEventListener("input", () => this.#tellFilter());
     find("[data-adjust-reset]", HTMLButtonElement, root).addEventListener("click", () => {
@@ -30,14 +27,17 @@ export class Bar {
   /** Name every button and say its key. */
   showKeys(): void {
     for (const button of this.#root.querySelectorAll<HTMLElement>("[data-command]")) {
-      const id = button.dataset["command"] ?? "";
-      const keys = this.#keymap.keysOf(id);
-      const name = this.#words(`command.${id}`);
-      button.title = keys.length > 0 ? `${name} (${keys.join(", ")})` : name;
-      if (!button.textContent?.trim()) button.setAttribute("aria-label", name);
-      const hint = button.querySelector("kbd");
-      if (hint) hint.textContent = keys[0] ?? "";
+      this.#showKey(button, button.dataset["command"] ?? "");
     }
+  }
+
+  #showKey(button: HTMLElement, id: string): void {
+    const keys = this.#keymap.keysOf(id);
+    const name = this.#words(`command.${id}`);
+    button.title = keys.length > 0 ? `${name} (${keys.join(", ")})` : name;
+    if (!button.textContent?.trim()) button.setAttribute("aria-label", name);
+    const hint = button.querySelector("kbd");
+    if (hint) hint.textContent = keys[0]?.length === 1 ? keys[0] : "";
   }
 
   showImage({ image, project }: DocumentWire): void {
@@ -80,8 +80,8 @@ export class Bar {
     this.#adjust.hidden = !this.#adjust.hidden;
   }
 
-  #makeTools(): void {
-    const buttons = TOOLS.map((name) =>
+  showTools(names: readonly string[]): void {
+    const buttons = names.map((name) =>
       element(
         "button",
         {
@@ -95,6 +95,7 @@ export class Bar {
       ),
     );
     this.#find("[data-tools]").replaceChildren(...buttons);
+    this.showKeys();
   }
 
   #tellFilter(): void {

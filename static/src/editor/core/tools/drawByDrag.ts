@@ -1,4 +1,5 @@
-import { area, type ImagePoint, spanning } from "../units.ts";
+import type { Geometry } from "../geometry.ts";
+import { area, type Bbox, type ImagePoint, spanning } from "../units.ts";
 import { reshaped, type Workbench } from "../workbench.ts";
 import { Grab } from "./grab.ts";
 import type { Press, Sketch, Tool } from "./tool.ts";
@@ -8,17 +9,36 @@ type State =
   | { readonly name: "grabbing" }
   | { readonly name: "drawing"; readonly id: string; readonly from: ImagePoint };
 
-/** Press, drag, release: a box. Narrower than this many image pixels it was a slip. */
+/** Narrower than this many image pixels it was a slip. */
 const MIN_SIDE = 2;
 
-export class DrawBox implements Tool {
-  readonly name = "box";
+/** What a drag from corner to corner makes. Turned shapes are turned by their handle after. */
+const SHAPES = {
+  box: (bbox: Bbox): Geometry => ({ kind: "box", bbox }),
+  rotated_box: ([x1, y1, x2, y2]: Bbox): Geometry => ({
+    kind: "rotated_box",
+    center: [(x1 + x2) / 2, (y1 + y2) / 2],
+    size: [x2 - x1, y2 - y1],
+    angle: 0,
+  }),
+  ellipse: ([x1, y1, x2, y2]: Bbox): Geometry => ({
+    kind: "ellipse",
+    center: [(x1 + x2) / 2, (y1 + y2) / 2],
+    radii: [(x2 - x1) / 2, (y2 - y1) / 2],
+    angle: 0,
+  }),
+} as const;
+
+/** Press, drag, release: a shape. */
+export class DrawByDrag implements Tool {
+  readonly name: keyof typeof SHAPES;
   readonly sketch: Sketch | null = null;
   readonly #bench: Workbench;
   readonly #grab: Grab;
   #state: State = { name: "idle" };
 
-  constructor(bench: Workbench) {
+  constructor(bench: Workbench, name: keyof typeof SHAPES) {
+    this.name = name;
     this.#bench = bench;
     this.#grab = new Grab(bench);
   }
@@ -41,14 +61,14 @@ export class DrawBox implements Tool {
   pointerMove(press: Press): void {
     if (this.#state.name === "grabbing") this.#grab.pull(press);
     if (this.#state.name !== "drawing") return;
-    const geometry = { kind: "box", bbox: spanning(this.#state.from, press.at) } as const;
+    const geometry = SHAPES[this.name](spanning(this.#state.from, press.at));
     const drawn = this.#bench.doc.get(this.#state.id);
     const shape = drawn
       ? reshaped(drawn, geometry)
       : this.#bench.newShape(this.#state.id, geometry);
     if (!shape) return;
     this.#bench.editor.put(shape);
-    if (!drawn) this.#bench.select([shape.id]);
+    if (!drawn) this.#bench.selectFresh(shape.id);
   }
 
   pointerUp(press: Press): void {
