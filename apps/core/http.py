@@ -68,18 +68,17 @@ class KeyReusedError(DomainError):
     status = 422
 
 
+# No docstring: it would describe each operation of the OpenAPI schema.
 class Api(APIView):
-    """The base of every API view.
-
-    A POST that carries ``Idempotency-Key`` is carried out once: the key is inserted in
-    the same transaction as the work, so a repeat waits for the first and is given the
-    first's answer. A refused request leaves no key behind.
-    """
-
-    pagination_class = NewestFirst
+    pagination_class: type[NewestFirst] | None = NewestFirst
     parser_classes: Sequence[type[BaseParser]] = [StorableJSONParser]
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Carry out a POST that has an ``Idempotency-Key`` once.
+
+        The key is inserted in the same transaction as the work, so a repeat waits for
+        the first and is given the first's answer. A refused request leaves no key.
+        """
         key = request.headers.get("Idempotency-Key", "")
         if request.method != "POST" or not key:
             return super().dispatch(request, *args, **kwargs)
@@ -123,6 +122,7 @@ class Api(APIView):
 
     def paginate(self, request: Request, rows: Any, out: Any) -> Response:
         """Answer one cursor page of a queryset through an output serializer class."""
+        assert self.pagination_class is not None, "this view answers whole lists"
         pager = self.pagination_class()
         page: list[Any] | None = pager.paginate_queryset(rows, request, view=self)
         return pager.get_paginated_response(out(page, many=True).data)

@@ -68,6 +68,8 @@ class JobApi(Api):
 
 
 class JobEventListApi(Api):
+    pagination_class = None
+
     @extend_schema(
         operation_id="job_event_list",
         parameters=[OpenApiParameter("after", int, description="last seq seen")],
@@ -95,6 +97,8 @@ class JobRetryApi(Api):
 
 
 class WorkerListApi(Api):
+    pagination_class = None
+
     @extend_schema(operation_id="worker_list", responses=WorkerOut(many=True))
     def get(self, request: ApiRequest) -> Response:
         return Response(WorkerOut(selectors.list_workers(), many=True).data)

@@ -93,6 +93,8 @@ class ProjectApi(Api):
 
 
 class LabelListApi(Api):
+    pagination_class = None
+
     @extend_schema(operation_id="label_list", responses=LabelOut(many=True))
     def get(self, request: ApiRequest, project_id: int) -> Response:
         selectors.access_project(user=request.user, project_id=project_id)
