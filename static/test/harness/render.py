@@ -13,7 +13,7 @@ from django.utils import translation
 ROOT = Path(__file__).resolve().parents[3]
 
 settings.configure(
-    SECRET_KEY="harness",
+    SECRET_KEY="harness",  # noqa: S106 -- signs nothing
     STATIC_URL="/static/",
     USE_I18N=True,
     LOCALE_PATHS=[ROOT / "locale"],
@@ -37,8 +37,14 @@ config = {
     "api": "/api/v1/labeling/",
     "csrf_cookie": "csrftoken",
     "kinds": [
-        "box", "rotated_box", "ellipse", "polygon", "polyline", "points", "mask",
-    ],  # fmt: skip
+        "box",
+        "rotated_box",
+        "ellipse",
+        "polygon",
+        "polyline",
+        "points",
+        "mask",
+    ],
     "translations": {},
 }
 request = HttpRequest()

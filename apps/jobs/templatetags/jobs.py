@@ -1,0 +1,54 @@
+"""Times and events of jobs, in words."""
+
+from datetime import datetime
+
+from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.jobs.models import STATUS_CHOICES, JobEvent
+from apps.jobs.types import EventKind
+
+register = template.Library()
+
+
+@register.simple_tag
+def duration(start: datetime, end: datetime) -> str:
+    """The time between two moments: 0.4 s, 12 s, 3:07, 1:02:45."""
+    seconds = (end - start).total_seconds()
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.simple_tag
+def status_texts() -> SafeString:
+    """The names of all statuses, for the script that follows a job."""
+    return format_html_join(" ", 'data-text-{}="{}"', STATUS_CHOICES)
+
+
+@register.simple_tag
+def event_text(event: JobEvent) -> str:
+    """What an event says, as a person would put it."""
+    given = event.payload
+    match event.kind:
+        case EventKind.PROGRESS:
+            return f"{given.get('done')} / {given.get('total')}"
+        case EventKind.ITEM if given.get("error"):
+            words = _("image %(id)s: %(error)s")
+            return words % {"id": given.get("image_id"), "error": given["error"]}
+        case EventKind.ITEM:
+            num = given.get("num_predictions") or 0
+            words = ngettext(
+                "image %(id)s: %(num)s proposal", "image %(id)s: %(num)s proposals", num
+            )
+            return words % {"id": given.get("image_id"), "num": num}
+        case EventKind.LOG:
+            return str(given.get("line", ""))
+    return str(given.get("detail", ""))

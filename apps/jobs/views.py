@@ -1,0 +1,94 @@
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.accounts.selectors import workspace_of
+from apps.accounts.types import Role
+from apps.core.http import PageRequest
+from apps.jobs import selectors, services
+from apps.jobs.models import STATUS_CHOICES
+from apps.jobs.types import JobStatus
+
+PAGE_SIZE = 50
+NUM_NEWS = 8
+NUM_EVENTS_SHOWN = 200
+
+
+@login_required
+@require_GET
+def jobs(request: PageRequest) -> HttpResponse:
+    status = request.GET.get("status", "")
+    rows = selectors.list_jobs(
+        user=request.user,
+        workspace_id=workspace_of(request).pk,
+        status=status if status in set(JobStatus) else None,
+    )
+    before = _moment(request.GET.get("before", ""))
+    if before is not None:
+        rows = rows.filter(created_at__lt=before)
+    page = list(rows[: PAGE_SIZE + 1])
+    context = {
+        "jobs": page[:PAGE_SIZE],
+        "before": page[PAGE_SIZE - 1].created_at if len(page) > PAGE_SIZE else None,
+        "status": status,
+        "statuses": STATUS_CHOICES,
+        "workers": selectors.list_workers(),
+        "has_worker": selectors.has_worker(),
+    }
+    part = "#rows" if request.htmx else ""
+    return render(request, f"jobs/jobs.html{part}", context)
+
+
+def _moment(text: str) -> object | None:
+    """Read a point in time from the address; nonsense is no point in time."""
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo else None
+
+
+@login_required
+@require_GET
+def news(request: PageRequest) -> HttpResponse:
+    """What runs and what ended lately, for the bell."""
+    user, workspace = request.user, workspace_of(request)
+    running = selectors.list_running(user=user, workspace_id=workspace.pk)[:NUM_NEWS]
+    ended = selectors.list_ended(user=user, workspace_id=workspace.pk)[:NUM_NEWS]
+    return render(request, "jobs/news.html", {"jobs": [*running, *ended][:NUM_NEWS]})
+
+
+@login_required
+@require_GET
+def job(request: PageRequest, job_id: UUID) -> HttpResponse:
+    found = selectors.access_job(user=request.user, job_id=job_id)
+    events = selectors.last_events(job_id=job_id, limit=NUM_EVENTS_SHOWN)
+    context = {
+        "job": found,
+        "events": events,
+        "num_hidden": max(0, found.last_seq - len(events)),
+        "has_worker": selectors.has_worker(queue=found.queue),
+        "may_act": selectors.may_act(
+            user=request.user, job=found, needs=Role.ANNOTATOR
+        ),
+    }
+    part = "#live" if request.htmx else ""
+    return render(request, f"jobs/job.html{part}", context)
+
+
+@login_required
+@require_POST
+def cancel(request: PageRequest, job_id: UUID) -> HttpResponse:
+    services.cancel_job(user=request.user, job_id=job_id)
+    return redirect("jobs:job", job_id)
+
+
+@login_required
+@require_POST
+def retry(request: PageRequest, job_id: UUID) -> HttpResponse:
+    services.retry_job(user=request.user, job_id=job_id)
+    return redirect("jobs:job", job_id)

@@ -1,0 +1,321 @@
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.accounts.selectors import list_members, role_in, workspace_of
+from apps.accounts.types import Role
+from apps.core.errors import DomainError
+from apps.core.http import PageRequest
+from apps.core.parsers import number
+from apps.jobs import selectors as jobs
+from apps.labeling import selectors
+from apps.labeling.forms import LabelForm, ProjectForm, SettingsForm
+from apps.labeling.services import images as image_services
+from apps.labeling.services import prelabels
+from apps.labeling.services import projects as project_services
+from apps.labeling.types import ImageState
+from apps.marketplace.selectors import list_detectors
+
+GALLERY_PAGE = 60
+NUM_ROWS_AT_HOME = 6
+
+
+@login_required
+@require_GET
+def home(request: PageRequest) -> HttpResponse:
+    user, workspace = request.user, workspace_of(request)
+    recent = jobs.list_ended(user=user, workspace_id=workspace.pk)
+    context = {
+        "queue": selectors.my_queue(user=user, workspace_id=workspace.pk),
+        "projects": selectors.list_projects(user=user, workspace_id=workspace.pk)[
+            :NUM_ROWS_AT_HOME
+        ],
+        "running": jobs.list_running(user=user, workspace_id=workspace.pk)[
+            :NUM_ROWS_AT_HOME
+        ],
+        "ended": recent[:NUM_ROWS_AT_HOME],
+        "submissions": selectors.recent_submissions(
+            user=user, workspace_id=workspace.pk
+        ),
+        "steps": selectors.first_steps(user=user, workspace_id=workspace.pk),
+        "num_members": list_members(user=user, workspace_id=workspace.pk).count(),
+        "may_manage": _may(request, workspace.pk, Role.MANAGER),
+        "has_worker": jobs.has_worker(),
+    }
+    return render(request, "labeling/home.html", context)
+
+
+def _may(request: PageRequest, workspace_id: int, needs: Role) -> bool:
+    role = role_in(user=request.user, workspace_id=workspace_id)
+    return role is not None and role.allows(needs)
+
+
+@login_required
+@require_GET
+def projects(request: PageRequest) -> HttpResponse:
+    workspace = workspace_of(request)
+    context = {
+        "projects": selectors.list_projects(
+            user=request.user, workspace_id=workspace.pk
+        ),
+        "may_create": _may(request, workspace.pk, Role.MANAGER),
+    }
+    return render(request, "labeling/projects.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def new_project(request: PageRequest) -> HttpResponse:
+    form = ProjectForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        project = project_services.create_project(
+            user=request.user,
+            workspace_id=workspace_of(request).pk,
+            name=form.cleaned_data["name"],
+            labels=form.cleaned_data["labels"],
+            guide=form.cleaned_data["guide"],
+        )
+        return redirect("labeling:project", project.pk)
+    return render(request, "labeling/new_project.html", {"form": form})
+
+
+@login_required
+@require_GET
+@ensure_csrf_cookie
+def project(request: PageRequest, project_id: int) -> HttpResponse:
+    found = selectors.access_project(user=request.user, project_id=project_id)
+    states = selectors.count_states(project_id=project_id)
+    role = role_in(user=request.user, workspace_id=found.workspace_id)
+    context = {
+        "project": found,
+        "states": states,
+        "num_images": sum(states.values()),
+        "classes": selectors.count_labels(project_id=project_id),
+        "newest": selectors.with_boxes(
+            selectors.list_images(project_id=project_id).reverse()
+        )[:NUM_ROWS_AT_HOME],
+        "members": list_members(user=request.user, workspace_id=found.workspace_id),
+        "detectors": list_detectors(user=request.user),
+        "job": jobs.latest_job(
+            user=request.user, kind=prelabels.KIND, params={"project_id": project_id}
+        ),
+        "has_worker": jobs.has_worker(),
+        "may_manage": role is not None and role.allows(Role.MANAGER),
+        "may_label": role is not None and role.allows(Role.ANNOTATOR),
+    }
+    return render(request, "labeling/project.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def project_settings(request: PageRequest, project_id: int) -> HttpResponse:
+    found = selectors.access_project(
+        user=request.user, project_id=project_id, needs=Role.MANAGER
+    )
+    form = SettingsForm(
+        request.POST or None, initial={"name": found.name, "guide": found.guide}
+    )
+    if request.method == "POST" and form.is_valid():
+        project_services.update_project(
+            user=request.user,
+            project_id=project_id,
+            name=form.cleaned_data["name"],
+            guide=form.cleaned_data["guide"],
+        )
+        messages.success(request, _("Saved."))
+        return redirect("labeling:settings", project_id)
+    context = {
+        "project": found,
+        "form": form,
+        "classes": selectors.count_labels(project_id=project_id),
+    }
+    return render(request, "labeling/settings.html", context)
+
+
+def _attempt(request: PageRequest, act: Callable[[], object]) -> bool:
+    """Do it, or say on the next page why the rules refuse; absent things stay 404."""
+    try:
+        act()
+    except DomainError as exc:
+        if exc.status in {403, 404}:
+            raise
+        messages.error(request, str(exc))
+        return False
+    return True
+
+
+@login_required
+@require_POST
+def add_label(request: PageRequest, project_id: int) -> HttpResponse:
+    form = LabelForm(request.POST)
+    if form.is_valid():
+        _attempt(
+            request,
+            lambda: project_services.add_label(
+                user=request.user, project_id=project_id, **form.cleaned_data
+            ),
+        )
+    else:
+        messages.error(request, _("A label needs a name of at most 120 letters."))
+    return redirect("labeling:settings", project_id)
+
+
+@login_required
+@require_POST
+def update_label(request: PageRequest, project_id: int, label_id: int) -> HttpResponse:
+    form = LabelForm(request.POST)
+    if form.is_valid():
+        is_done = _attempt(
+            request,
+            lambda: project_services.update_label(
+                user=request.user,
+                project_id=project_id,
+                label_id=label_id,
+                **form.cleaned_data,
+            ),
+        )
+        if is_done:
+            messages.success(request, _("Saved."))
+    else:
+        messages.error(request, _("A label needs a name of at most 120 letters."))
+    return redirect("labeling:settings", project_id)
+
+
+@login_required
+@require_POST
+def delete_label(request: PageRequest, project_id: int, label_id: int) -> HttpResponse:
+    _attempt(
+        request,
+        lambda: project_services.delete_label(
+            user=request.user, project_id=project_id, label_id=label_id
+        ),
+    )
+    return redirect("labeling:settings", project_id)
+
+
+@login_required
+@require_POST
+def archive(request: PageRequest, project_id: int) -> HttpResponse:
+    project_services.archive_project(user=request.user, project_id=project_id)
+    messages.success(request, _("The project is archived."))
+    return redirect("labeling:projects")
+
+
+@login_required
+@require_GET
+@ensure_csrf_cookie
+def gallery(request: PageRequest, project_id: int) -> HttpResponse:
+    found = selectors.access_project(user=request.user, project_id=project_id)
+    state, name = request.GET.get("state", ""), request.GET.get("name", "")
+    after = request.GET.get("after", "")
+    images = selectors.list_images(
+        project_id=project_id,
+        state=state if state in set(ImageState) else "",
+        name=name,
+    )
+    images = images.filter(pk__gt=number(after) or 0)
+    page = list(selectors.with_boxes(images)[: GALLERY_PAGE + 1])
+    states = selectors.count_states(project_id=project_id)
+    context = {
+        "project": found,
+        "images": page[:GALLERY_PAGE],
+        "next_after": page[GALLERY_PAGE - 1].pk if len(page) > GALLERY_PAGE else None,
+        "state": state,
+        "name": name,
+        "states": states,
+        "num_images": sum(states.values()),
+        "may_label": _may(request, found.workspace_id, Role.ANNOTATOR),
+        "may_manage": _may(request, found.workspace_id, Role.MANAGER),
+    }
+    part = "#cards" if request.htmx and after else ""
+    return render(request, f"labeling/gallery.html{part}", context)
+
+
+@login_required
+@require_POST
+def act_on_images(request: PageRequest, project_id: int) -> HttpResponse:
+    """Do one thing to the images chosen in the gallery."""
+    selectors.access_project(
+        user=request.user, project_id=project_id, needs=Role.ANNOTATOR
+    )
+    given = [number(one) or 0 for one in request.POST.getlist("image")]
+    images = selectors.list_images(project_id=project_id).filter(pk__in=given)
+    ids = list(images.values_list("pk", flat=True))
+    match request.POST.get("action"):
+        case "submit":
+            for image_id in ids:
+                image_services.submit_image(user=request.user, image_id=image_id)
+        case "reopen":
+            for image_id in ids:
+                image_services.reopen_image(user=request.user, image_id=image_id)
+        case "delete":
+            for image_id in ids:
+                image_services.delete_image(user=request.user, image_id=image_id)
+        case "prelabel":
+            _attempt(
+                request,
+                lambda: prelabels.start_prelabel(
+                    user=request.user, project_id=project_id, image_ids=ids
+                ),
+            )
+            return redirect("labeling:project", project_id)
+    done = ngettext("%(num)s image changed.", "%(num)s images changed.", len(ids))
+    messages.success(request, done % {"num": len(ids)})
+    return redirect(_back_to(request, project_id))
+
+
+def _back_to(request: PageRequest, project_id: int) -> str:
+    query = request.POST.get("query", "")
+    gallery_url = reverse("labeling:gallery", args=[project_id])
+    return f"{gallery_url}?{query}" if query else gallery_url
+
+
+@login_required
+@require_POST
+def prelabel(request: PageRequest, project_id: int) -> HttpResponse:
+    _attempt(
+        request,
+        lambda: prelabels.start_prelabel(
+            user=request.user,
+            project_id=project_id,
+            model=request.POST.get("model", ""),
+        ),
+    )
+    return redirect("labeling:project", project_id)
+
+
+@login_required
+@require_GET
+def next_image(request: PageRequest, project_id: int) -> HttpResponse:
+    """Open the next image that waits, or the gallery when none does."""
+    selectors.access_project(user=request.user, project_id=project_id)
+    image_id = selectors.next_to_label(project_id=project_id)
+    if image_id is None:
+        return redirect("labeling:gallery", project_id)
+    return redirect("labeling:editor", image_id)
+
+
+@login_required
+@require_GET
+@ensure_csrf_cookie
+def editor(request: PageRequest, image_id: int) -> HttpResponse:
+    image = selectors.access_image(user=request.user, image_id=image_id)
+    context = {
+        "image": image,
+        "project": image.project,
+        "editor_config": {
+            "image_id": image.pk,
+            "api": "/api/v1/labeling/",
+            "csrf_cookie": "csrftoken",
+            "translations": {},
+        },
+    }
+    return render(request, "labeling/editor.html", context)

@@ -1,0 +1,77 @@
+"""Throw-away servers for the length of one command: tests, schema checks."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from dsportal.services import browser
+from dsportal.services.environment import Environment
+from dsportal.services.postgres import Postgres
+from dsportal.services.supervisor import Supervisor
+from dsportal.services.valkey import Valkey
+
+INTERRUPTED = 130
+# Bench measures and is run by its own task; what needs hardware skips itself.
+DEFAULT_SELECTION = ("-m", "not bench")
+
+
+def borrow(root: Path, *commands: Sequence[str]) -> int:
+    """Run every command against fresh servers, or those that the environment names.
+
+    Returns:
+        0 if all succeeded, else the last failure's exit code.
+    """
+    code = INTERRUPTED
+    with tempfile.TemporaryDirectory(prefix="dsp-") as folder:
+        supervisor = Supervisor(root, logs=Path(folder) / "log")
+        with supervisor.running():
+            env = _start(supervisor, Path(folder), root=root)
+            codes = [_run(supervisor, each, root=root, env=env) for each in commands]
+            code = next((code for code in reversed(codes) if code), 0)
+    return code
+
+
+def test(root: Path, arguments: Sequence[str]) -> int:
+    """Run the front end's tests, then pytest, whose closing line comes last."""
+    pytest = [sys.executable, "-m", "pytest", *DEFAULT_SELECTION, *arguments]
+    if arguments or not (root / "static" / "package.json").exists():
+        return borrow(root, pytest)
+    return borrow(root, ["npm", "--prefix", "static", "test"], pytest)
+
+
+def _start(supervisor: Supervisor, folder: Path, *, root: Path) -> dict[str, str]:
+    env = {"DSPORTAL_TEST_VAR": str(folder / "var"), **os.environ}
+    if chromium := browser.find(Environment(root)):
+        env["CHROMIUM"] = str(chromium)
+    embedded = []
+    if not env.get("DATABASE_URL"):
+        postgres = Postgres(folder / "postgres", is_throwaway=True)
+        postgres.create()
+        embedded.append(postgres.program())
+        env["DATABASE_URL"] = postgres.url("postgres")
+    if not env.get("REDIS_URL"):
+        valkey = Valkey(folder / "valkey", is_throwaway=True)
+        valkey.create()
+        embedded.append(valkey.program())
+        env["REDIS_URL"] = valkey.url
+    supervisor.start(embedded)
+    return env
+
+
+def _run(
+    supervisor: Supervisor, command: Sequence[str], *, root: Path, env: dict[str, str]
+) -> int:
+    process = subprocess.Popen(list(command), cwd=root, env=env)  # noqa: S603 -- ours
+    try:
+        while process.poll() is None:
+            supervisor.turn()
+    finally:
+        # Ctrl-C reached the command as well; it gets to say its last words.
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+        process.kill()
+    return process.returncode

@@ -1,0 +1,62 @@
+"""The processes behind one running portal. To add one, add it to the list below."""
+
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+
+from dsportal.services.child import HAS_DEATH_SIGNAL, Program
+
+CELERY_CONCURRENCY = 2
+# Python runs one thread at a time: a second process is what uses a second core.
+WEB_NAMES = ("web", "web-2")
+
+
+def programs(
+    *, env: Mapping[str, str], address: str, listener_fd: int
+) -> list[Program]:
+    """List them in the order in which they start; they stop in the reverse one."""
+    python = sys.executable
+    listed = [
+        *(
+            Program(
+                name=name,
+                command=(python, "-m", "dsportal.services.web", str(listener_fd)),
+                env={**env, "DSPORTAL_ROLE": "web"},
+                is_ready=lambda _pid: _answers(address),
+                fds=(listener_fd,),
+            )
+            for name in WEB_NAMES
+        ),
+        Program(
+            name="worker",
+            command=(
+                *(python, "-m", "celery", "--quiet", "--app", "dsportal", "worker"),
+                *("--queues", "cpu,gpu,io", "--concurrency", str(CELERY_CONCURRENCY)),
+                *("--loglevel", "warning", "--without-gossip", "--without-mingle"),
+            ),
+            env={
+                **env,
+                "DSPORTAL_ROLE": "worker",
+                # Only JSON is accepted, which is what Celery's warning is about.
+                "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
+            },
+            orphan_signal=signal.SIGQUIT,  # gives its tasks back instead of finishing
+            grace_s=20,
+        ),
+    ]
+    if not HAS_DEATH_SIGNAL:
+        watcher = (python, "-m", "dsportal.services.watcher", env["DSPORTAL_VAR"])
+        listed.append(Program(name="watcher", command=watcher, env=env))
+    return listed
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=1):  # noqa: S310 -- our own
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

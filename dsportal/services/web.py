@@ -1,0 +1,22 @@
+"""The web server on a socket that the supervisor holds, so a restart drops no one."""
+
+import socket
+import sys
+
+import uvicorn
+
+
+def main(listener_fd: int) -> None:
+    config = uvicorn.Config(
+        "dsportal.asgi:application",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=listener_fd)])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""Pictures of a production line whose every defect is known exactly."""

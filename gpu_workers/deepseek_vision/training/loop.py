@@ -1,0 +1,276 @@
+"""The training loop: takes what it needs, reports events, returns the best weights.
+
+The optimiser stands behind `Stepper`, the one place where a distributed one would be
+put in.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from deepseek_vision import events
+from deepseek_vision.data.augment import NONE, Augmentation, Augmenter, Batch
+from deepseek_vision.data.coco import CocoSet, PackedSet, sampling_weights
+from deepseek_vision.model.detector import Answers, Detector
+from deepseek_vision.runtime import cell_centres
+from deepseek_vision.training.ema import SlowCopy
+from deepseek_vision.training.evaluation import evaluate
+from deepseek_vision.training.losses import Losses, detection_loss, imitation_loss
+from deepseek_vision.training.recipe import Recipe
+
+Report = Callable[[events.Event], None]
+_REPORT_EVERY = 20
+
+
+class Stepper(Protocol):
+    """Turns a loss into a step of the weights."""
+
+    def step(self, loss: Tensor, *, lr: float) -> None: ...
+
+
+class Teacher(Protocol):
+    """Scores B A P and boxes B A 4 (pixels) on the student's cells."""
+
+    def __call__(self, images_B3HW: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+class PlainStepper:
+    """AdamW (Loshchilov and Hutter, 2019), the backbone slower than the rest."""
+
+    def __init__(self, model: Detector, recipe: Recipe) -> None:
+        self._model = model
+        self._optimizer = torch.optim.AdamW(
+            list(_groups(model, recipe)),
+            betas=(0.9, 0.99),
+            fused=next(model.parameters()).is_cuda,
+        )
+
+    def step(self, loss: Tensor, *, lr: float) -> None:
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._model.parameters(), 5.0)
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr * group["share"]
+        self._optimizer.step()
+
+
+def _groups(model: Detector, recipe: Recipe) -> Iterator[dict[str, object]]:
+    for is_backbone in (True, False):
+        for is_decayed in (True, False):
+            chosen = [
+                value
+                for name, value in model.named_parameters()
+                if name.startswith("backbone.") == is_backbone
+                and (value.dim() > 1) == is_decayed
+            ]
+            yield {
+                "params": chosen,
+                "lr": recipe.lr,
+                "share": recipe.backbone_lr_share if is_backbone else 1.0,
+                "weight_decay": recipe.weight_decay if is_decayed else 0.0,
+            }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datasets:
+    train: PackedSet
+    val: PackedSet
+    val_coco: CocoSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The slow copy at its best evaluation."""
+
+    model: Detector
+    metrics: dict[str, float]
+    num_steps: int
+    elapsed_s: float
+
+
+class Trainer:
+    """One run. `device` is where the packed sets and the model are."""
+
+    def __init__(  # noqa: PLR0913 -- the parts of a run
+        self,
+        model: Detector,
+        sets: Datasets,
+        recipe: Recipe,
+        prompts_PD: Tensor,
+        *,
+        report: Report,
+        teacher: Teacher | None = None,
+        stepper: Stepper | None = None,
+    ) -> None:
+        self.model, self.sets, self.recipe = model, sets, recipe
+        self.prompts_PD, self.report, self.teacher = prompts_PD, report, teacher
+        self.device = prompts_PD.device
+        self.stepper = stepper or PlainStepper(model, recipe)
+        self.slow = SlowCopy(model, decay=recipe.ema_decay, ramp=recipe.ema_ramp)
+        self._generator = torch.Generator(self.device).manual_seed(recipe.seed)
+        self._host = torch.Generator().manual_seed(recipe.seed)
+        self._weights = sampling_weights(sets.train)
+        self._best = Outcome(
+            model=self.slow.model, metrics={"AP": -1.0}, num_steps=0, elapsed_s=0.0
+        )
+        self._start_s = time.perf_counter()
+
+    def run(self, *, should_stop: Callable[[], bool] = lambda: False) -> Outcome:
+        """Train to the end of the recipe, or until told to stop after a step."""
+        recipe = self.recipe
+        self.model.train()
+        rich, plain = (
+            Augmenter(self.sets.train, kind, self._generator)
+            for kind in (recipe.augmentation, _gentle(recipe.augmentation))
+        )
+        total = torch.zeros(4, device=self.device)
+        mark, mark_step, step = time.perf_counter(), 0, 0
+        while True:
+            progress = self._progress(step)
+            if progress >= 1 or should_stop():
+                break
+            step += 1
+            augmenter = rich if progress < 1 - recipe.plain_share else plain
+            losses = self._step(augmenter, self._lr(step, progress))
+            total += torch.stack([*(v.detach() for v in losses)])
+            if step % _REPORT_EVERY == 0:
+                now = time.perf_counter()
+                speed = (step - mark_step) * recipe.batch_size / (now - mark)
+                self._say(step, total / (step - mark_step), progress, speed)
+                total.zero_()
+                mark, mark_step = now, step
+            if step % recipe.evaluate_every == 0 and self._progress(step) < 1:
+                self._evaluate(step)
+        self._evaluate(step)
+        return replace(
+            self._best,
+            num_steps=step,
+            elapsed_s=time.perf_counter() - self._start_s,
+        )
+
+    def _progress(self, step: int) -> float:
+        limit = self.recipe.max_seconds
+        share = step / self.recipe.num_steps
+        if limit is None:
+            return share
+        return max(share, (time.perf_counter() - self._start_s) / limit)
+
+    def _lr(self, step: int, progress: float) -> float:
+        warm = min(1.0, step / max(1, self.recipe.warmup_steps))
+        return (
+            self.recipe.lr * warm * (0.01 + 0.495 * (1 + math.cos(math.pi * progress)))
+        )
+
+    def _step(self, augmenter: Augmenter, lr: float) -> tuple[Tensor, ...]:
+        batch = self._draw(augmenter)
+        noise = torch.randn(
+            self.prompts_PD.shape, generator=self._generator, device=self.device
+        )
+        prompts = self.prompts_PD + noise * self.recipe.prompt_noise
+        is_cuda = self.device.type == "cuda"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=is_cuda):
+            answers = self.model(batch.images, prompts)
+        many, one = self._supervised(answers, batch)
+        loss = many.total + one.total
+        imitated = torch.zeros((), device=self.device)
+        if self.teacher is not None and self.recipe.teacher_weight:
+            scores, boxes = self.teacher(batch.images)
+            centres = self._centres(batch.images)
+            imitated = imitation_loss(
+                answers.logits_BAP, answers.distances_BA4, centres, scores, boxes
+            ).total
+            loss = loss + self.recipe.teacher_weight * imitated
+        self.stepper.step(loss, lr=lr)
+        self.slow.update(self.model)
+        return loss, many.classes, many.boxes, imitated
+
+    def _supervised(self, answers: Answers, batch: Batch) -> tuple[Losses, Losses]:
+        centres = self._centres(batch.images)
+        many = detection_loss(
+            answers.logits_BAP,
+            answers.distances_BA4,
+            centres,
+            batch.boxes,
+            batch.labels,
+            top_k=10,
+        )
+        one = detection_loss(
+            answers.one_logits_BAP,
+            answers.one_distances_BA4,
+            centres,
+            batch.boxes,
+            batch.labels,
+            top_k=1,
+        )
+        return many, one
+
+    def _draw(self, augmenter: Augmenter) -> Batch:
+        recipe = self.recipe
+        rows = torch.multinomial(
+            self._weights, recipe.batch_size, replacement=True, generator=self._host
+        )
+        low = round(recipe.side_px * (1 - recipe.side_jitter) / 32)
+        high = round(recipe.side_px * (1 + recipe.side_jitter) / 32)
+        side = 32 * int(torch.randint(low, high + 1, (), generator=self._host))
+        batch = augmenter.draw(rows.to(self.device), side=side)
+        if self.device.type == "cuda":
+            images = batch.images.contiguous(memory_format=torch.channels_last)
+            return batch._replace(images=images)
+        return batch
+
+    def _centres(self, images: Tensor) -> Tensor:
+        centres = cell_centres(images.shape[-2], images.shape[-1])
+        return torch.from_numpy(centres).to(self.device, non_blocking=True)
+
+    def _say(self, step: int, mean: Tensor, progress: float, speed: float) -> None:
+        loss, classes, boxes, imitated = mean.tolist()
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"loss is {loss} at step {step}; lower the lr")
+        losses = {"classes": round(classes, 4), "boxes": round(boxes, 4)}
+        if self.teacher is not None:
+            losses["imitation"] = round(imitated, 4)
+        self.report(
+            events.StepDone(
+                step=step,
+                loss=round(loss, 4),
+                lr=round(self._lr(step, progress), 8),
+                images_per_s=round(speed, 1),
+                losses=losses,
+            )
+        )
+
+    def _evaluate(self, step: int) -> None:
+        slow = self.slow.model
+        centres = torch.from_numpy(cell_centres(*self.sets.val.images.shape[-2:]))
+        metrics = evaluate(
+            slow,
+            self.sets.val,
+            self.sets.val_coco,
+            self.prompts_PD,
+            centres.to(self.device),
+        )
+        is_best = metrics["AP"] >= self._best.metrics["AP"]
+        if is_best:
+            frozen = SlowCopy(slow).model
+            self._best = Outcome(
+                model=frozen, metrics=metrics, num_steps=step, elapsed_s=0.0
+            )
+        self.report(events.EvaluationDone(step=step, metrics=metrics, is_best=is_best))
+
+
+def _gentle(recipe: Augmentation) -> Augmentation:
+    """What the last steps see: single pictures, moved a little."""
+    return Augmentation(
+        mosaic_share=NONE.mosaic_share,
+        mixup_share=NONE.mixup_share,
+        scale=(0.8, 1.25),
+        aspect=recipe.aspect / 2,
+        colour=recipe.colour / 2,
+        flip_share=recipe.flip_share,
+        vertical_flip_share=recipe.vertical_flip_share,
+    )

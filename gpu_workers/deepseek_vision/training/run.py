@@ -1,0 +1,214 @@
+"""From a folder of labelled pictures to a model directory."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from deepseek_vision import events
+from deepseek_vision.data.coco import CocoSet, pack, read_coco
+from deepseek_vision.errors import ModelFormatError
+from deepseek_vision.export import export_onnx
+from deepseek_vision.hub import (
+    PRECISIONS,
+    TORCH_FILE,
+    ModelConfig,
+    find_model,
+    refuse_pickle,
+    write_prompts,
+)
+from deepseek_vision.images import Pixels, letterbox, read_picture
+from deepseek_vision.model.backbone import load_imagenet
+from deepseek_vision.model.detector import Detector, build_detector
+from deepseek_vision.prompts import class_embeddings
+from deepseek_vision.quantize import quantize_onnx
+from deepseek_vision.training.loop import Datasets, Report, Teacher, Trainer
+from deepseek_vision.training.recipe import Recipe
+
+_NUM_CALIBRATION = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to learn from and where to put the result.
+
+    `start_from` is a model (name or folder) whose weights are taken where they fit;
+    `imagenet` a published EfficientNet-Lite file, for the backbone alone.
+    """
+
+    data: Path
+    out: Path
+    name: str
+    start_from: str | None = None
+    imagenet: Path | None = None
+    device: str = "cpu"
+
+
+def train(
+    job: Job,
+    recipe: Recipe,
+    *,
+    report: Report,
+    should_stop: Callable[[], bool] = lambda: False,
+    teacher: Teacher | None = None,
+) -> Path:
+    """Train, export, quantise; returns the model directory.
+
+    Raises:
+        VisionError: when the data or the starting weights do not fit.
+    """
+    torch.manual_seed(recipe.seed)
+    train_coco = read_coco(job.data, splits=("train",))
+    val_coco = read_coco(job.data, splits=("val",), classes=train_coco.classes)
+    device = torch.device(job.device)
+    prompts = torch.from_numpy(class_embeddings(train_coco.classes))
+    model = build_detector(recipe.size, recipe.options)
+    prepare_weights(model, job)
+    sets = Datasets(
+        train=pack(train_coco, side=recipe.side_px).to(device),
+        val=pack(val_coco, side=recipe.side_px).to(device),
+        val_coco=val_coco,
+    )
+    if device.type == "cuda":
+        model = _in_layout(model, torch.channels_last)
+    trainer = Trainer(
+        model.to(device),
+        sets,
+        recipe,
+        prompts.to(device),
+        report=report,
+        teacher=teacher,
+    )
+    report(
+        events.TrainingStarted(
+            num_images=len(sets.train),
+            num_steps=recipe.num_steps,
+            num_parameters=sum(p.numel() for p in model.parameters()),
+            classes=train_coco.classes,
+        )
+    )
+    outcome = trainer.run(should_stop=should_stop)
+    config = ModelConfig(
+        name=job.name,
+        classes=train_coco.classes,
+        size=recipe.size,
+        side_px=recipe.side_px,
+        options=recipe.options,
+        metrics={"val": outcome.metrics},
+    )
+    best = _in_layout(outcome.model.cpu(), torch.contiguous_format)
+    write_model(job.out, best, config, prompts=prompts)
+    (job.out / "recipe.json").write_text(recipe.to_json() + "\n", encoding="utf-8")
+    report(events.CheckpointSaved(step=outcome.num_steps, path=str(job.out)))
+    write_serving_files(job.out, best, config, calibration=train_coco)
+    report(
+        events.TrainingFinished(
+            num_steps=outcome.num_steps,
+            best=outcome.metrics,
+            elapsed_s=round(outcome.elapsed_s, 2),
+            path=str(job.out),
+        )
+    )
+    return job.out
+
+
+def _in_layout(model: Detector, layout: torch.memory_format) -> Detector:
+    """Image kernels with channels last are faster on a GPU; files keep the usual."""
+    for value in model.parameters():
+        if value.dim() == 4:
+            value.data = value.data.contiguous(memory_format=layout)
+    return model
+
+
+def prepare_weights(model: Detector, job: Job) -> None:
+    """Start from published or own weights where the job says so."""
+    if job.imagenet is not None:
+        weights = torch.load(job.imagenet, map_location="cpu", weights_only=True)
+        load_imagenet(model.backbone, weights)
+    if job.start_from is not None:
+        load_matching(model, read_weights(find_model(job.start_from).path / TORCH_FILE))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read safetensors weights, in float32.
+
+    Raises:
+        ModelFormatError: when the file is missing, a pickle or damaged.
+    """
+    refuse_pickle(path)
+    if not path.is_file():
+        raise ModelFormatError(f"{path}: no such file")
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in load_file(path).items()
+    }
+
+
+def load_matching(model: Detector, weights: dict[str, Tensor]) -> None:
+    """Take over weights of the same architecture.
+
+    Raises:
+        ModelFormatError: when any name or shape differs.
+    """
+    own = model.state_dict()
+    wrong = [
+        name
+        for name in own
+        if not name.endswith("num_batches_tracked")
+        and (name not in weights or weights[name].shape != own[name].shape)
+    ]
+    if wrong:
+        raise ModelFormatError(
+            f"weights are not of this architecture: {len(wrong)} of {len(own)} tensors "
+            f"differ, first {wrong[0]}"
+        )
+    model.load_state_dict(weights, strict=False)
+
+
+def write_model(
+    out: Path, model: Detector, config: ModelConfig, *, prompts: Tensor
+) -> None:
+    """Write config, prompts and float16 weights."""
+    out.mkdir(parents=True, exist_ok=True)
+    weights = {
+        name: value.half().contiguous() if value.is_floating_point() else value
+        for name, value in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    save_file(weights, out / TORCH_FILE)
+    write_prompts(out, prompts.numpy())
+    (out / "config.json").write_text(config.to_json(), encoding="utf-8")
+
+
+def write_serving_files(
+    out: Path, model: Detector, config: ModelConfig, *, calibration: CocoSet
+) -> None:
+    """Write the fp32 and int8 ONNX files."""
+    fp32 = out / PRECISIONS["fp32"]
+    export_onnx(model, fp32)
+    quantize_onnx(
+        fp32,
+        out / PRECISIONS["int8"],
+        pictures=calibration_pictures(calibration, side=config.side_px),
+        prompts_PD=class_embeddings(config.classes),
+    )
+
+
+def calibration_pictures(coco: CocoSet, *, side: int) -> list[Pixels]:
+    """Evenly picked training pictures as the detector will see them."""
+    step = max(1, len(coco.images) // _NUM_CALIBRATION)
+    chosen = coco.images[::step][:_NUM_CALIBRATION]
+    return [
+        np.ascontiguousarray(
+            letterbox(
+                read_picture(coco.folder / image["file_name"], wanted_side=side),
+                side=side,
+                stride=32,
+            ).pixels
+        )
+        for image in chosen
+    ]

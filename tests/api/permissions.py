@@ -1,0 +1,256 @@
+"""Who may do what on each route: the table that the permission matrix is run against.
+
+A route that is not in it fails test_permissions.py, so whoever adds one says here who
+may use it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.accounts.types import Role, Scope
+
+World = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What one method of one route takes and answers.
+
+    Attributes:
+        answer: Status for those who may.
+        needs: The lowest role; lower members get 403, strangers 404.
+        stranger: Status for somebody with a workspace of her own; None is 404.
+        anonymous: Status for nobody; None is 401 on the API and 302 on pages.
+        scope: What a token must include.
+        body: JSON (API) or form (page) of a sound request, given the world.
+        is_upload: The body is multipart.
+        headers: Of a sound request.
+    """
+
+    answer: int = 200
+    needs: Role = Role.VIEWER
+    stranger: int | None = None
+    anonymous: int | None = None
+    scope: Scope = Scope.READ
+    body: Callable[[World], dict[str, Any]] | None = None
+    is_upload: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def read(**changes: Any) -> Rule:
+    return Rule(**changes)
+
+
+def write(needs: Role, answer: int = 200, **changes: Any) -> Rule:
+    return Rule(**{"needs": needs, "answer": answer, "scope": Scope.WRITE, **changes})
+
+
+def admin(needs: Role, answer: int = 200, **changes: Any) -> Rule:
+    return write(needs, answer, scope=Scope.ADMIN, **changes)
+
+
+def _put(world: World) -> dict[str, Any]:
+    shape = {
+        "id": "7d1b2f0c-6a0e-4f57-9f0e-0a4c2c9b1d11",
+        "label_id": world["label_id"],
+        "kind": "box",
+        "bbox": [1, 2, 30, 40],
+    }
+    return {"operations": [{"op": "put", "annotation": shape}]}
+
+
+VIEWER, ANNOTATOR, MANAGER, OWNER = (
+    Role.VIEWER,
+    Role.ANNOTATOR,
+    Role.MANAGER,
+    Role.OWNER,
+)
+OWN = {"stranger": 200}  # answers about the person's own things
+OPEN = {"stranger": 200, "anonymous": 200}
+
+Rules = dict[str, dict[str, Rule]]
+
+ACCOUNTS_API: Rules = {
+    "accounts-api:me": {"GET": read(**OWN)},
+    "accounts-api:token-list": {
+        "GET": read(**OWN),
+        "POST": admin(VIEWER, 201, stranger=201, body=lambda _w: {"name": "robot"}),
+    },
+    "accounts-api:token": {"DELETE": admin(OWNER, 204)},
+    "accounts-api:workspace-list": {
+        "GET": read(**OWN),
+        "POST": write(VIEWER, 201, stranger=201, body=lambda _w: {"name": "new"}),
+    },
+    "accounts-api:workspace": {
+        "PATCH": admin(OWNER, body=lambda _w: {"name": "renamed"})
+    },
+    "accounts-api:member-list": {"GET": read()},
+    "accounts-api:member": {
+        "PATCH": admin(MANAGER, body=lambda _w: {"role": "reviewer"}),
+        "DELETE": admin(MANAGER, 204),
+    },
+    "accounts-api:invitation-list": {
+        "GET": read(needs=MANAGER),
+        "POST": admin(
+            MANAGER, 201, body=lambda _w: {"email": "n@example.com", "role": "viewer"}
+        ),
+    },
+    "accounts-api:invitation": {"DELETE": admin(MANAGER, 204)},
+    "accounts-api:audit-list": {"GET": read(needs=MANAGER, scope=Scope.ADMIN)},
+}
+LABELING_API: Rules = {
+    "labeling-api:project-list": {
+        "GET": read(**OWN),
+        "POST": write(
+            MANAGER,
+            201,
+            body=lambda w: {"workspace_id": w["workspace_id"], "name": "p"},
+        ),
+    },
+    "labeling-api:project": {
+        "GET": read(),
+        "PATCH": write(MANAGER, body=lambda _w: {"guide": "Tight boxes."}),
+        "DELETE": write(MANAGER, 204),
+    },
+    "labeling-api:label-list": {
+        "GET": read(),
+        "POST": write(MANAGER, 201, body=lambda _w: {"name": "crack"}),
+    },
+    "labeling-api:label": {
+        "PATCH": write(MANAGER, body=lambda _w: {"color": "#112233"}),
+        "DELETE": write(MANAGER, 204),
+    },
+    "labeling-api:image-list": {
+        "GET": read(),
+        "POST": write(
+            ANNOTATOR, 201, is_upload=True, body=lambda w: {"file": w["new_file"]()}
+        ),
+    },
+    "labeling-api:prelabel": {"POST": write(ANNOTATOR, 202, body=lambda _w: {})},
+    "labeling-api:export": {"GET": read()},
+    "labeling-api:image": {"GET": read(), "DELETE": write(MANAGER, 204)},
+    "labeling-api:image-file": {"GET": read()},
+    "labeling-api:image-shown": {"GET": read()},
+    "labeling-api:image-thumbnail": {"GET": read()},
+    "labeling-api:document": {"GET": read()},
+    "labeling-api:operations": {
+        "POST": write(ANNOTATOR, body=_put, headers={"If-Match": '"0"'})
+    },
+    "labeling-api:history": {"GET": read()},
+    "labeling-api:submit": {"POST": write(ANNOTATOR)},
+    "labeling-api:reopen": {"POST": write(ANNOTATOR)},
+}
+JOBS_API: Rules = {
+    "jobs-api:job-list": {"GET": read(**OWN)},
+    "jobs-api:worker-list": {"GET": read(**OWN)},
+    "jobs-api:job": {"GET": read()},
+    "jobs-api:event-list": {"GET": read()},
+    "jobs-api:cancel": {"POST": write(ANNOTATOR)},
+    "jobs-api:retry": {"POST": write(ANNOTATOR, 409)},
+}
+OTHER_API: Rules = {
+    "marketplace-api:model-list": {"GET": read(**OWN)},
+    "schema": {"GET": read(**OPEN)},
+    "api-docs": {"GET": read(**OPEN)},
+}
+API: Rules = ACCOUNTS_API | LABELING_API | JOBS_API | OTHER_API
+
+PAGES: Rules = {
+    "core:health": {"GET": read(**OPEN)},
+    "home:home": {"GET": read(**OWN)},
+    "accounts:profile": {
+        "GET": read(**OWN),
+        "POST": write(VIEWER, 302, stranger=302, body=lambda _w: {"name": "Al"}),
+    },
+    "accounts:people": {"GET": read(**OWN)},
+    "accounts:invite": {
+        "POST": write(
+            MANAGER,
+            stranger=200,  # into her own workspace
+            body=lambda _w: {"email": "n@example.com", "role": "viewer"},
+        )
+    },
+    "accounts:change-role": {
+        "POST": write(MANAGER, 302, body=lambda _w: {"role": "reviewer"})
+    },
+    "accounts:remove-member": {"POST": write(MANAGER, 302)},
+    "accounts:revoke-invitation": {"POST": write(MANAGER, 302)},
+    "accounts:invitation": {  # for another address: shown to all, joined by nobody here
+        "GET": read(**OPEN),
+        "POST": write(VIEWER, 410, stranger=410, anonymous=200),
+    },
+    "accounts:tokens": {
+        "GET": read(**OWN),
+        "POST": write(
+            VIEWER, stranger=200, body=lambda _w: {"name": "robot", "scope": "read"}
+        ),
+    },
+    "accounts:revoke-token": {"POST": write(OWNER, 302)},
+    "accounts:audit": {"GET": read(needs=MANAGER, stranger=200)},
+    "accounts:create-workspace": {
+        "POST": write(VIEWER, 302, stranger=302, body=lambda _w: {"name": "new"})
+    },
+    "accounts:switch-workspace": {"POST": write(VIEWER, 302)},
+    "labeling:projects": {"GET": read(**OWN)},
+    "labeling:new-project": {
+        "GET": read(**OWN),
+        "POST": write(MANAGER, 302, stranger=302, body=lambda _w: {"name": "p"}),
+    },
+    "labeling:project": {"GET": read()},
+    "labeling:settings": {
+        "GET": read(needs=MANAGER),
+        "POST": write(MANAGER, 302, body=lambda _w: {"name": "p"}),
+    },
+    "labeling:add-label": {
+        "POST": write(MANAGER, 302, body=lambda _w: {"name": "crack"})
+    },
+    "labeling:update-label": {
+        "POST": write(MANAGER, 302, body=lambda _w: {"name": "crack"})
+    },
+    "labeling:delete-label": {"POST": write(MANAGER, 302)},
+    "labeling:archive": {"POST": write(MANAGER, 302)},
+    "labeling:gallery": {"GET": read()},
+    "labeling:act": {
+        "POST": write(
+            ANNOTATOR,
+            302,
+            body=lambda w: {"action": "submit", "image": w["image_id"]},
+        )
+    },
+    "labeling:prelabel": {"POST": write(ANNOTATOR, 302)},
+    "labeling:next-image": {"GET": read(answer=302)},
+    "labeling:editor": {"GET": read()},
+    "training:runs": {"GET": read(**OWN)},
+    "marketplace:models": {"GET": read(**OWN)},
+    "deployments:endpoints": {"GET": read(**OWN)},
+    "diagnostics:reports": {"GET": read(**OWN)},
+    "jobs:jobs": {"GET": read(**OWN)},
+    "jobs:news": {"GET": read(**OWN)},
+    "jobs:job": {"GET": read()},
+    "jobs:cancel": {"POST": write(ANNOTATOR, 302)},
+    "jobs:retry": {"POST": write(ANNOTATOR, 409)},
+}
+
+# Rows that belong to one person: for all others, whatever their role, they are absent.
+PERSONAL = {"accounts-api:token", "accounts:revoke-token"}
+
+# django-allauth's and Django's own pages, for everybody; the admin has its own claim.
+THIRD_PARTY = {
+    "account_change_password",
+    "account_confirm_email",
+    "account_confirm_login_code",
+    "account_email",
+    "account_email_verification_sent",
+    "account_inactive",
+    "account_login",
+    "account_logout",
+    "account_reauthenticate",
+    "account_reset_password",
+    "account_reset_password_done",
+    "account_reset_password_from_key",
+    "account_reset_password_from_key_done",
+    "account_set_password",
+    "account_signup",
+    "set_language",
+}

@@ -1,0 +1,248 @@
+"""Every route x every method x everybody, against the table in permissions.py.
+
+Pages are rendered from empty templates: who is let in is asked here, what a page says
+elsewhere.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import transaction
+from django.http import HttpResponseBase
+from django.template import Origin
+from django.template.loaders.base import Loader
+from django.test import Client
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from apps.accounts.models import Membership, User, Workspace
+from apps.accounts.services import create_token, invite
+from apps.accounts.types import Role, Scope
+from apps.labeling.models import Image, Label
+from tests.api.permissions import API, PAGES, PERSONAL, THIRD_PARTY, Rule, World
+from tests.api.routes import Route, all_routes
+from tests.factories.accounts import UserFactory
+from tests.factories.jobs import JobFactory
+from tests.factories.marketplace import ModelRevisionFactory
+
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+SAFE = {"GET", "HEAD", "OPTIONS"}
+ROUTES = {route.name: route for route in all_routes()}
+RANK = list(Scope).index
+TOKENS = {f"{scope}-token": scope for scope in Scope}
+ADMIN = {name for name in ROUTES if name.startswith("admin:")}
+OUR_APPS = ("core", "accounts", "jobs", "marketplace", "labeling")
+
+
+class EmptyTemplates(Loader):
+    def get_template_sources(self, template_name: str) -> Iterator[Origin]:
+        yield Origin(name=template_name, template_name=template_name, loader=self)
+
+    def get_contents(self, _origin: Origin) -> str:
+        return ""
+
+
+@pytest.fixture
+def _empty_templates(settings: Any) -> None:
+    engine = settings.TEMPLATES[0]
+    loaders = [f"{__name__}.{EmptyTemplates.__name__}"]
+    settings.TEMPLATES = [
+        {
+            **engine,
+            "APP_DIRS": False,
+            "OPTIONS": {**engine["OPTIONS"], "loaders": loaders},
+        }
+    ]
+
+
+@pytest.fixture
+def people(workspace: Workspace, alice: User, charlie: User) -> dict[str, User]:
+    members = {
+        role.value: UserFactory(email=f"{role}@example.com")
+        for role in Role
+        if role is not Role.OWNER
+    }
+    for role, user in members.items():
+        Membership.objects.create(workspace=workspace, user=user, role=role)
+    return {**members, "owner": alice, "stranger": charlie}
+
+
+@pytest.fixture
+def world(
+    workspace: Workspace,
+    people: dict[str, User],
+    image: Image,
+    jpeg: Callable[..., io.BytesIO],
+) -> World:
+    alice = people["owner"]
+    target = Membership.objects.create(
+        workspace=workspace, user=UserFactory(), role=Role.VIEWER
+    )
+    invitation, link = invite(
+        user=alice,
+        workspace_id=workspace.pk,
+        email="new@example.com",
+        role=Role.VIEWER,
+    )
+    token, _secret = create_token(user=alice, name="old", scope=Scope.READ)
+    ModelRevisionFactory(classes=["scratch"])
+    return {
+        "workspace_id": workspace.pk,
+        "project_id": image.project_id,
+        "image_id": image.pk,
+        "label_id": Label.objects.get(name="dent").pk,
+        "job_id": JobFactory(workspace=workspace, created_by=alice).pk,
+        "member_id": target.pk,
+        "invitation_id": invitation.pk,
+        "secret": link.rstrip("/").rpartition("/")[2],
+        "token_id": token.pk,
+        "new_file": lambda: jpeg(color="#102030"),
+    }
+
+
+@pytest.fixture
+def clients(people: dict[str, User], world: World) -> dict[str, Client]:
+    made: dict[str, Client] = {"anonymous": APIClient()}
+    for name, user in people.items():
+        made[name] = APIClient()
+        made[name].force_login(user)
+    for scope in Scope:
+        _token, secret = create_token(user=people["owner"], name=scope, scope=scope)
+        made[f"{scope}-token"] = APIClient(
+            headers={"Authorization": f"Bearer {secret}"}
+        )
+    return made
+
+
+def ask(
+    client: Client, route: Route, method: str, world: World, rule: Rule | None
+) -> HttpResponseBase:
+    url = reverse(route.name, kwargs={key: world[key] for key in route.parameters})
+    is_page = route.name in PAGES
+    body = rule.body(world) if rule and rule.body else None
+    is_form = is_page or (rule is not None and rule.is_upload)
+    given: dict[str, Any] = {} if method in SAFE else {"data": body}
+    if body is not None:
+        given["format"] = "multipart" if is_form else "json"
+    answer = getattr(client, method.lower())(
+        url, headers=rule.headers if rule else {}, **given
+    )
+    answer.getvalue()  # a stream is open until it is read
+    return answer
+
+
+def expected(name: str, method: str, actor: str) -> int:
+    is_page = name in PAGES
+    rules = PAGES[name] if is_page else API[name]
+    scope = TOKENS.get(actor) if not is_page else None
+    person = "owner" if scope else actor if actor not in TOKENS else "anonymous"
+    is_public = any(rule.anonymous for rule in rules.values())
+    if person == "anonymous" and not is_public:
+        return 302 if is_page else 401
+    if scope and not (is_public or method in SAFE or _reaches(scope, rules)):
+        return 403
+    rule = rules.get("GET" if method == "HEAD" and not is_page else method)
+    if rule is None:
+        return 200 if method == "OPTIONS" and not is_page else 405
+    return _expected_of_person(name, rule, person)
+
+
+def _expected_of_person(name: str, rule: Rule, person: str) -> int:
+    if person == "anonymous":
+        assert rule.anonymous is not None, "a public route says so for each method"
+        return rule.anonymous
+    if person == "stranger":
+        return rule.stranger or 404
+    if name in PERSONAL and person != "owner":
+        return 404
+    return rule.answer if Role(person).allows(rule.needs) else 403
+
+
+def _reaches(scope: Scope, rules: dict[str, Rule]) -> bool:
+    """A view asks one scope for whatever is not a read: the widest of its rules."""
+    needed = max([Scope.WRITE, *(rule.scope for rule in rules.values())], key=RANK)
+    return RANK(scope) >= RANK(needed)
+
+
+def dump() -> dict[str, list[dict[str, Any]]]:
+    """All that our tables hold, but for when a token was last used."""
+    rows = {
+        model.__name__: list(model.objects.order_by("pk").values())
+        for app in OUR_APPS
+        for model in apps.get_app_config(app).get_models()
+    }
+    for token in rows["ApiToken"]:
+        del token["last_used_at"]
+    return rows
+
+
+def test_every_route_stands_in_the_table():
+    assert ROUTES.keys() - ADMIN - THIRD_PARTY == API.keys() | PAGES.keys()
+
+
+@pytest.mark.usefixtures("_empty_templates")
+@pytest.mark.parametrize("name", sorted(API.keys() | PAGES.keys()))
+def test_everybody_gets_what_the_table_says(
+    name: str, clients: dict[str, APIClient], world: World
+):
+    rules = PAGES.get(name) or API[name]
+    wrong = []
+
+    for actor, client in clients.items():
+        for method in METHODS:
+            with transaction.atomic():
+                answer = ask(client, ROUTES[name], method, world, rules.get(method))
+                transaction.set_rollback(True)
+            if answer.status_code != expected(name, method, actor):
+                wrong.append((actor, method, answer.status_code))
+
+    assert wrong == [], {
+        (actor, method): expected(name, method, actor) for actor, method, _ in wrong
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(n for n, r in API.items() if {x.stranger for x in r.values()} == {None}),
+)
+def test_a_stranger_is_told_nothing_and_changes_nothing(
+    name: str, clients: dict[str, APIClient], world: World
+):
+    before = dump()
+
+    answers = [
+        ask(clients["stranger"], ROUTES[name], method, world, rule)
+        for method, rule in API[name].items()
+    ]
+
+    for answer in answers:
+        assert answer.status_code == 404
+        assert answer.json().keys() == {"detail", "code"}
+        assert answer.json()["code"] == "not_found"
+    assert dump() == before
+
+
+def test_who_may_only_look_changes_nothing(clients: dict[str, APIClient], world: World):
+    before = dump()
+
+    for name, rules in (API | PAGES).items():
+        for method in set(METHODS) - SAFE:
+            for actor in ("anonymous", "read-token"):
+                ask(clients[actor], ROUTES[name], method, world, rules.get(method))
+
+    assert dump() == before
+
+
+def test_the_admin_is_closed_to_who_is_not_staff(clients: dict[str, APIClient]):
+    arguments = {"app_label": "jobs"}
+    urls = ["/admin/nothing/"]
+    for name in ADMIN - {"admin:", "admin:login"}:
+        given = {key: arguments.get(key, "1") for key in ROUTES[name].parameters}
+        urls.append(reverse(name, kwargs=given))
+
+    answers = [client.get(url) for url in urls for client in clients.values()]
+
+    assert {answer.status_code for answer in answers} == {302}

@@ -1,0 +1,141 @@
+"""The whole portal as real processes on a database of its own; for e2e and faults."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psycopg
+from psycopg import sql
+
+ROOT = Path(__file__).resolve().parents[1]
+EMAIL, PASSWORD = "admin@example.com", "correct horse battery staple"
+
+
+@dataclass(slots=True)
+class Stack:
+    """A running portal.
+
+    Attributes:
+        url: Where the web process answers, without a slash at its end.
+        env: What its processes were started with.
+    """
+
+    url: str
+    env: dict[str, str]
+    folder: Path
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def manage(self, *arguments: str) -> str:
+        run = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, f"manage.py {arguments}: {run.stderr[-3000:]}"
+        return run.stdout
+
+    def python(self, code: str) -> object:
+        """Run code inside Django; it prints JSON last."""
+        output = self.manage("shell", "--no-imports", "-c", code)
+        return json.loads(output.strip().splitlines()[-1])
+
+    def start(self, name: str) -> None:
+        commands = {
+            "web": [
+                "uvicorn", "dsportal.asgi:application", "--lifespan", "off",
+                "--no-access-log", "--port", self.url.rpartition(":")[2],
+            ],
+            "worker": [
+                "celery", "-A", "dsportal", "worker", "-Q", "cpu,gpu,io", "-c", "1",
+                "--without-gossip", "--without-mingle", "-l", "warning",
+            ],
+        }  # fmt: skip
+        role = {"DSPORTAL_ROLE": "web"} if name == "web" else {}
+        log = (self.folder / f"{name}.log").open("ab")
+        self.processes[name] = subprocess.Popen(
+            [sys.executable, "-m", *commands[name]],
+            cwd=ROOT,
+            env={**self.env, **role},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        log.close()
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """Signal the whole group of a part, and wait until its first process is gone."""
+        process = self.processes.pop(name)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        process.wait(20)
+
+    def wait_ready(self, *, timeout_s: float = 40) -> None:
+        end = time.monotonic() + timeout_s
+        while True:
+            with suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/healthz", timeout=2).is_success:
+                    return
+            assert time.monotonic() < end, (self.folder / "web.log").read_text()[-3000:]
+            time.sleep(0.1)
+
+
+@contextmanager
+def running_stack(folder: Path, *, num_images: int) -> Iterator[Stack]:
+    """Start a portal with demo data; needs DATABASE_URL and REDIS_URL of real servers."""
+    name = f"stack_{secrets.token_hex(4)}"
+    with _database(name) as database_url, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        env = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "dsportal.settings.dev",
+            "DATABASE_URL": database_url,
+            "DSPORTAL_VAR": str(folder),
+            "SECRET_KEY": secrets.token_hex(32),
+            "DSPORTAL_ADMIN_EMAIL": EMAIL,
+            "DSPORTAL_ADMIN_PASSWORD": PASSWORD,
+            "PYTHONWARNINGS": "ignore",
+            "CELERY_QUEUE_PREFIX": name,
+        }
+        stack = Stack(url=f"http://127.0.0.1:{port}", env=env, folder=folder)
+        stack.manage("migrate", "-v0")
+        stack.manage("collectstatic", "--noinput", "-v0")
+        stack.manage("seed_demo", "--images", str(num_images))
+        try:
+            stack.start("web")
+            stack.start("worker")
+            stack.wait_ready()
+            yield stack
+        finally:
+            for part in list(stack.processes):
+                stack.kill(part, signal.SIGTERM)
+
+
+@contextmanager
+def _database(name: str) -> Iterator[str]:
+    server = os.environ["DATABASE_URL"]
+    address, _, query = server.partition("?")
+    url = f"{address.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield url
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            drop = "DROP DATABASE {} WITH (FORCE)"
+            connection.execute(sql.SQL(drop).format(sql.Identifier(name)))
