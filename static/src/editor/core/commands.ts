@@ -24,6 +24,22 @@ export function toggleFlag(bench: Workbench, flag: "isOccluded" | "isTruncated")
   change(bench, "flag", (shape) => ({ ...shape, [flag]: !isOn }));
 }
 
+/** Hide what is selected; show it where all of it is hidden. */
+export function toggleHidden(bench: Workbench): void {
+  const ids = Array.from(bench.selection);
+  bench.setHidden(ids, !ids.every((id) => bench.isHidden(id)));
+}
+
+export function toggleAllHidden(bench: Workbench): void {
+  const ids = Array.from(bench.doc.keys());
+  bench.setHidden(ids, !ids.some((id) => bench.isHidden(id)));
+}
+
+export function toggleLocked(bench: Workbench): void {
+  const ids = Array.from(bench.selection);
+  bench.setLocked(ids, !ids.every((id) => bench.isLocked(id)));
+}
+
 export function nudge(bench: Workbench, dx: number, dy: number): void {
   const shapes = bench.editableSelection();
   const [x, y] = allowedShift(shapes, bench.image, dx, dy);
