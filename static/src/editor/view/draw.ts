@@ -37,6 +37,7 @@ export interface OverlayScene extends Scene {
 /** A shape with no side of this many CSS pixels is shown by its box. */
 const BOX_BELOW_PX = 10;
 const COST_OF_MASK = 100;
+const CANDIDATE_PX = 4;
 /** More shapes than this in sight, and each gets less: no halo, no name. */
 const CROWD = 1500;
 const NAMES_UP_TO = 250;
@@ -153,10 +154,25 @@ function* drawProposals(ctx: Context, scene: Scene, region: Bbox): Generator<num
     if (one !== focused) paint(ctx, camera, one.geometry, palette.label(one.labelId), pen);
     yield 2 * costOf(one.geometry, pen);
   }
+  for (const one of bench.proposals.candidates) {
+    drawCandidate(ctx, camera, one, palette.label(one.labelId));
+    yield 4;
+  }
   if (shown.length > NAMES_UP_TO) return;
   for (const one of shown) {
     drawName(ctx, scene, one, `${nameOf(scene, one.labelId)} ${percent(one.score)}`, true);
   }
+}
+
+function drawCandidate(ctx: Context, camera: Camera, { bbox }: Proposal, color: string): void {
+  const [x, y] = toScreen(camera, imagePoint((bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2));
+  ctx.beginPath();
+  ctx.arc(x, y, CANDIDATE_PX, 0, 2 * Math.PI);
+  ctx.fillStyle = color;
+  ctx.fill();
+  ctx.strokeStyle = "rgb(255 255 255 / 0.85)";
+  ctx.lineWidth = 1.5;
+  ctx.stroke();
 }
 
 export const percent = (score: number): string => `${Math.round(score * 100)} %`;
