@@ -60,9 +60,9 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
 
     async def _person(self) -> "User | None":
         """Who asks: by the session's cookie in a browser, by a token elsewhere."""
-        user: User | None = cast("User | None", self.scope.get("user"))
+        user: Any = self.scope.get("user")
         if user is not None and user.is_authenticated:
-            return user
+            return cast("User", user)
         header = dict(self.scope["headers"]).get(b"authorization", b"")
         scheme, _, secret = header.decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
