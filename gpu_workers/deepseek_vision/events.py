@@ -1,0 +1,153 @@
+"""What a child process says, one JSON object a line. Standard library only."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    type: ClassVar[str] = "started"
+    model: str
+    revision: str
+    classes: tuple[str, ...]
+    num_images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundObject:
+    """A box in pixels of the upright original image: left, top, right, bottom."""
+
+    label: str
+    score: float
+    bbox: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageDetected:
+    type: ClassVar[str] = "image_detected"
+    image_id: int
+    width: int
+    height: int
+    detections: tuple[FoundObject, ...]
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFailed:
+    type: ClassVar[str] = "image_failed"
+    image_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    type: ClassVar[str] = "finished"
+    num_images: int
+    num_detections: int
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingStarted:
+    type: ClassVar[str] = "training_started"
+    num_images: int
+    num_steps: int
+    num_parameters: int
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDone:
+    """Losses are means since the last such event."""
+
+    type: ClassVar[str] = "step_done"
+    step: int
+    loss: float
+    lr: float
+    images_per_s: float
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationDone:
+    """COCO figures in [0, 1]; -1 where no object of that size exists."""
+
+    type: ClassVar[str] = "evaluation_done"
+    step: int
+    metrics: dict[str, float]
+    is_best: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSaved:
+    type: ClassVar[str] = "checkpoint_saved"
+    step: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingFinished:
+    type: ClassVar[str] = "training_finished"
+    num_steps: int
+    best: dict[str, float]
+    elapsed_s: float
+    path: str
+
+
+Event = (
+    Started
+    | ImageDetected
+    | ImageFailed
+    | Finished
+    | TrainingStarted
+    | StepDone
+    | EvaluationDone
+    | CheckpointSaved
+    | TrainingFinished
+)
+
+_BY_TYPE: dict[str, type[Event]] = {
+    kind.type: kind
+    for kind in (
+        Started,
+        ImageDetected,
+        ImageFailed,
+        Finished,
+        TrainingStarted,
+        StepDone,
+        EvaluationDone,
+        CheckpointSaved,
+        TrainingFinished,
+    )
+}
+
+
+def to_wire(event: Event) -> str:
+    """One line of JSON without its line end."""
+    return json.dumps({"type": event.type, **asdict(event)}, separators=(",", ":"))
+
+
+def from_wire(line: str) -> Event:
+    """The event a line stands for.
+
+    Raises:
+        ValueError: when the line is not an event of this package.
+    """
+    wire: dict[str, Any] = json.loads(line)
+    kind = wire.pop("type", None)
+    if kind not in _BY_TYPE:
+        raise ValueError(f"unknown event type {kind!r}")
+    if kind == ImageDetected.type:
+        wire["detections"] = tuple(
+            FoundObject(
+                label=found["label"], score=found["score"], bbox=tuple(found["bbox"])
+            )
+            for found in wire["detections"]
+        )
+    if "classes" in wire:
+        wire["classes"] = tuple(wire["classes"])
+    try:
+        return _BY_TYPE[kind](**wire)
+    except TypeError as error:
+        raise ValueError(f"event {kind!r} does not fit: {error}") from error

@@ -1,0 +1,58 @@
+"""Who an API request comes from, and what its token lets it do."""
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework import authentication, exceptions, permissions
+from rest_framework.request import Request
+
+from apps.accounts import selectors, services
+from apps.accounts.models import ApiToken, User
+from apps.accounts.types import Scope
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+
+class TokenAuthentication(authentication.BaseAuthentication):
+    """``Authorization: Bearer dsp_…``."""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        token = selectors.token_of(secret.strip())
+        if token is None or not token.user.is_active:
+            raise exceptions.AuthenticationFailed("this token is not known")
+        if not token.is_live:
+            raise exceptions.AuthenticationFailed(
+                "this token has expired or was revoked: make a new one in Settings",
+                code="token_expired",
+            )
+        services.touch_token(token)
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """The browser's session; answers 401 rather than 403 when there is none."""
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Session"
+
+
+class TokenScopeAllows(permissions.BasePermission):
+    """A read token reads; views say ``needs_scope = Scope.ADMIN`` for the rest."""
+
+    message = "this token's scope does not allow that: make one with a wider scope"
+    code = "scope_too_narrow"
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        token = request.auth
+        if not isinstance(token, ApiToken):
+            return True
+        if request.method in permissions.SAFE_METHODS:
+            return True
+        needed: Any = getattr(view, "needs_scope", Scope.WRITE)
+        return needed in token.scopes

@@ -1,0 +1,49 @@
+"""What a service may refuse, in the domain's own words."""
+
+
+class DomainError(Exception):
+    """A rule said no.
+
+    Attributes:
+        code: Stable machine-readable name, part of the public API.
+        status: The HTTP status an API answers with.
+        extra: Further fields of the answer, all JSON.
+    """
+
+    code = "invalid"
+    status = 400
+
+    def __init__(self, message: str, **extra: object) -> None:
+        super().__init__(message)
+        self.extra = extra
+
+
+class NotFoundError(DomainError):
+    """The object is absent, or the user may not know that it exists."""
+
+    code = "not_found"
+    status = 404
+
+
+class ForbiddenError(DomainError):
+    """The user knows the object but her role does not allow this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class ConflictError(DomainError):
+    """The request was sound but the object has since changed."""
+
+    code = "conflict"
+    status = 409
+
+
+class StorageFullError(DomainError):
+    code = "storage_full"
+    status = 507
+
+
+class TooLargeError(DomainError):
+    code = "too_large"
+    status = 413

@@ -1,0 +1,126 @@
+"""Judges uploaded images by what they contain, under limits."""
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import IO, cast
+
+from django.conf import settings
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from apps.core.errors import DomainError, TooLargeError
+
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "BMP": "image/bmp",
+    "GIF": "image/gif",
+    "TIFF": "image/tiff",
+}
+SHOWN_AS_IS = {"JPEG": {"L", "RGB"}, "PNG": {"1", "L", "LA", "P", "RGB", "RGBA"}}
+WINDOWED_MODES = {"I", "I;16", "I;16B", "I;16L", "F"}
+
+
+class NotAnImageError(DomainError):
+    code = "bad_image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """An image that was decoded whole.
+
+    Attributes:
+        width: In pixels, upright.
+        thumbnail: A small JPEG, upright.
+        shown: An upright copy for browsers; None where they show the original.
+        shown_media_type: The form of ``shown``, or of the original.
+    """
+
+    width: int
+    height: int
+    media_type: str
+    thumbnail: bytes
+    shown: bytes | None
+    shown_media_type: str
+
+
+def inspect(file: IO[bytes]) -> Inspected:
+    """Decode an image and make what pages need of it.
+
+    Raises:
+        NotAnImageError: Not one of MEDIA_TYPES, truncated or otherwise broken.
+        TooLargeError: More pixels than MAX_IMAGE_PIXELS, judged before decoding.
+    """
+    file.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # our own limit is checked first
+            return _inspect(file)
+    except (
+        UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError,
+        Image.DecompressionBombError,
+    ) as exc:  # fmt: skip
+        raise NotAnImageError(
+            f"this file is not an image that can be read ({_reason(exc)}): "
+            "send a whole JPEG, PNG, WebP, BMP, GIF or TIFF"
+        ) from exc
+
+
+def _reason(exc: BaseException) -> str:
+    if isinstance(exc, UnidentifiedImageError):
+        return "unknown format"
+    return str(exc).split(" <")[0][:120] or type(exc).__name__
+
+
+def _inspect(file: IO[bytes]) -> Inspected:
+    image = Image.open(file, formats=list(MEDIA_TYPES))
+    form = image.format or ""
+    num_pixels = image.width * image.height
+    if num_pixels > settings.MAX_IMAGE_PIXELS:
+        raise TooLargeError(
+            f"{image.width} x {image.height} pixels are more than "
+            f"{settings.MAX_IMAGE_PIXELS // 1_000_000} megapixels: cut it into tiles"
+        )
+    is_turned = image.getexif().get(0x0112, 1) in {5, 6, 7, 8}
+    width, height = (
+        (image.height, image.width) if is_turned else (image.width, image.height)
+    )
+    num_frames = getattr(image, "n_frames", 1)
+    is_shown_as_is = image.mode in SHOWN_AS_IS.get(form, set()) and num_frames == 1
+    if form == "WEBP" and num_frames == 1:
+        is_shown_as_is = True
+    side = settings.THUMBNAIL_PX
+    if is_shown_as_is:
+        image.draft("RGB", (side, side))  # decodes a JPEG at an eighth where it can
+        image.load()
+        shown = None
+    else:
+        image.load()
+        shown = _encode(ImageOps.exif_transpose(_eight_bit(image)), "PNG")
+    thumbnail = ImageOps.exif_transpose(_eight_bit(image))
+    thumbnail.thumbnail((side, side), Image.Resampling.BILINEAR)
+    return Inspected(
+        width=width,
+        height=height,
+        media_type=MEDIA_TYPES[form],
+        thumbnail=_encode(thumbnail.convert("RGB"), "JPEG"),
+        shown=shown,
+        shown_media_type=MEDIA_TYPES[form] if shown is None else "image/png",
+    )
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Bring any mode to RGB; deep grey is stretched from its darkest to its lightest."""
+    if image.mode not in WINDOWED_MODES:
+        return image.convert("RGB")
+    wide = image.convert("F")
+    low, high = cast("tuple[float, float]", wide.getextrema())  # one band
+    scale = 255.0 / (high - low) if high > low else 0.0
+    return wide.point(lambda value: value * scale - low * scale).convert("RGB")
+
+
+def _encode(image: Image.Image, form: str) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, quality=80)
+    return out.getvalue()

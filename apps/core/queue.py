@@ -1,0 +1,35 @@
+"""The only door to Celery for code below the task layer."""
+
+import logging
+from functools import partial
+
+from celery import Task, current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+
+def enqueue(task_name: str, *, queue: str = "cpu", **ids: int | str) -> None:
+    """Run a registered task once the current transaction commits.
+
+    Services sit below tasks, so they name a task instead of importing it. Arguments
+    are ids: by the time a worker runs, the row may have changed, so it reads it anew.
+    A broker that is down loses nothing: the row is committed, and the reaper enqueues
+    what nobody claimed.
+
+    Raises:
+        LookupError: No task has that name. Raised here, in the caller, because after
+            the commit there is nothing left to roll back.
+    """
+    task = current_app.tasks.get(task_name)
+    if task is None:
+        raise LookupError(f"no Celery task is named {task_name!r}")
+    transaction.on_commit(partial(_send, task, queue, ids))
+
+
+def _send(task: Task[..., object], queue: str, ids: dict[str, int | str]) -> None:
+    try:
+        task.apply_async(kwargs=ids, queue=queue)
+    except (OperationalError, ConnectionError) as exc:
+        logger.warning("broker is down, %s %s waits for it: %s", task.name, ids, exc)

@@ -1,0 +1,21 @@
+from django.urls import path
+
+from apps.jobs import api, views
+
+# /jobs/
+page_urls = [
+    path("", views.jobs, name="jobs"),
+    path("<uuid:job_id>/", views.job, name="job"),
+    path("<uuid:job_id>/cancel/", views.cancel, name="cancel"),
+    path("<uuid:job_id>/retry/", views.retry, name="retry"),
+]
+
+# /api/v1/jobs/
+api_urls = [
+    path("", api.JobListApi.as_view(), name="job-list"),
+    path("workers/", api.WorkerListApi.as_view(), name="worker-list"),
+    path("<uuid:job_id>/", api.JobApi.as_view(), name="job"),
+    path("<uuid:job_id>/events/", api.JobEventListApi.as_view(), name="event-list"),
+    path("<uuid:job_id>/cancel/", api.JobCancelApi.as_view(), name="cancel"),
+    path("<uuid:job_id>/retry/", api.JobRetryApi.as_view(), name="retry"),
+]

@@ -1,0 +1,26 @@
+from apps.core.errors import ConflictError, DomainError
+
+
+class BadImageError(DomainError):
+    """What came is not an image that we take."""
+
+    code = "bad_image"
+
+
+class RevisionConflictError(ConflictError):
+    """Somebody else changed the image since the client last saw it."""
+
+    code = "revision_conflict"
+    status = 412
+
+
+class BadOperationError(DomainError):
+    code = "bad_operation"
+
+
+class LabelInUseError(ConflictError):
+    code = "label_in_use"
+
+
+class DuplicateLabelError(ConflictError):
+    code = "duplicate_label"

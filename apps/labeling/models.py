@@ -1,0 +1,231 @@
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.blobs import Blob
+from apps.core.models import TimeStamped
+from apps.labeling.types import ImageState, ShapeKind, Source
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+STATE_CHOICES = [
+    (ImageState.UNLABELED, _("Unlabeled")),
+    (ImageState.IN_PROGRESS, _("In progress")),
+    (ImageState.SUBMITTED, _("Submitted")),
+]
+KIND_CHOICES = [(ShapeKind.BOX, _("Box"))]
+SOURCE_CHOICES = [(Source.HUMAN, _("Human")), (Source.PREDICTION, _("Prediction"))]
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    def visible_to(self, user: "User") -> "ProjectQuerySet":
+        return self.filter(workspace__memberships__user=user, archived_at=None)
+
+
+class Project(TimeStamped):
+    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE)
+    name = models.CharField(max_length=120)
+    guide = models.TextField(blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-id"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Label(models.Model):
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="labels"
+    )
+    name = models.CharField(max_length=120)
+    color = models.CharField(max_length=7)
+    hotkey = models.CharField(max_length=1, blank=True)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["position", "pk"]
+        constraints = [
+            models.UniqueConstraint("project", Lower("name"), name="label_named_once"),
+            models.UniqueConstraint(
+                fields=["project", "hotkey"],
+                condition=~Q(hotkey=""),
+                name="label_hotkey_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Image(TimeStamped):
+    """An image of a project.
+
+    Attributes:
+        revision: Counts its saved operations; what If-Match compares.
+        width: In pixels, upright: EXIF orientation is applied.
+    """
+
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="images"
+    )
+    name = models.CharField(max_length=255)
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    media_type = models.CharField(max_length=40)
+    shown_sha256 = models.CharField(max_length=64)
+    shown_media_type = models.CharField(max_length=40)
+    shown_size_bytes = models.PositiveBigIntegerField()
+    thumbnail_sha256 = models.CharField(max_length=64)
+    thumbnail_size_bytes = models.PositiveIntegerField()
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    state = models.CharField(
+        max_length=16, choices=STATE_CHOICES, default=ImageState.UNLABELED
+    )
+    revision = models.PositiveIntegerField(default=0)
+    num_annotations = models.PositiveIntegerField(default=0)
+    num_predictions = models.PositiveIntegerField(default=0)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "state", "id"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "sha256"], name="image_once_a_project"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def original(self) -> Blob:
+        return Blob(sha256=self.sha256, size=self.size_bytes)
+
+    @property
+    def shown(self) -> Blob:
+        """What browsers draw: the original where they can, else an upright copy."""
+        return Blob(sha256=self.shown_sha256, size=self.shown_size_bytes)
+
+    @property
+    def thumbnail(self) -> Blob:
+        return Blob(sha256=self.thumbnail_sha256, size=self.thumbnail_size_bytes)
+
+
+class BoundingBox(models.Model):
+    """Pixels of the upright original image; queried by range, drawn as they are."""
+
+    x1 = models.FloatField()
+    y1 = models.FloatField()
+    x2 = models.FloatField()
+    y2 = models.FloatField()
+
+    class Meta:
+        abstract = True
+
+    @property
+    def bbox(self) -> tuple[float, float, float, float]:
+        return (self.x1, self.y1, self.x2, self.y2)
+
+
+class Annotation(TimeStamped, BoundingBox):
+    image = models.ForeignKey(
+        Image, on_delete=models.CASCADE, related_name="annotations"
+    )
+    uid = models.UUIDField()
+    label = models.ForeignKey(Label, on_delete=models.PROTECT)
+    kind = models.CharField(max_length=16, choices=KIND_CHOICES, default=ShapeKind.BOX)
+    source = models.CharField(
+        max_length=16, choices=SOURCE_CHOICES, default=Source.HUMAN
+    )
+    score = models.FloatField(null=True, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    is_occluded = models.BooleanField(default=False)
+    is_truncated = models.BooleanField(default=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    updated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["image", "uid"], name="annotation_once"),
+            models.CheckConstraint(
+                condition=Q(x1__lte=F("x2"), y1__lte=F("y2")), name="annotation_ordered"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.uid}"
+
+
+class Prediction(BoundingBox):
+    """A model's proposal; a layer of its own that names its model revision."""
+
+    image = models.ForeignKey(
+        Image, on_delete=models.CASCADE, related_name="predictions"
+    )
+    uid = models.UUIDField()
+    label = models.ForeignKey(Label, on_delete=models.CASCADE)
+    kind = models.CharField(max_length=16, choices=KIND_CHOICES, default=ShapeKind.BOX)
+    score = models.FloatField()
+    model = models.CharField(max_length=200)
+    job_id = models.UUIDField()
+
+    class Meta:
+        ordering = ["-score", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["image", "uid"], name="prediction_once"),
+            models.CheckConstraint(
+                condition=Q(score__gte=0, score__lte=1), name="prediction_score_share"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.score:.2f}"
+
+
+class OperationLog(models.Model):
+    """Who changed what, when: one row a saved batch of operations."""
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="log")
+    revision = models.PositiveIntegerField()
+    key = models.CharField(max_length=64)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    operations = models.JSONField(encoder=DjangoJSONEncoder)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["image", "revision"], name="operation_log_numbered"
+            ),
+            models.UniqueConstraint(
+                fields=["image", "key"], name="operation_log_applied_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.image_id}@{self.revision}"

@@ -1,0 +1,206 @@
+"""What the labeling API takes and gives."""
+
+import re
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.labeling.models import (
+    Annotation,
+    Image,
+    Label,
+    OperationLog,
+    Prediction,
+    Project,
+)
+from apps.labeling.types import Operation, Put, Remove, Shape, ShapeKind, Source
+
+MAX_OPERATIONS = 5000
+
+
+class ProjectOut(serializers.ModelSerializer[Project]):
+    class Meta:
+        model = Project
+        fields = ["id", "workspace_id", "name", "guide", "created_at"]
+
+
+class ProjectIn(serializers.Serializer[Project]):
+    workspace_id = serializers.IntegerField()
+    name = serializers.CharField(max_length=120)
+    guide = serializers.CharField(required=False, default="", allow_blank=True)
+    labels = serializers.ListField(
+        child=serializers.CharField(max_length=120), required=False, default=list
+    )
+
+
+class ProjectPatch(serializers.Serializer[Project]):
+    name = serializers.CharField(max_length=120, required=False)
+    guide = serializers.CharField(required=False, allow_blank=True)
+
+
+class LabelOut(serializers.ModelSerializer[Label]):
+    class Meta:
+        model = Label
+        fields = ["id", "name", "color", "hotkey"]
+
+
+class LabelIn(serializers.Serializer[Label]):
+    name = serializers.CharField(max_length=120)
+    color = serializers.RegexField(
+        re.compile("^#[0-9a-fA-F]{6}$"), required=False, default=""
+    )
+    hotkey = serializers.RegexField(
+        re.compile("^[0-9a-z]$"), required=False, default="", allow_blank=True
+    )
+
+
+class LabelPatch(serializers.Serializer[Label]):
+    name = serializers.CharField(max_length=120, required=False)
+    color = serializers.RegexField(re.compile("^#[0-9a-fA-F]{6}$"), required=False)
+    hotkey = serializers.RegexField(
+        re.compile("^[0-9a-z]$"), required=False, allow_blank=True
+    )
+
+
+class ImageOut(serializers.ModelSerializer[Image]):
+    class Meta:
+        model = Image
+        fields = [
+            "id", "project_id", "name", "width", "height", "state", "revision",
+            "num_annotations", "num_predictions", "sha256", "size_bytes", "media_type",
+            "created_at",
+        ]  # fmt: skip
+
+
+class ImageIn(serializers.Serializer[Image]):
+    file = serializers.FileField(allow_empty_file=True)
+
+
+class AnnotationOut(serializers.ModelSerializer[Annotation]):
+    id = serializers.UUIDField(source="uid")
+    bbox = serializers.ListField(child=serializers.FloatField())
+
+    class Meta:
+        model = Annotation
+        fields = [
+            "id", "label_id", "kind", "bbox", "source", "score", "attributes",
+            "is_occluded", "is_truncated",
+        ]  # fmt: skip
+
+
+class PredictionOut(serializers.ModelSerializer[Prediction]):
+    id = serializers.UUIDField(source="uid")
+    bbox = serializers.ListField(child=serializers.FloatField())
+
+    class Meta:
+        model = Prediction
+        fields = ["id", "label_id", "kind", "bbox", "score", "model"]
+
+
+class DocumentImage(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    url = serializers.CharField()
+    thumbnail_url = serializers.CharField()
+    state = serializers.CharField()
+    index = serializers.IntegerField()
+    count = serializers.IntegerField()
+
+
+class DocumentProject(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    guide = serializers.CharField()
+
+
+class DocumentOut(serializers.Serializer[Any]):
+    image = DocumentImage()
+    project = DocumentProject()
+    labels = LabelOut(many=True)
+    revision = serializers.IntegerField()
+    annotations = AnnotationOut(many=True)
+    predictions = PredictionOut(many=True)
+    previous_id = serializers.IntegerField(allow_null=True)
+    next_id = serializers.IntegerField(allow_null=True)
+
+
+class AnnotationIn(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    label_id = serializers.IntegerField()
+    kind = serializers.ChoiceField([kind.value for kind in ShapeKind])
+    bbox = serializers.ListField(
+        child=serializers.FloatField(), min_length=4, max_length=4
+    )
+    source = serializers.ChoiceField(  # type: ignore[assignment]  # a field of that name
+        [source.value for source in Source], default=Source.HUMAN
+    )
+    score = serializers.FloatField(
+        min_value=0, max_value=1, allow_null=True, default=None
+    )
+    attributes = serializers.DictField(default=dict)
+    is_occluded = serializers.BooleanField(default=False)
+    is_truncated = serializers.BooleanField(default=False)
+
+
+class OperationIn(serializers.Serializer[Any]):
+    op = serializers.ChoiceField(["put", "remove"])
+    annotation = AnnotationIn(required=False)
+    id = serializers.UUIDField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        needed = "annotation" if attrs["op"] == "put" else "id"
+        if needed not in attrs:
+            raise serializers.ValidationError({needed: f"{attrs['op']} needs this"})
+        return attrs
+
+
+class OperationsIn(serializers.Serializer[Any]):
+    operations = serializers.ListField(
+        child=OperationIn(), allow_empty=False, max_length=MAX_OPERATIONS
+    )
+
+    def parsed(self) -> list[Operation]:
+        return [_operation(row) for row in self.validated_data["operations"]]
+
+
+def _operation(row: dict[str, Any]) -> Operation:
+    if row["op"] == "remove":
+        return Remove(id=row["id"])
+    shape = dict(row["annotation"])
+    shape["bbox"] = tuple(shape["bbox"])
+    return Put(
+        shape=Shape(
+            **{
+                **shape,
+                "kind": ShapeKind(shape["kind"]),
+                "source": Source(shape["source"]),
+            }
+        )
+    )
+
+
+class RevisionOut(serializers.Serializer[Any]):
+    revision = serializers.IntegerField()
+
+
+class SubmittedOut(serializers.Serializer[Any]):
+    state = serializers.CharField()
+    next_id = serializers.IntegerField(allow_null=True)
+
+
+class HistoryOut(serializers.ModelSerializer[OperationLog]):
+    user = serializers.CharField(source="user.email")
+
+    class Meta:
+        model = OperationLog
+        fields = ["revision", "user", "operations", "at"]
+
+
+class PrelabelIn(serializers.Serializer[Any]):
+    model = serializers.CharField(required=False, default="", allow_blank=True)
+    score_threshold = serializers.FloatField(min_value=0, max_value=1, default=0.2)
+    image_ids = serializers.ListField(
+        child=serializers.IntegerField(), required=False, allow_null=True, default=None
+    )

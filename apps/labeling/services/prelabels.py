@@ -1,0 +1,164 @@
+"""Pre-labels: a job asks a detector, its answers become the prediction layer."""
+
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from apps.accounts.types import Role
+from apps.core.errors import DomainError
+from apps.jobs import services as jobs
+from apps.jobs.selectors import items_done
+from apps.jobs.types import Claim, EventKind, NewEvent, NewJob
+from apps.labeling import selectors
+from apps.labeling.models import Image, Label, Prediction
+from apps.labeling.types import Found, ImageState
+from apps.marketplace.selectors import access_detector
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+    from apps.jobs.models import Job
+
+KIND = "prelabel"
+
+
+class NothingToDoError(DomainError):
+    code = "nothing_to_do"
+
+
+class NoCommonClassError(DomainError):
+    code = "no_common_class"
+
+
+@transaction.atomic
+def start_prelabel(
+    *,
+    user: "User",
+    project_id: int,
+    model: str = "",
+    score_threshold: float = 0.2,
+    image_ids: Sequence[int] | None = None,
+) -> "Job":
+    """Ask a detector for proposals on a project's images that are not submitted.
+
+    Args:
+        user: Who asks.
+        project_id: Whose images.
+        model: A detector's name; empty takes the first whose classes match.
+        score_threshold: Proposals below it are not kept.
+        image_ids: Only these; None means all.
+
+    Raises:
+        NotFoundError: No such project or detector.
+        NoCommonClassError: The detector finds nothing that the project labels.
+        NothingToDoError: No image waits.
+    """
+    project = selectors.access_project(
+        user=user, project_id=project_id, needs=Role.ANNOTATOR
+    )
+    detector = access_detector(user=user, name=model)
+    names = {
+        label.name.lower() for label in selectors.list_labels(project_id=project_id)
+    }
+    common = [name for name in detector.classes if name.lower() in names]
+    if not common:
+        raise NoCommonClassError(
+            f"{detector.name} finds {', '.join(detector.classes)}, but this project "
+            "has none of these labels: add one, or choose another model"
+        )
+    images = _waiting(project_id, image_ids)
+    if not images:
+        raise NothingToDoError("every image is submitted: upload more, or reopen some")
+    new = NewJob(
+        kind=KIND,
+        title=f"Pre-label {project.name}",
+        task="labeling.prelabel",
+        params={
+            "project_id": project_id,
+            "model": detector.full_name,
+            "directory": detector.directory,
+            "labels": common,
+            "score_threshold": score_threshold,
+            "image_ids": images,
+        },
+    )
+    return jobs.create_job(user=user, workspace_id=project.workspace_id, new=new)
+
+
+def _waiting(project_id: int, image_ids: Sequence[int] | None) -> list[int]:
+    images = Image.objects.filter(project_id=project_id).exclude(
+        state=ImageState.SUBMITTED
+    )
+    if image_ids is not None:
+        images = images.filter(pk__in=image_ids)
+    return list(images.order_by("pk").values_list("pk", flat=True))
+
+
+def images_to_detect(claim: Claim) -> list[tuple[int, str]]:
+    """Return id and SHA-256 of the images that this job still has to look at.
+
+    A second attempt goes on where the first was cut off.
+    """
+    done = items_done(job_id=claim.job_id, key="image_id")
+    images = Image.objects.filter(pk__in=set(claim.params["image_ids"]) - done)
+    return list(images.order_by("pk").values_list("pk", "sha256"))
+
+
+def record_predictions(claim: Claim, *, image_id: int, found: Sequence[Found]) -> None:
+    """Replace the image's proposals of this model by what the job found, once.
+
+    Raises:
+        StaleAttemptError: Another attempt has the job; nothing was written.
+    """
+    with jobs.fenced(claim):
+        image = Image.objects.select_for_update().filter(pk=image_id).first()
+        if image is not None:
+            _replace(claim, image, found)
+        payload = {"image_id": image_id, "num_predictions": len(found)}
+        event = NewEvent(kind=EventKind.ITEM, payload=payload)
+        jobs.report(claim, [event], num_newly_done=1)
+
+
+def record_failure(claim: Claim, *, image_id: int, reason: str) -> None:
+    """Note that one image could not be read; the job goes on."""
+    payload = {"image_id": image_id, "num_predictions": 0, "error": reason}
+    event = NewEvent(kind=EventKind.ITEM, payload=payload)
+    jobs.report(claim, [event], num_newly_done=1)
+
+
+def _replace(claim: Claim, image: Image, found: Sequence[Found]) -> None:
+    labels = {
+        label.name.lower(): label
+        for label in Label.objects.filter(project_id=image.project_id)
+    }
+    model = claim.params["model"]
+    Prediction.objects.filter(image=image).delete()
+    rows = [
+        Prediction(
+            image=image,
+            uid=uuid.uuid4(),
+            label=labels[one.label.lower()],
+            score=one.score,
+            model=model,
+            job_id=claim.job_id,
+            x1=one.bbox[0],
+            y1=one.bbox[1],
+            x2=one.bbox[2],
+            y2=one.bbox[3],
+        )
+        for one in found
+        if one.label.lower() in labels
+    ]
+    Prediction.objects.bulk_create(rows)
+    image.num_predictions = len(rows)
+    image.save(update_fields=["num_predictions", "updated_at"])
+
+
+def summary(claim: Claim) -> dict[str, int]:
+    """What the job found on all its images, over all its attempts."""
+    rows = Prediction.objects.filter(job_id=claim.job_id)
+    return {
+        "num_images": len(claim.params["image_ids"]),
+        "num_predictions": rows.count(),
+    }

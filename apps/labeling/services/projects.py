@@ -1,0 +1,167 @@
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+
+from apps.accounts.selectors import access_workspace
+from apps.accounts.services import audit
+from apps.accounts.types import Role
+from apps.core.errors import NotFoundError
+from apps.labeling import selectors
+from apps.labeling.errors import DuplicateLabelError, LabelInUseError
+from apps.labeling.models import Label, Project
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+# Told apart by people with any colour vision, on light and dark pictures alike.
+PALETTE = (
+    "#2f7de1", "#e8590c", "#2b8a3e", "#c2255c", "#7048e8",
+    "#0c8599", "#e0a800", "#a14d2a", "#d6336c", "#5c7cfa",
+)  # fmt: skip
+
+
+@transaction.atomic
+def create_project(
+    *,
+    user: "User",
+    workspace_id: int,
+    name: str,
+    labels: Sequence[str] = (),
+    guide: str = "",
+) -> Project:
+    """Start a project; labels get the colours and number keys in turn.
+
+    Raises:
+        NotFoundError: The user is a stranger to the workspace.
+        RoleTooLowError: It takes a manager.
+        DuplicateLabelError: A label is named twice.
+    """
+    access_workspace(user=user, workspace_id=workspace_id, needs=Role.MANAGER)
+    project = Project.objects.create(
+        workspace_id=workspace_id, name=name, guide=guide, created_by=user
+    )
+    for label in labels:
+        _add_label(project, label)
+    audit(
+        action="project.created", target=project, actor=user, workspace_id=workspace_id
+    )
+    return project
+
+
+@transaction.atomic
+def update_project(
+    *, user: "User", project_id: int, name: str | None = None, guide: str | None = None
+) -> Project:
+    project = selectors.access_project(
+        user=user, project_id=project_id, needs=Role.MANAGER
+    )
+    project.name = project.name if name is None else name
+    project.guide = project.guide if guide is None else guide
+    project.save(update_fields=["name", "guide", "updated_at"])
+    return project
+
+
+@transaction.atomic
+def archive_project(*, user: "User", project_id: int) -> None:
+    """Take a project out of sight; an admin can bring it back."""
+    project = selectors.access_project(
+        user=user, project_id=project_id, needs=Role.MANAGER
+    )
+    project.archived_at = timezone.now()
+    project.save(update_fields=["archived_at", "updated_at"])
+    audit(
+        action="project.archived",
+        target=project,
+        actor=user,
+        workspace_id=project.workspace_id,
+    )
+
+
+@transaction.atomic
+def add_label(
+    *, user: "User", project_id: int, name: str, color: str = "", hotkey: str = ""
+) -> Label:
+    """Add a class.
+
+    Raises:
+        DuplicateLabelError: The name or the key is taken.
+    """
+    project = selectors.access_project(
+        user=user, project_id=project_id, needs=Role.MANAGER
+    )
+    return _add_label(project, name, color=color, hotkey=hotkey)
+
+
+@transaction.atomic
+def update_label(
+    *,
+    user: "User",
+    project_id: int,
+    label_id: int,
+    name: str | None = None,
+    color: str | None = None,
+    hotkey: str | None = None,
+) -> Label:
+    label = _access_label(user, project_id, label_id)
+    label.name = label.name if name is None else name
+    label.color = label.color if color is None else color
+    label.hotkey = label.hotkey if hotkey is None else hotkey
+    _save(label)
+    return label
+
+
+@transaction.atomic
+def delete_label(*, user: "User", project_id: int, label_id: int) -> None:
+    """Remove a class that nothing carries.
+
+    Raises:
+        LabelInUseError: Annotations carry it.
+    """
+    label = _access_label(user, project_id, label_id)
+    try:
+        with transaction.atomic():
+            label.delete()
+    except ProtectedError as exc:
+        num = len(exc.protected_objects)
+        raise LabelInUseError(
+            f"{num} annotations are {label.name}: give them another label first"
+        ) from exc
+
+
+def _access_label(user: "User", project_id: int, label_id: int) -> Label:
+    selectors.access_project(user=user, project_id=project_id, needs=Role.MANAGER)
+    label = Label.objects.filter(project_id=project_id, pk=label_id).first()
+    if label is None:
+        raise NotFoundError("label not found")
+    return label
+
+
+def _add_label(
+    project: Project, name: str, *, color: str = "", hotkey: str = ""
+) -> Label:
+    taken = list(Label.objects.filter(project=project))
+    keys = [key for key in "123456789" if key not in {row.hotkey for row in taken}]
+    label = Label(
+        project=project,
+        name=name,
+        color=color or PALETTE[len(taken) % len(PALETTE)],
+        hotkey=hotkey or (keys or [""])[0],
+        position=len(taken),
+    )
+    _save(label)
+    return label
+
+
+def _save(label: Label) -> None:
+    try:
+        with transaction.atomic():
+            label.save()
+    except IntegrityError as exc:
+        what = "key" if "hotkey" in str(exc) else "name"
+        value = label.hotkey if what == "key" else label.name
+        raise DuplicateLabelError(
+            f"another label of this project has the {what} {value!r}"
+        ) from exc

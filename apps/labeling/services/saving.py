@@ -1,0 +1,145 @@
+"""Annotations change by operations on an image's revision, each batch once."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.accounts.types import Role
+from apps.labeling import selectors
+from apps.labeling.errors import BadOperationError, RevisionConflictError
+from apps.labeling.models import Annotation, Image, Label, OperationLog
+from apps.labeling.types import ImageState, Operation, Put, Remove, Shape
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+
+@transaction.atomic
+def apply_operations(
+    *,
+    user: "User",
+    image_id: int,
+    revision: int,
+    key: str,
+    operations: Sequence[Operation],
+) -> int:
+    """Apply a batch of operations to the revision that the client saw.
+
+    Args:
+        user: Who changes it.
+        image_id: Which image.
+        revision: The revision last seen.
+        key: Names this batch; sending it again changes nothing and answers the same.
+        operations: In order; a put replaces the annotation of that id.
+
+    Returns:
+        The new revision.
+
+    Raises:
+        RevisionConflictError: Somebody else saved since; nothing was applied.
+        BadOperationError: An unknown label or a box that is not one; nothing applied.
+    """
+    image = selectors.access_image(
+        user=user, image_id=image_id, needs=Role.ANNOTATOR, lock=True
+    )
+    applied = OperationLog.objects.filter(image=image, key=key).first()
+    if applied is not None:
+        return applied.revision
+    if image.revision != revision:
+        raise RevisionConflictError(
+            f"the image is at revision {image.revision}, you saw {revision}: "
+            "read it again and merge",
+            revision=image.revision,
+        )
+    _check(image, operations)
+    _apply(image, user, operations)
+    image.revision += 1
+    image.num_annotations = Annotation.objects.filter(image=image).count()
+    if image.state == ImageState.UNLABELED and image.num_annotations:
+        image.state = ImageState.IN_PROGRESS
+    image.save(update_fields=["revision", "num_annotations", "state", "updated_at"])
+    OperationLog.objects.create(
+        image=image,
+        revision=image.revision,
+        key=key,
+        user=user,
+        operations=[_logged(operation) for operation in operations],
+    )
+    return image.revision
+
+
+def _check(image: Image, operations: Sequence[Operation]) -> None:
+    known = set(
+        Label.objects.filter(project_id=image.project_id).values_list("pk", flat=True)
+    )
+    for operation in operations:
+        if isinstance(operation, Put):
+            _check_shape(image, operation.shape, known)
+
+
+def _check_shape(image: Image, shape: Shape, known: set[int]) -> None:
+    if shape.label_id not in known:
+        raise BadOperationError(
+            f"label {shape.label_id} is not of this project (any more): choose another",
+            annotation=str(shape.id),
+        )
+    x1, y1, x2, y2 = shape.bbox
+    is_inside = 0 <= x1 <= x2 <= image.width and 0 <= y1 <= y2 <= image.height
+    if not all(map(math.isfinite, shape.bbox)) or not is_inside:
+        raise BadOperationError(
+            f"bbox must be [x1, y1, x2, y2] inside {image.width} x {image.height}, "
+            f"got {list(shape.bbox)}",
+            annotation=str(shape.id),
+        )
+
+
+def _apply(image: Image, user: "User", operations: Sequence[Operation]) -> None:
+    last = {_uid(operation): operation for operation in operations}
+    removed = [uid for uid, row in last.items() if isinstance(row, Remove)]
+    Annotation.objects.filter(image=image, uid__in=removed).delete()
+    rows = [
+        _row(image, user, row.shape) for row in last.values() if isinstance(row, Put)
+    ]
+    Annotation.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["image", "uid"],
+        update_fields=[
+            "label", "kind", "source", "score", "attributes", "is_occluded",
+            "is_truncated", "x1", "y1", "x2", "y2", "updated_by", "updated_at",
+        ],
+    )  # fmt: skip
+
+
+def _uid(operation: Operation) -> UUID:
+    return operation.shape.id if isinstance(operation, Put) else operation.id
+
+
+def _row(image: Image, user: "User", shape: Shape) -> Annotation:
+    x1, y1, x2, y2 = shape.bbox
+    return Annotation(
+        image=image,
+        uid=shape.id,
+        label_id=shape.label_id,
+        kind=shape.kind,
+        source=shape.source,
+        score=shape.score,
+        attributes=shape.attributes,
+        is_occluded=shape.is_occluded,
+        is_truncated=shape.is_truncated,
+        x1=x1,
+        y1=y1,
+        x2=x2,
+        y2=y2,
+        created_by=user,
+        updated_by=user,
+    )
+
+
+def _logged(operation: Operation) -> dict[str, object]:
+    name = "put" if isinstance(operation, Put) else "remove"
+    return {"op": name, **asdict(operation)}

@@ -1,0 +1,29 @@
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from apps.core.http import Api, ApiRequest
+from apps.marketplace import selectors
+from apps.marketplace.models import Model, ModelRevision
+
+
+class ModelRevisionOut(serializers.ModelSerializer[ModelRevision]):
+    class Meta:
+        model = ModelRevision
+        fields = ["id", "revision", "classes", "created_at"]
+
+
+class ModelOut(serializers.ModelSerializer[Model]):
+    revisions = ModelRevisionOut(many=True)
+
+    class Meta:
+        model = Model
+        fields = ["id", "name", "task", "summary", "licence", "revisions"]
+
+
+class ModelListApi(Api):
+    @extend_schema(operation_id="model_list", responses=ModelOut(many=True))
+    def get(self, request: ApiRequest) -> Response:
+        return self.paginate(
+            request, selectors.list_models(user=request.user), ModelOut
+        )

@@ -1,0 +1,12 @@
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from apps.core.http import PageRequest
+
+
+@login_required
+@require_GET
+def runs(request: PageRequest) -> HttpResponse:
+    return render(request, "training/runs.html")

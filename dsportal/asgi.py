@@ -1,0 +1,33 @@
+"""One process, one port: HTTP in a thread pool, WebSockets on the event loop.
+
+Django's own ASGI handler spends about three times the CPU of its WSGI handler on a
+plain request (docs/decisions/003), so HTTP goes through a2wsgi.
+"""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dsportal.settings.dev")
+os.environ.setdefault("DSPORTAL_ROLE", "web")
+
+from a2wsgi import WSGIMiddleware
+from a2wsgi.asgi_typing import Receive, Scope, Send
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+
+_http = WSGIMiddleware(get_wsgi_application(), workers=settings.HTTP_THREADS)
+
+from dsportal.routing import websocket_urlpatterns  # noqa: E402 -- needs loaded apps
+
+_websocket = AllowedHostsOriginValidator(
+    AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await _http(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await _websocket(scope, receive, send)

@@ -1,0 +1,100 @@
+"""Turns the three server addresses of the environment into Django's dictionaries."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def database(url: str, *, threads: int = 0) -> dict[str, Any]:
+    """Read DATABASE_URL: ``postgresql://user:password@host:port/name?host=/socket``.
+
+    Args:
+        url: Empty means the local default socket.
+        threads: Size of the connection pool; 0 keeps one connection a process, which
+            is what forking workers need.
+
+    Raises:
+        ImproperlyConfigured: The address is not one of a PostgreSQL database.
+    """
+    parts = urlsplit(url or "postgresql://postgres@/dsportal")
+    if parts.scheme not in {"postgresql", "postgres"} or len(parts.path) < 2:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like postgresql://user:password@host:5432/name, "
+            f"got {parts.scheme}://{parts.hostname or ''}{parts.path}"
+        )
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    options: dict[str, Any] = {"connect_timeout": 10}
+    if threads:
+        options["pool"] = {"min_size": 2, "max_size": threads + 4, "timeout": 10}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path[1:]),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "OPTIONS": {**options, **query},
+        "CONN_HEALTH_CHECKS": True,
+        "CONN_MAX_AGE": 0 if threads else 60,
+    }
+
+
+def celery_broker(redis_url: str) -> str:
+    """Celery spells a unix socket ``redis+socket://``."""
+    if redis_url.startswith("unix://"):
+        return redis_url.replace("unix://", "redis+socket://", 1)
+    return redis_url
+
+
+def valkey_cache(redis_url: str) -> dict[str, Any]:
+    joiner = "&" if "?" in redis_url else "?"
+    return {
+        "BACKEND": "apps.core.cache.ForgivingRedisCache",
+        "LOCATION": f"{redis_url}{joiner}db=2",
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 2},
+    }
+
+
+def blob_storage(url: str, *, default: Path) -> dict[str, Any]:
+    """Read STORAGE_URL: a folder, or ``s3://key:secret@endpoint/bucket?region=…``.
+
+    ``s3://bucket`` alone takes credentials and region from the environment, as the
+    AWS tools do; ``?tls=0`` speaks plain HTTP to an endpoint of one's own.
+
+    Raises:
+        ImproperlyConfigured: The scheme is neither a folder nor S3.
+    """
+    if not url or url.startswith(("/", "file://")):
+        folder = Path(unquote(urlsplit(url).path)) if url else default
+        return {
+            "BACKEND": "apps.core.storage.AtomicFileSystemStorage",
+            "OPTIONS": {"location": str(folder)},
+        }
+    parts = urlsplit(url)
+    if parts.scheme != "s3" or importlib.util.find_spec("storages") is None:
+        raise ImproperlyConfigured(
+            "STORAGE_URL must be a folder or s3://key:secret@endpoint/bucket, "
+            f"got {parts.scheme}://..."
+        )
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    bucket = parts.path.strip("/")
+    options: dict[str, Any] = {
+        "bucket_name": bucket or parts.hostname,
+        "region_name": query.get("region", "us-east-1"),
+        "signature_version": "s3v4",
+        "querystring_auth": True,
+        "querystring_expire": 600,
+        "file_overwrite": True,
+        "default_acl": None,
+    }
+    if bucket:
+        scheme = "http" if query.get("tls") == "0" else "https"
+        port = f":{parts.port}" if parts.port else ""
+        options["endpoint_url"] = f"{scheme}://{parts.hostname}{port}"
+    if parts.username:
+        options["access_key"] = unquote(parts.username)
+        options["secret_key"] = unquote(parts.password or "")
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}

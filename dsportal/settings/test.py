@@ -1,0 +1,30 @@
+"""Fast hashes, eager tasks, files in a folder of the run's own."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from dsportal.settings.base import *  # noqa: F403
+from dsportal.settings.servers import blob_storage
+
+SECRET_KEY = "test" * 10
+VAR_DIR = Path(os.environ.get("DSPORTAL_TEST_VAR") or tempfile.mkdtemp(prefix="dsp-"))
+RUNS_DIR = VAR_DIR / "runs"
+STATIC_ROOT = VAR_DIR / "static"
+SESSION_COOKIE_SECURE = False
+CSRF_COOKIE_SECURE = False
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+CELERY_TASK_ALWAYS_EAGER = True
+CELERY_TASK_EAGER_PROPAGATES = True
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+STORAGES = {
+    **STORAGES,  # noqa: F405
+    "blobs": blob_storage("", default=VAR_DIR / "blobs"),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True
+ACCOUNT_RATE_LIMITS = False  # type: ignore[assignment]  # allauth: none
+REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_THROTTLE_CLASSES": []}  # noqa: F405

@@ -1,0 +1,43 @@
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from apps.accounts import urls as accounts
+from apps.core import urls as core
+from apps.deployments import urls as deployments
+from apps.diagnostics import urls as diagnostics
+from apps.jobs import urls as jobs
+from apps.labeling import urls as labeling
+from apps.marketplace import urls as marketplace
+from apps.training import urls as training
+
+APPS = {
+    "labeling": labeling,
+    "training": training,
+    "marketplace": marketplace,
+    "deployments": deployments,
+    "diagnostics": diagnostics,
+    "jobs": jobs,
+}
+
+urlpatterns = [
+    path("", include((core.page_urls, "core"))),
+    path("", include((labeling.home_urls, "home"))),
+    path("accounts/", include("allauth.urls")),
+    path("settings/", include((accounts.page_urls, "accounts"))),
+    path("api/v1/accounts/", include((accounts.api_urls, "accounts-api"))),
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/docs/", SpectacularSwaggerView.as_view(), name="api-docs"),
+]
+for name, urls in APPS.items():
+    urlpatterns += [
+        path(f"{name}/", include((urls.page_urls, name))),
+        path(f"api/v1/{name}/", include((urls.api_urls, f"{name}-api"))),
+    ]
+
+handler400 = "apps.core.views.bad_request"
+handler403 = "apps.core.views.permission_denied"
+handler404 = "apps.core.views.page_not_found"
+handler500 = "apps.core.views.server_error"

@@ -1,0 +1,80 @@
+"""Alice owns a workspace, Bob annotates in it, Charlie is a stranger."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from PIL import Image as PillowImage
+from rest_framework.test import APIClient
+
+from apps.accounts.models import Membership, User, Workspace
+from apps.accounts.types import Role
+from tests.factories.accounts import UserFactory, WorkspaceFactory
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    return WorkspaceFactory(name="Plant 7")
+
+
+@pytest.fixture
+def alice(workspace: Workspace) -> User:
+    return _member(workspace, "alice@example.com", Role.OWNER)
+
+
+@pytest.fixture
+def bob(workspace: Workspace) -> User:
+    return _member(workspace, "bob@example.com", Role.ANNOTATOR)
+
+
+@pytest.fixture
+def vera(workspace: Workspace) -> User:
+    return _member(workspace, "vera@example.com", Role.VIEWER)
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    return _member(
+        WorkspaceFactory(name="Elsewhere"), "charlie@example.com", Role.OWNER
+    )
+
+
+def _member(workspace: Workspace, email: str, role: Role) -> User:
+    user = UserFactory(email=email)
+    Membership.objects.create(workspace=workspace, user=user, role=role)
+    return user
+
+
+@pytest.fixture
+def api_as() -> Callable[[User | None], APIClient]:
+    def sign_in(user: User | None) -> APIClient:
+        client = APIClient()
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def jpeg() -> Callable[..., io.BytesIO]:
+    def make(
+        width: int = 64,
+        height: int = 48,
+        *,
+        color: str = "#7799aa",
+        name: str = "a.jpg",
+    ) -> io.BytesIO:
+        file = io.BytesIO()
+        PillowImage.new("RGB", (width, height), color).save(file, "JPEG")
+        file.seek(0)
+        file.name = name
+        return file
+
+    return make

@@ -1,0 +1,126 @@
+import uuid
+
+import pytest
+
+from apps.accounts.models import User, Workspace
+from apps.core.errors import NotFoundError
+from apps.labeling.errors import BadOperationError, RevisionConflictError
+from apps.labeling.models import Annotation, Image, OperationLog
+from apps.labeling.services.saving import apply_operations
+from apps.labeling.types import ImageState, Put, Remove, Shape, ShapeKind
+from tests.factories.labeling import (
+    AnnotationFactory,
+    ImageFactory,
+    LabelFactory,
+    ProjectFactory,
+)
+
+
+@pytest.fixture
+def image(workspace: Workspace, alice: User) -> Image:
+    return ImageFactory(project=ProjectFactory(workspace=workspace, created_by=alice))
+
+
+def put(label_id: int, *, uid: uuid.UUID | None = None, **changes: object) -> Put:
+    fields = {"bbox": (1.0, 2.0, 30.0, 40.0), "kind": ShapeKind.BOX, **changes}
+    return Put(shape=Shape(id=uid or uuid.uuid4(), label_id=label_id, **fields))
+
+
+def save(image: Image, user: User, *operations: object, **given: object) -> int:
+    arguments = {"revision": image.revision, "key": str(uuid.uuid4()), **given}
+    return apply_operations(
+        user=user, image_id=image.pk, operations=operations, **arguments
+    )
+
+
+def test_a_put_makes_an_annotation_and_counts_the_revision(image: Image, bob: User):
+    label = LabelFactory(project=image.project)
+
+    revision = save(image, bob, put(label.pk))
+
+    image.refresh_from_db()
+    assert revision == image.revision == 1
+    assert (image.num_annotations, image.state) == (1, ImageState.IN_PROGRESS)
+    assert image.annotations.get().bbox == (1.0, 2.0, 30.0, 40.0)
+
+
+def test_a_put_of_a_known_id_replaces_it_and_keeps_its_maker(
+    image: Image, alice: User, bob: User
+):
+    old = AnnotationFactory(image=image, created_by=alice)
+
+    save(image, bob, put(old.label_id, uid=old.uid, is_occluded=True))
+
+    new = image.annotations.get()
+    assert (new.pk, new.created_by, new.updated_by) == (old.pk, alice, bob)
+    assert new.is_occluded
+
+
+def test_the_last_operation_on_an_id_wins(image: Image, bob: User):
+    label = LabelFactory(project=image.project)
+    uid = uuid.uuid4()
+
+    save(image, bob, put(label.pk, uid=uid), Remove(id=uid))
+
+    assert not image.annotations.exists()
+
+
+def test_the_same_key_again_is_applied_once(image: Image, bob: User):
+    label = LabelFactory(project=image.project)
+    operation = put(label.pk)
+
+    first = save(image, bob, operation, key="k", revision=0)
+    second = save(image, bob, operation, key="k", revision=0)
+
+    assert (first, second) == (1, 1)
+    assert OperationLog.objects.filter(image=image).count() == 1
+
+
+def test_an_old_revision_is_refused_and_changes_nothing(image: Image, bob: User):
+    label = LabelFactory(project=image.project)
+    save(image, bob, put(label.pk))
+
+    with pytest.raises(RevisionConflictError) as refused:
+        save(image, bob, put(label.pk), revision=0)
+
+    assert refused.value.extra == {"revision": 1}
+    assert Annotation.objects.filter(image=image).count() == 1
+
+
+@pytest.mark.parametrize(
+    "bbox",
+    [
+        (30.0, 2.0, 1.0, 40.0),
+        (-1.0, 2.0, 30.0, 40.0),
+        (1.0, 2.0, 641.0, 40.0),
+        (1.0, 2.0, float("nan"), 40.0),
+        (1.0, 2.0, float("inf"), 40.0),
+    ],
+)
+def test_a_box_that_is_none_is_refused_and_nothing_is_applied(
+    image: Image, bob: User, bbox: tuple[float, float, float, float]
+):
+    label = LabelFactory(project=image.project)
+
+    with pytest.raises(BadOperationError, match="inside 640 x 480"):
+        save(image, bob, put(label.pk), put(label.pk, bbox=bbox))
+
+    image.refresh_from_db()
+    assert image.revision == 0
+    assert not image.annotations.exists()
+
+
+def test_a_label_of_another_project_is_refused(image: Image, bob: User):
+    elsewhere = LabelFactory()
+
+    with pytest.raises(BadOperationError, match="is not of this project"):
+        save(image, bob, put(elsewhere.pk))
+
+
+def test_a_stranger_is_told_nothing(image: Image, charlie: User):
+    label = LabelFactory(project=image.project)
+
+    with pytest.raises(NotFoundError, match="image not found"):
+        save(image, charlie, put(label.pk))
+
+    assert not image.annotations.exists()
