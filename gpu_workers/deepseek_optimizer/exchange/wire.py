@@ -10,6 +10,10 @@ from torch import Tensor
 # Gloo they return when it is done. Both are what a first-in-first-out user needs.
 
 
+# The second name is deprecated from torch 2.13 on.
+_all_gather = getattr(dist, "all_gather_single", dist.all_gather_into_tensor)
+
+
 @dataclass(slots=True)
 class Wire:
     """Collectives over `group`; `bytes_sent` counts payload on an ideal ring."""
@@ -46,7 +50,7 @@ class Wire:
         """Return every rank's row, in rank order."""
         rows = row_M.new_empty(self.world_size * row_M.numel())
         self.bytes_sent += row_M.numel() * row_M.element_size() * (self.world_size - 1)
-        dist.all_gather_into_tensor(rows, row_M, group=self.group)
+        _all_gather(rows, row_M, group=self.group)
         return rows.view(self.world_size, -1)
 
     def reduce_scatter_mean(self, x_WC: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import tempfile
 import traceback
 from collections.abc import Callable
@@ -45,7 +46,7 @@ def _answer(pipe: Connection) -> tuple[bool, Any]:
     if not pipe.poll(TIMEOUT_S):
         return False, "a rank gave no answer"
     try:
-        return pipe.recv()
+        return pickle.loads(pipe.recv_bytes())  # noqa: S301 -- our own rank
     except EOFError:
         return False, "a rank died"
 
@@ -64,10 +65,10 @@ def _be_rank(
     store = dist.FileStore(str(Path(folder) / "store"), world_size)
     dist.init_process_group("gloo", store=store, rank=rank, world_size=world_size)
     try:
-        pipe.send((True, function(*args)))
+        answer = (True, function(*args))
     except BaseException:  # noqa: BLE001 -- reported to the test
-        pipe.send((False, f"rank {rank}:\n{traceback.format_exc()}"))
-    finally:
-        pipe.close()
-        # Peers may be gone, and a group's destructor would wait for them.
-        os._exit(0)
+        answer = (False, f"rank {rank}:\n{traceback.format_exc()}")
+    # As bytes: tensors sent otherwise live in this process, which ends here, at once,
+    # because peers may be gone and a group's destructor would wait for them.
+    pipe.send_bytes(pickle.dumps(answer))
+    os._exit(0)

@@ -1,3 +1,6 @@
+# ruff: noqa: N806 -- x_WC: names end in their logical shape
+
+import itertools
 import math
 
 import pytest
@@ -106,7 +109,7 @@ def test_compressed_bytes_keep_their_ratio_at_any_world_size(kind, ratio, world_
 
 def _quadratic(kind, error_feedback):
     """Steady small gradients beside one noisy coordinate of the same block."""
-    exchange = _exchange(kind, error_feedback=error_feedback, min_tensor_ndim=1)
+    exchange = _exchange(kind, error_feedback=error_feedback == "on", min_tensor_ndim=1)
     noise = torch.Generator().manual_seed(dist.get_rank())
     x = torch.full((256,), 1.0)
     for _ in range(1500):
@@ -119,9 +122,9 @@ def _quadratic(kind, error_feedback):
 
 
 def test_error_feedback_keeps_small_gradients_beside_a_noisy_one():
-    plain = run_ranks(_quadratic, 2, "none", True)[0]
-    with_feedback = run_ranks(_quadratic, 2, "int4", True)[0]
-    without = run_ranks(_quadratic, 2, "int4", False)[0]
+    plain = run_ranks(_quadratic, 2, "none", "on")[0]
+    with_feedback = run_ranks(_quadratic, 2, "int4", "on")[0]
+    without = run_ranks(_quadratic, 2, "int4", "off")[0]
 
     assert with_feedback <= 1.05 * plain + 0.02
     assert without > 0.5
@@ -133,7 +136,7 @@ class Net(nn.Module):
         torch.manual_seed(0)
         widths = [16, 64, 64, 64, 4]
         self.layers = nn.Sequential(
-            *(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+            *(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
         )
 
     def forward(self, x):
