@@ -13,7 +13,7 @@ import torch
 from deepseek_optimizer.spec import BalanceConfig, ConfigError
 
 try:
-    import pynvml
+    import pynvml  # type: ignore[import-not-found, unused-ignore]
 except ImportError:
     pynvml = None
 

@@ -21,12 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fsspec
+import fsspec  # type: ignore[import-untyped]
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import nn
+from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import async_save
 
 from deepseek_optimizer.errors import CheckpointError, CheckpointMismatchError
 from deepseek_optimizer.events import CheckpointFailed, CheckpointSaved, Event
@@ -174,9 +176,9 @@ class Checkpointer:
         if saving.final.exists():
             return
         model_state, optimizer_state = get_state_dict(model, optimizer)
-        writer = dcp.FileSystemWriter(saving.partial, single_file_per_rank=True)
+        writer = FileSystemWriter(saving.partial, single_file_per_rank=True)
         state = {"model": model_state, "optimizer": optimizer_state}
-        future = dcp.async_save(state, storage_writer=writer, process_group=self.group)
+        future = async_save(state, storage_writer=writer, process_group=self.group)
         saving.blocked_s = time.perf_counter() - saving.started
         self._cost_s = max(0.5 * self._cost_s, saving.blocked_s)
         self._saved_at = time.monotonic()
@@ -297,8 +299,9 @@ class Checkpointer:
             verdict: list[Manifest | str] = [""]
             if self.rank == 0:
                 try:
-                    verdict[0] = Manifest.read(path)
-                    verdict[0].verify()
+                    found = Manifest.read(path)
+                    found.verify()
+                    verdict[0] = found
                 except (OSError, ValueError, KeyError, TypeError) as error:
                     verdict[0] = str(error)
             dist.broadcast_object_list(verdict, src=0, group=self.group)
@@ -324,9 +327,9 @@ class Checkpointer:
         """
         check_signature(manifest, signature(model))
         model_state, optimizer_state = get_state_dict(model, optimizer)
-        state = {"model": model_state, "optimizer": optimizer_state}
-        reader = dcp.FileSystemReader(manifest.path)
-        dcp.load(state, storage_reader=reader, process_group=self.group)
+        state: dict[str, Any] = {"model": model_state, "optimizer": optimizer_state}
+        reader = FileSystemReader(manifest.path)
+        load(state, storage_reader=reader, process_group=self.group)
         set_state_dict(
             model,
             optimizer,

@@ -314,12 +314,19 @@ class DecodeCache(Dataset[Any]):
         if index in self._items:
             return self._items[index]
         item = self.dataset[index]
-        sizes: list[int] = []
-        map_tensors(item, lambda x: sizes.append(x.nbytes) or x)  # type: ignore[func-returns-value]
-        if sum(sizes) <= self.free_bytes:
-            self.free_bytes -= sum(sizes)
+        size = sum(_tensor_bytes(item))
+        if size <= self.free_bytes:
+            self.free_bytes -= size
             self._items[index] = item
         return item
+
+
+def _tensor_bytes(item: Any) -> Iterator[int]:
+    if isinstance(item, (Tensor, np.ndarray)):
+        yield item.nbytes
+    elif isinstance(item, (list, tuple, Mapping)):
+        for part in item.values() if isinstance(item, Mapping) else item:
+            yield from _tensor_bytes(part)
 
 
 class DevicePipeline:

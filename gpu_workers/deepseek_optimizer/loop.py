@@ -193,10 +193,10 @@ class Loop:
         self._compile_when_due(step)
         micros = self._next_batches()
         timing.wait_s = time.perf_counter() - timing.started
-        loss = self._forward_backward(micros, timing)
+        part = self._forward_backward(micros, timing)
         if self._pipeline is not None:
             self._pipeline.read_ahead()
-        loss, is_stopping, is_saving = self._agree(loss.item())
+        loss, is_stopping, is_saving = self._agree(part.item())
         norm = self._gradient_norm()
         overflowed = self.scaler.is_enabled() and not math.isfinite(norm)
         verdict = Verdict("skip") if overflowed else self.guard.judge(step, loss, norm)

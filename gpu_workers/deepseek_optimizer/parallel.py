@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch._C._distributed_c10d import HashStore, PrefixStore, TCPStore
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
@@ -61,15 +62,15 @@ def process_group(config: TrainConfig, device: torch.device) -> Iterator[None]:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     timeout = timedelta(seconds=config.failure.collective_timeout_s)
     if not is_worker():
-        store = dist.HashStore()
+        store = HashStore()
         dist.init_process_group(backend, store=store, rank=0, world_size=1)
     elif os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        shared = dist.TCPStore(host, port, is_master=False, timeout=timeout)
+        shared = TCPStore(host, port, is_master=False, timeout=timeout)
         dist.init_process_group(
             backend,
-            store=dist.PrefixStore(f"attempt-{attempt}", shared),
+            store=PrefixStore(f"attempt-{attempt}", shared),
             rank=int(os.environ["RANK"]),
             world_size=int(os.environ["WORLD_SIZE"]),
             timeout=timeout,
@@ -125,7 +126,8 @@ class Step(nn.Module):
         if batch is None:
             params = [p for p in self.model.parameters() if p.requires_grad]
             return torch.stack([p.sum() for p in params]).sum() * 0.0
-        return self.loss(self.model, batch)
+        loss: Tensor = self.loss(self.model, batch)
+        return loss
 
 
 def loss_of_model(model: nn.Module, batch: Any) -> Tensor:
@@ -143,7 +145,8 @@ def loss_of_model(model: nn.Module, batch: Any) -> Tensor:
             f"the model returned shape {tuple(output.shape)}, not a loss: give "
             "loss=lambda model, batch: ... to train()"
         )
-    return output
+    loss: Tensor = output
+    return loss
 
 
 @dataclass(slots=True)
@@ -187,7 +190,9 @@ def wrap(
     model: nn.Module, loss: Loss | None, config: TrainConfig, device: torch.device
 ) -> Replica:
     """Place, shard or replicate a model as configured."""
-    model.to(device, memory_format=_memory_format(config))
+    model.to(device)
+    if config.channels_last:
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # -- torch has it
     if config.activation_checkpointing:
         recompute_activations(model)
     links = make_links(config, device)
@@ -201,20 +206,15 @@ def wrap(
     return Replica(model, step, exchange, [])
 
 
-def _memory_format(config: TrainConfig) -> torch.memory_format:
-    if config.channels_last:
-        return torch.channels_last
-    return torch.preserve_format
-
-
 def _replicate(
     step: nn.Module, config: TrainConfig, device: torch.device, exchange: Exchange
 ) -> DistributedDataParallel:
+    no_buffer_sync: dict[str, Any] = {NO_BUFFER_SYNC: False}
     ddp = DistributedDataParallel(
         step,
         device_ids=[device.index] if device.type == "cuda" else None,
         bucket_cap_mb=config.parallel.bucket_mib,
-        **{NO_BUFFER_SYNC: False},
+        **no_buffer_sync,
         gradient_as_bucket_view=True,
         find_unused_parameters=config.parallel.find_unused_parameters,
     )

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from deepseek_optimizer.events import CheckpointSaved, Event, Log, StepDone, to_line
 
@@ -101,7 +101,7 @@ class EventLog:
         self._file.write(line.encode())
 
 
-def read_lines(data: bytes) -> Iterator[dict[str, object]]:
+def read_lines(data: bytes) -> Iterator[dict[str, Any]]:
     """Parse whole JSON lines."""
     for line in data.splitlines():
         yield json.loads(line)

@@ -11,9 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
-
-T = TypeVar("T")
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 Compression = Literal[
     "none",
@@ -73,7 +71,7 @@ class CompressionConfig:
     min_tensor_ndim: int = key(
         2, "tensors of fewer dimensions (norms, biases) stay fp32", low=0, high=8
     )
-    candidates: tuple[str, ...] = key(
+    candidates: tuple[Compression, ...] = key(
         ("none", "fp16", "fp16_quant", "int4"), "auto: what may be chosen"
     )
     recheck_steps: int = key(
@@ -257,7 +255,8 @@ class TrainConfig:
             ConfigError: Unknown key, wrong type or unit, value out of bounds, or a
                 combination that cannot run.
         """
-        return _build(cls, _expand(dict(mapping)), "")
+        config: TrainConfig = _build(cls, _expand(dict(mapping)), "")
+        return config
 
     def to_mapping(self) -> dict[str, Any]:
         return asdict(self)
@@ -289,8 +288,8 @@ def _expand(mapping: dict[str, object]) -> dict[str, object]:
 _hints = cache(get_type_hints)
 
 
-def _build(cls: type[T], mapping: Mapping[str, object], where: str) -> T:
-    names = {f.name: f for f in fields(cls)}  # type: ignore[arg-type] -- a dataclass
+def _build(cls: Any, mapping: Mapping[str, object], where: str) -> Any:
+    names = {f.name: f for f in fields(cls)}
     for name in mapping:
         if name in names:
             continue

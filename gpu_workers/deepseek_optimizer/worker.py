@@ -58,7 +58,7 @@ def main(run_dir: Path) -> int:
     )
     trainer = importlib.import_module("deepseek_optimizer.trainer")
 
-    @elastic.record  # type: ignore[untyped-decorator] -- imported late
+    @elastic.record  # type: ignore[untyped-decorator]  # -- imported late
     def work() -> Any:
         return trainer.work(run_dir)
 

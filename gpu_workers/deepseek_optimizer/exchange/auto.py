@@ -18,6 +18,7 @@ from deepseek_optimizer.exchange import codec
 from deepseek_optimizer.exchange.engine import Exchange
 from deepseek_optimizer.exchange.reducers import BITS
 from deepseek_optimizer.exchange.wire import Wire
+from deepseek_optimizer.spec import Compression
 
 PROBE_BYTES = 1 << 18
 TRIAL_STEPS = 4
@@ -97,10 +98,14 @@ class AutoChooser:
     device: torch.device
     num_values: int
     chosen: Callable[[str, Link, dict[str, float]], None]
-    _queue: list[str] = field(default_factory=list)
-    _times: dict[str, list[float]] = field(default_factory=dict)
+    _queue: list[Compression] = field(default_factory=list)
+    _times: dict[Compression, list[float]] = field(default_factory=dict)
     _link: Link | None = None
     _next_check: int = 1
+
+    def expire(self) -> None:
+        """Measure again from the next step on: the link may have changed."""
+        self._next_check, self._queue = 0, []
 
     def after_step(self, step: int, step_s: float) -> None:
         if step >= self._next_check and not self._queue:
@@ -121,10 +126,10 @@ class AutoChooser:
         else:
             self._choose()
 
-    def _worth_trying(self) -> list[str]:
+    def _worth_trying(self) -> list[Compression]:
         wire, config = self.exchange.links.outgoing, self.exchange.config
         self._link = link = probe_link(wire, self.device)
-        cost: dict[str, float] = {}
+        cost: dict[Compression, float] = {}
         for kind in config.candidates:
             sent = sent_bytes(kind, self.num_values, wire.world_size, config.block_size)
             seconds = codec_seconds(
@@ -142,7 +147,7 @@ class AutoChooser:
             kind: _slowest(wire, sorted(times[1:])[(len(times) - 1) // 2], self.device)
             for kind, times in self._times.items()
         }
-        best = min(medians, key=lambda kind: medians[kind])
+        best: Compression = min(medians, key=lambda kind: medians[kind])
         if medians.get("none", float("inf")) <= 1.02 * medians[best]:
             best = "none"
         self.exchange.kind = best

@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import GradBucket
 from torch.futures import Future
 from torch.nn import functional as F
 
 from deepseek_optimizer.exchange.reducers import BITS, REDUCERS, Memory
 from deepseek_optimizer.exchange.wire import Wire
-from deepseek_optimizer.spec import CompressionConfig
+from deepseek_optimizer.spec import Compression, CompressionConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Exchange:
     def __init__(self, links: Links, config: CompressionConfig) -> None:
         self.links = links
         self.config = config
-        self.kind = "none" if config.kind == "auto" else config.kind
+        self.kind: Compression = "none" if config.kind == "auto" else config.kind
         self.step = 0
         self.last_submit_at = 0.0
         self._buckets: dict[int, _Bucket] = {}
@@ -107,7 +108,7 @@ class Exchange:
                 self.reduce(index, flat, shapes)
                 future.set_result(flat)
             except RuntimeError as error:
-                future.set_exception(error)  # type: ignore[no-untyped-call]
+                future.set_exception(error)  # type: ignore[arg-type]  # -- its hint is wrong
 
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, daemon=True)
@@ -144,14 +145,14 @@ class Exchange:
             self._add_pending(memory, flat)
             REDUCERS["none"](flat, world, memory, self.config, self.step)
             return
-        if exact := bucket.exact.numel() and not is_dense:
-            values = flat[bucket.exact]
-            flat[bucket.exact] = 0.0
-            world.all_reduce(values)
-            values.div_(world.world_size)
+        if is_dense or not bucket.exact.numel():
+            self._reduce_by_host(flat, memory)
+            return
+        values = flat[bucket.exact]
+        flat[bucket.exact] = 0.0
+        world.all_reduce(values)
         self._reduce_by_host(flat, memory)
-        if exact:
-            flat[bucket.exact] = values
+        flat[bucket.exact] = values.div_(world.world_size)
 
     @property
     def _is_dense(self) -> bool:
@@ -235,7 +236,7 @@ class Exchange:
             self._thread.join()
             self._thread = None
 
-    def state_dict(self) -> dict[str, object]:
+    def state_dict(self) -> dict[str, Any]:
         """Everything this rank needs to go on exactly, as copies on the CPU."""
         return {
             "kind": self.kind,
@@ -249,20 +250,17 @@ class Exchange:
             },
         }
 
-    def load_state_dict(
-        self, state: Mapping[str, object], device: torch.device
-    ) -> None:
-        self.kind = str(state["kind"])
-        self.step = int(state["step"])  # type: ignore[call-overload] -- plain data
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+        self.kind, self.step = state["kind"], state["step"]
         self._buckets.clear()
-        for index, saved in state["buckets"].items():  # type: ignore[attr-defined]
+        for index, saved in state["buckets"].items():
             shapes = tuple(tuple(shape) for shape in saved["shapes"])
             size = sum(torch.Size(shape).numel() for shape in shapes)
             bucket = self._bucket(index, torch.empty(size, device=device), shapes)
             bucket.memory.load_state_dict(saved["slots"], device)
 
 
-def merge_states(states: list[dict[str, object]]) -> dict[str, object]:
+def merge_states(states: list[dict[str, Any]]) -> dict[str, Any]:
     """Turn the exchange states of W old ranks into one that any new rank may load.
 
     The pending correction of the mean is mean_r(error_r) plus the second stage's error
@@ -270,9 +268,9 @@ def merge_states(states: list[dict[str, object]]) -> dict[str, object]:
     flat exchange's state can be merged; another one starts afresh.
     """
     first = states[0]
-    buckets: dict[int, dict[str, object]] = {}
-    for index, saved in first["buckets"].items():  # type: ignore[attr-defined]
-        slots = [s["buckets"][index]["slots"] for s in states]  # type: ignore[index]
+    buckets: dict[int, dict[str, Any]] = {}
+    for index, saved in first["buckets"].items():
+        slots = [s["buckets"][index]["slots"] for s in states]
         size = sum(torch.Size(shape).numel() for shape in saved["shapes"])
         merged: dict[str, Tensor] = {}
         for name in saved["slots"]:
@@ -289,7 +287,7 @@ def merge_states(states: list[dict[str, object]]) -> dict[str, object]:
     return {**first, "buckets": buckets}
 
 
-def ddp_hook(exchange: Exchange, bucket: dist.GradBucket) -> Future[Tensor]:
+def ddp_hook(exchange: Exchange, bucket: GradBucket) -> Future[Tensor]:
     """DDP communication hook: ``model.register_comm_hook(exchange, ddp_hook)``."""
     shapes = tuple(tuple(p.shape) for p in bucket.parameters())
     return exchange.submit(bucket.index(), bucket.buffer(), shapes)

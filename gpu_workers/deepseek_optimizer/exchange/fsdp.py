@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.fsdp._fully_shard._fsdp_api import ReduceScatter
 from torch.nn import functional as F
 
 from deepseek_optimizer.exchange import codec
@@ -15,7 +16,7 @@ from deepseek_optimizer.exchange.wire import Wire
 from deepseek_optimizer.spec import CompressionConfig
 
 
-class CodedReduceScatter:
+class CodedReduceScatter(ReduceScatter):
     """Give it to ``FSDPModule.set_custom_reduce_scatter``, one for each module.
 
     The first stage of the two-stage exchange is all that a sharded gradient needs:
@@ -26,7 +27,11 @@ class CodedReduceScatter:
         self.wire, self.config, self.memory = wire, config, Memory()
 
     def allocate(
-        self, size: Sequence[int], *, dtype: torch.dtype, device: torch.device
+        self,
+        size: Sequence[int | torch.SymInt],
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
     ) -> Tensor:
         return torch.empty(*size, dtype=dtype, device=device)
 

@@ -160,7 +160,7 @@ def density_at(config: CompressionConfig, step: int) -> float:
     if step >= config.warmup_steps:
         return config.density
     part = (step + 1) / (config.warmup_steps + 1)
-    return min(0.25, 0.25 * (config.density / 0.25) ** part)
+    return float(min(0.25, 0.25 * (config.density / 0.25) ** part))
 
 
 def reduce_topk(
