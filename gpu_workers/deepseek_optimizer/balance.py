@@ -131,7 +131,8 @@ class Balancer:
                 wanted[rank] = min(max(wanted[rank], now - step), now + step)
             if config.strategy == "memory_aware":
                 spare = readings[rank].free_memory_ratio - config.mem_headroom_ratio
-                wanted[rank] = min(wanted[rank], now * (1 + max(-0.5, spare)))
+                room = 1 + spare if spare > 0 else 0.75
+                wanted[rank] = min(wanted[rank], now * room)
             wanted[rank] = max(wanted[rank], config.min_share_ratio * equal)
         new = largest_remainder(wanted, self.global_batch_size)
         moved = max(abs(a - b) for a, b in zip(new, shares, strict=True))
