@@ -222,6 +222,8 @@ class Feed:
             num_workers=num_workers,
             prefetch_factor=PREFETCH if num_workers else None,
             pin_memory=torch.cuda.is_available(),
+            # Its own, or each new pass would draw from the one that dropout uses.
+            generator=torch.Generator(),
         )
         self._start_step = 0
 

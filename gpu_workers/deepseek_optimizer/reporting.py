@@ -100,6 +100,9 @@ class EventLog:
     def __call__(self, _event: Event, line: str) -> None:
         self._file.write(line.encode())
 
+    def close(self) -> None:
+        self._file.close()
+
 
 def read_lines(data: bytes) -> Iterator[dict[str, Any]]:
     """Parse whole JSON lines."""

@@ -206,21 +206,19 @@ def train_here(
     """Train as the one rank that this process is."""
     device = pick_device(config)
     with process_group(config, device):
-        log_path = run_dir / launch.EVENTS if run_dir else None
-        if config.log_path is not None:
-            log_path = Path(config.log_path)
-        reporter = _open_reporter(sinks, log_path)
-        state_dir = config.checkpoint.dir or run_dir
-        heartbeat = None
-        if state_dir is not None and dist.get_rank() == 0:
-            heartbeat = Heartbeat(Path(state_dir) / "heartbeat.bin")
+        logs = _open_logs(config, run_dir)
+        next_seq = max((log.next_seq for log in logs), default=1)
+        if dist.get_rank() != 0:
+            sinks = [lambda event, _line: logger.info("%s", event)]
+        reporter = Reporter([*logs, *sinks], next_seq=next_seq)
         started = time.perf_counter()
         progress = Progress(status="failed")
         reason = None
         loop: Loop | None = None
         try:
-            loop = _build_loop(recipe, config, device, (reporter, heartbeat))
+            loop = _build_loop(recipe, config, device, (reporter, run_dir))
             progress = loop.run()
+            loop.parts.replica.exchange.close()
         except (RuntimeError, ValueError, OSError, ArithmeticError, TypeError) as error:
             reason = f"{type(error).__name__}: {error}"
             progress.step = loop.progress.step if loop else 0
@@ -236,8 +234,10 @@ def train_here(
             )
             reporter.report(finished)
             reporter.close()
-            if heartbeat is not None:
-                heartbeat.close()
+            for log in logs:
+                log.close()
+            if loop is not None and loop.parts.heartbeat is not None:
+                loop.parts.heartbeat.close()
         return TrainResult(
             status=progress.status,
             step=progress.step,
@@ -247,22 +247,23 @@ def train_here(
         )
 
 
-def _open_reporter(sinks: list[Sink], log_path: Path | None) -> Reporter:
+def _open_logs(config: TrainConfig, run_dir: Path | None) -> list[EventLog]:
+    """Open the files that keep the events: the run folder's and the configured one."""
     if dist.get_rank() != 0:
-        return Reporter([lambda event, _line: logger.info("%s", event)])
-    if log_path is None:
-        return Reporter(sinks)
-    log = EventLog(log_path)
-    return Reporter([log, *sinks], next_seq=log.next_seq)
+        return []
+    paths = [run_dir / launch.EVENTS] if run_dir else []
+    if config.log_path is not None:
+        paths.append(Path(config.log_path))
+    return [EventLog(path) for path in paths]
 
 
 def _build_loop(
     recipe: Recipe,
     config: TrainConfig,
     device: torch.device,
-    outputs: tuple[Reporter, Heartbeat | None],
+    outputs: tuple[Reporter, Path | None],
 ) -> Loop:
-    reporter, heartbeat = outputs
+    reporter, run_dir = outputs
     rank, world_size = dist.get_rank(), dist.get_world_size()
     if config.global_batch_size < world_size:
         raise ConfigError(
@@ -273,6 +274,10 @@ def _build_loop(
     checkpointer = None
     if config.checkpoint.dir is not None:
         checkpointer = Checkpointer(config.checkpoint, reporter.report)
+    heartbeat = None
+    state_dir = config.checkpoint.dir or run_dir
+    if state_dir is not None and rank == 0:
+        heartbeat = Heartbeat(Path(state_dir) / "heartbeat.bin")
     seed_all(mix_seed(config.seed, rank, 2))
     replica = wrap(recipe.model, recipe.loss, config, device)
     recipe.model.train()

@@ -1,3 +1,4 @@
+import itertools
 import json
 import math
 
@@ -115,7 +116,7 @@ def test_shares_keep_to_their_bounds():
     path = _settle(balancer, (32, 32), (100.0, 1.0), [[Reading()] * 2], 8)
 
     assert all(sum(shares) == 64 for shares in path)
-    assert all(abs(a[0] - b[0]) <= 17 for a, b in zip(path, path[1:], strict=False))
+    assert all(abs(a[0] - b[0]) <= 17 for a, b in itertools.pairwise(path))
     assert path[-1][1] in (7, 8, 9)
 
 

@@ -328,6 +328,7 @@ class Block(nn.Module):
 class Tower(nn.Module):
     def __init__(self):
         super().__init__()
+        torch.manual_seed(0)
         self.blocks = nn.Sequential(Block(), Block())
         self.head = nn.Linear(8, 1)
 
@@ -432,8 +433,10 @@ def test_the_event_log_goes_on_with_the_next_number_after_a_kill(tmp_path):
     first = EventLog(path)
     first(None, '{"seq": 1}\n')
     first(None, '{"seq": 2')
+    first.close()
 
     again = EventLog(path)
+    again.close()
 
     assert again.next_seq == 2
     assert path.read_text() == '{"seq": 1}\n'
