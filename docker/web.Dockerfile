@@ -1,4 +1,4 @@
-# Two images from one file: `web` (pages, API, clock) and `worker` (adds PyTorch's CPU
+# Two images from one file: `web` (pages and API) and `worker` (adds PyTorch's CPU
 # build). Build from the repository's root:
 #   docker build --file docker/web.Dockerfile --target web .
 
@@ -33,7 +33,7 @@ VOLUME /data
 EXPOSE 8000
 ENTRYPOINT ["sh", "/entrypoints/web.sh"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/accounts/login/', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
 
 FROM web AS worker
 ARG TORCH=torch==2.13.0

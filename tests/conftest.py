@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from channels.layers import get_channel_layer
 from django.core.cache import cache
+from django.db import connection
 from PIL import Image as PillowImage
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from apps.accounts.models import Membership, User, Workspace
@@ -16,6 +18,20 @@ from apps.accounts.types import Role
 from apps.core import realtime
 from dsportal.settings import base
 from tests.factories.accounts import UserFactory, WorkspaceFactory
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Let go of what threads of the sockets' tests still hold of the database."""
+    yield
+    others = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(others)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ class WorkspaceForm(forms.Form):
 
 
 class InviteForm(forms.Form):
-    email = forms.EmailField(label=_("E-mail"))
+    email = forms.EmailField(label=_("Email"))
     role = forms.ChoiceField(
         label=_("Role"), choices=ROLE_CHOICES, initial=Role.ANNOTATOR
     )

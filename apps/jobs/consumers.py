@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NOT_SIGNED_IN, NOT_FOUND, TOO_SLOW = 4401, 4404, 4408
 SEND_TIMEOUT_S = 20
+# Looks for itself this often, for the poke that Valkey lost.
+LOOK_EVERY_S = 15
 
 
 class JobConsumer(AsyncJsonWebsocketConsumer):
@@ -29,6 +31,7 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
     job_id: UUID
     seq: int
     reading: asyncio.Lock
+    looking: "asyncio.Task[None] | None" = None
 
     async def connect(self) -> None:
         user = await self._person()
@@ -48,6 +51,12 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
         await self.channel_layer.group_add(group(self.job_id), self.channel_name)
         await self.accept()
         await self._send_news()
+        self.looking = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self._send_news()
 
     async def _person(self) -> "User | None":
         """Who asks: by the session's cookie in a browser, by a token elsewhere."""
@@ -69,6 +78,8 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
         """Take nothing from the browser, however it is formed."""
 
     async def disconnect(self, code: int) -> None:
+        if self.looking is not None:
+            self.looking.cancel()
         if hasattr(self, "job_id"):
             await self.channel_layer.group_discard(
                 group(self.job_id), self.channel_name

@@ -21,8 +21,9 @@ from apps.labeling.forms import LabelForm, ProjectForm, SettingsForm
 from apps.labeling.services import images as image_services
 from apps.labeling.services import prelabels
 from apps.labeling.services import projects as project_services
-from apps.labeling.types import ImageState
+from apps.labeling.types import ImageState, ShapeKind
 from apps.marketplace.selectors import list_detectors
+from apps.marketplace.types import Detector
 
 GALLERY_PAGE = 60
 NUM_ROWS_AT_HOME = 6
@@ -93,17 +94,18 @@ def new_project(request: PageRequest) -> HttpResponse:
 def project(request: PageRequest, project_id: int) -> HttpResponse:
     found = selectors.access_project(user=request.user, project_id=project_id)
     states = selectors.count_states(project_id=project_id)
+    rows = selectors.count_labels(project_id=project_id)
     role = role_in(user=request.user, workspace_id=found.workspace_id)
     context = {
         "project": found,
         "states": states,
         "num_images": sum(states.values()),
-        "classes": selectors.count_labels(project_id=project_id),
+        "classes": rows,
         "newest": selectors.with_boxes(
             selectors.list_images(project_id=project_id).reverse()
         )[:NUM_ROWS_AT_HOME],
         "members": list_members(user=request.user, workspace_id=found.workspace_id),
-        "detectors": list_detectors(user=request.user),
+        "detectors": _detectors_for(request, classes=[row.label.name for row in rows]),
         "job": jobs.latest_job(
             user=request.user, kind=prelabels.KIND, params={"project_id": project_id}
         ),
@@ -112,6 +114,19 @@ def project(request: PageRequest, project_id: int) -> HttpResponse:
         "may_label": role is not None and role.allows(Role.ANNOTATOR),
     }
     return render(request, "labeling/project.html", context)
+
+
+def _detectors_for(
+    request: PageRequest, *, classes: list[str]
+) -> list[tuple[Detector, list[str]]]:
+    """The detectors that find something of these classes, and what; most first."""
+    wanted = {name.lower() for name in classes}
+    rows = [
+        (detector, [name for name in detector.classes if name.lower() in wanted])
+        for detector in list_detectors(user=request.user)
+    ]
+    useful = [row for row in rows if row[1]]
+    return sorted(useful, key=lambda row: -len(row[1]))
 
 
 @login_required
@@ -315,6 +330,7 @@ def editor(request: PageRequest, image_id: int) -> HttpResponse:
             "image_id": image.pk,
             "api": "/api/v1/labeling/",
             "csrf_cookie": "csrftoken",
+            "kinds": list(ShapeKind),
             "translations": {},
         },
     }

@@ -54,7 +54,7 @@ def programs(
 
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=1):  # noqa: S310 -- our own
+        with urllib.request.urlopen(f"{address}healthz", timeout=1):  # noqa: S310 -- our own
             return True
     except urllib.error.HTTPError:
         return True

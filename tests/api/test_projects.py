@@ -193,7 +193,7 @@ def test_a_document_holds_all_that_the_editor_needs(
             "url": f"/api/v1/labeling/images/{image.pk}/shown/",
             "thumbnail_url": f"/api/v1/labeling/images/{image.pk}/thumbnail/",
             "state": "unlabeled",
-            "index": 0,
+            "index": 1,
             "count": 2,
         },
         "project": {"id": project.pk, "name": "Line 3", "guide": ""},

@@ -4,10 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,55 +12,12 @@ import psycopg
 import pytest
 
 from dsportal.services.child import HAS_DEATH_SIGNAL
-from dsportal.services.state import ProcessRecord, RunState
+from dsportal.services.state import ProcessRecord
+from tests.running import ROOT, UP, Running, environment, wait_for
 
 pytestmark = pytest.mark.faults
 
-ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("postgres", "valkey", "web", "worker", "tick")
-
-
-class Running:
-    """One `up` over a data folder of its own."""
-
-    def __init__(self, var: Path) -> None:
-        self.var = var
-        self.output = var.with_suffix(".out")
-        self._file = self.output.open("wb")
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "dsportal.services", "up", "--port", "0"],
-            cwd=ROOT,
-            env=_clean_environment(var),
-            stdout=self._file,
-            stderr=subprocess.STDOUT,
-        )
-        wait_for(
-            lambda: "Ready in" in self.said or self.process.poll() is not None, 120
-        )
-        assert self.process.poll() is None, self.said
-
-    @property
-    def said(self) -> str:
-        return self.output.read_text()
-
-    @property
-    def state(self) -> RunState:
-        state = RunState.read(self.var / "run.json")
-        assert state is not None
-        return state
-
-    def record(self, name: str) -> ProcessRecord | None:
-        found = [each for each in self.state.processes if each.name == name]
-        return found[0] if found else None
-
-    def processes(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def end(self, number: signal.Signals = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(60)
-        self._file.close()
-        return code
+PARTS = ("postgres", "valkey", "web", "web-2", "worker")
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +54,16 @@ def test_every_killed_part_comes_back_and_nothing_committed_is_lost(
 
     for name in PARTS:
         wait_for(lambda name=name: _is_replaced(running.record(name), before[name]), 30)
-    wait_for(lambda: _answers(running.state.address), 30)
-    wait_for(lambda: _count_kept(running.state.database_url) == 1, 30)
-    assert set(before) >= set(PARTS)
+    wait_for(running.answers, 30)
+    with psycopg.connect(running.state.database_url) as connection:
+        assert connection.execute("SELECT number FROM kept").fetchall() == [(7,)]
 
 
 def test_a_second_start_is_refused_and_names_the_running_one(running: Running) -> None:
     second = subprocess.run(
-        [sys.executable, "-m", "dsportal.services", "up"],
+        UP,
         cwd=ROOT,
-        env=_clean_environment(running.var),
+        env=environment(running.var),
         capture_output=True,
         text=True,
         timeout=60,
@@ -119,7 +72,16 @@ def test_a_second_start_is_refused_and_names_the_running_one(running: Running) -
 
     assert second.returncode == 1
     assert f"it already runs here on {running.state.address}" in second.stderr
-    assert _answers(running.state.address)
+    assert running.answers()
+
+
+def test_what_is_needed_later_is_written_for_our_eyes_only(running: Running) -> None:
+    secret = running.var / "secret_key"
+    state = running.var / "run.json"
+
+    assert len(secret.read_text()) >= 64
+    assert [path.stat().st_mode & 0o777 for path in (secret, state)] == [0o600, 0o600]
+    assert json.loads(state.read_text())["address"].startswith("http://127.0.0.1:")
 
 
 def test_ctrl_c_stops_everything_and_the_next_start_prepares_nothing(
@@ -148,51 +110,8 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_works(
 
     assert alive == []
     started.append(Running(running.var))
-    assert _answers(started[-1].state.address)
-
-
-def test_what_is_needed_later_is_written_for_our_eyes_only(running: Running) -> None:
-    secret = running.var / "secret_key"
-    state = running.var / "run.json"
-
-    assert len(secret.read_text()) >= 64
-    assert [path.stat().st_mode & 0o777 for path in (secret, state)] == [0o600, 0o600]
-    assert json.loads(state.read_text())["address"].startswith("http://127.0.0.1:")
-
-
-def wait_for(is_done: object, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_done():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.1)
-
-
-def _clean_environment(var: Path) -> dict[str, str]:
-    """Without the servers that the test run itself has borrowed."""
-    ours = {"DATABASE_URL", "REDIS_URL", "STORAGE_URL", "DJANGO_SETTINGS_MODULE"}
-    kept = {key: value for key, value in os.environ.items() if key not in ours}
-    return {**kept, "DSPORTAL_VAR": str(var)}
+    assert started[-1].answers()
 
 
 def _is_replaced(now: ProcessRecord | None, before: ProcessRecord) -> bool:
     return now is not None and now.pid != before.pid and now.process is not None
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as response:  # noqa: S310 -- our own address
-            return bool(response.status == 200)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code < 500
-    except OSError:
-        return False
-
-
-def _count_kept(database_url: str) -> int:
-    try:
-        with psycopg.connect(database_url) as connection:
-            row = connection.execute("SELECT count(*) FROM kept").fetchone()
-    except psycopg.OperationalError:
-        return 0
-    return row[0] if row else 0

@@ -1,6 +1,7 @@
 import type { Shape } from "./document.ts";
-import { toShape } from "./proposals.ts";
-import { allowedShift, moved, type Workbench } from "./workbench.ts";
+import type { Vertex } from "./geometry.ts";
+import { type Proposal, toShape } from "./proposals.ts";
+import { allowedShift, moved, reshaped, type Workbench } from "./workbench.ts";
 
 /** What keys and buttons do to a workbench; each is one undo step or none. */
 
@@ -22,6 +23,22 @@ export function applyLabel(bench: Workbench, labelId: number): void {
 export function toggleFlag(bench: Workbench, flag: "isOccluded" | "isTruncated"): void {
   const isOn = bench.editableSelection().every((shape) => shape[flag]);
   change(bench, "flag", (shape) => ({ ...shape, [flag]: !isOn }));
+}
+
+/** Hide what is selected; show it where all of it is hidden. */
+export function toggleHidden(bench: Workbench): void {
+  const ids = Array.from(bench.selection);
+  bench.setHidden(ids, !ids.every((id) => bench.isHidden(id)));
+}
+
+export function toggleAllHidden(bench: Workbench): void {
+  const ids = Array.from(bench.doc.keys());
+  bench.setHidden(ids, !ids.some((id) => bench.isHidden(id)));
+}
+
+export function toggleLocked(bench: Workbench): void {
+  const ids = Array.from(bench.selection);
+  bench.setLocked(ids, !ids.every((id) => bench.isLocked(id)));
 }
 
 export function nudge(bench: Workbench, dx: number, dy: number): void {
@@ -61,6 +78,29 @@ export function acceptAllProposals(bench: Workbench): number {
   const { open } = bench.proposals;
   if (open.length > 0) step(bench, "acceptAll", () => bench.editor.put(...open.map(toShape)));
   return open.length;
+}
+
+/** Make a shape of a candidate below the threshold. */
+export function promote(bench: Workbench, candidate: Proposal): void {
+  step(bench, "accept", () => bench.editor.put(toShape(candidate)));
+  bench.select([candidate.id]);
+}
+
+/** A click where no shape is: a proposal comes into focus, a dot becomes a shape. */
+export function pickProposal(bench: Workbench, at: Vertex, reach: number): boolean {
+  const proposal = bench.proposals.at(at, reach);
+  const candidate = proposal ? null : bench.proposals.candidateAt(at, reach);
+  if (candidate) promote(bench, candidate);
+  else bench.proposals.focus(proposal?.id ?? null);
+  return proposal !== null || candidate !== null;
+}
+
+/** Fit loosely drawn boxes to what the model has seen there. */
+export function snap(bench: Workbench): void {
+  change(bench, "snap", (shape) => {
+    const proposal = shape.geometry.kind === "box" ? bench.proposals.bestFor(shape) : null;
+    return proposal ? reshaped(shape, proposal.geometry) : shape;
+  });
 }
 
 export function rejectProposal(bench: Workbench): void {

@@ -81,3 +81,13 @@ export function clipped([x1, y1, x2, y2]: Bbox, image: Size): Bbox {
     clamp(y2, 0, image.height),
   ];
 }
+
+/** The box around all boxes; there must be one at least. */
+export function boundsOfAll(items: readonly { readonly bbox: Bbox }[]): Bbox {
+  return [
+    Math.min(...items.map(({ bbox }) => bbox[0])),
+    Math.min(...items.map(({ bbox }) => bbox[1])),
+    Math.max(...items.map(({ bbox }) => bbox[2])),
+    Math.max(...items.map(({ bbox }) => bbox[3])),
+  ];
+}

@@ -13,6 +13,8 @@ export type CourierOptions = Pick<OutboxOptions, "clock" | "newKey"> & {
 export class Couriers {
   readonly #options: CourierOptions;
   readonly #outboxes = new Map<number, Outbox>();
+  /** Images whose document could not be read; tried again when the page is told to. */
+  readonly #stuck = new Set<number>();
 
   constructor(options: CourierOptions) {
     this.#options = options;
@@ -50,13 +52,20 @@ export class Couriers {
   }
 
   retry(): void {
-    for (const outbox of this.#outboxes.values()) outbox.retry();
+    for (const [imageId, outbox] of this.#outboxes) {
+      if (this.#stuck.delete(imageId)) void this.#deliver(imageId, outbox);
+      else outbox.retry();
+    }
   }
 
   async #deliver(imageId: number, outbox: Outbox): Promise<void> {
-    if (await outbox.recover()) return;
-    const answer = await this.#options.transport.read(imageId);
-    if (answer.name !== "read" || this.#outboxes.get(imageId) !== outbox) return;
+    const failure = await outbox.recover();
+    const answer = failure ?? (await this.#options.transport.read(imageId));
+    if (this.#outboxes.get(imageId) !== outbox) return;
+    if (answer.name !== "read") {
+      this.#stuck.add(imageId);
+      return;
+    }
     outbox.adopt(answer.document);
     await this.#finish(imageId, outbox);
   }

@@ -1,8 +1,9 @@
 import type { Patch } from "../core/document.ts";
 import type { Size } from "../core/units.ts";
 import type { AnnotationWire, DocumentWire } from "../core/wire.ts";
+import { Backlog } from "./backlog.ts";
 import { backOff, type Clock } from "./clock.ts";
-import type { Batch, Journal, Record } from "./journal.ts";
+import type { Batch, Journal } from "./journal.ts";
 import {
   type Conflict,
   composeChanges,
@@ -62,13 +63,10 @@ export class Outbox {
   readonly #server = new Map<string, AnnotationWire>();
   #image: Size | null = null;
   #revision = 0;
-  #records: Record[] = [];
-  #batches: Batch[] = [];
-  #appends: Promise<void> = Promise.resolve();
+  readonly #backlog: Backlog;
   #conflicts = new Map<string, Conflict>();
   #refusals = new Map<string, Refusal>();
   #connection: Connection = "fine";
-  #isKept = true;
   #running: Promise<void> | null = null;
   #wake: (() => void) | null = null;
   #isAdopted = false;
@@ -76,13 +74,14 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#backlog = new Backlog(options.journal, options.imageId, options.newKey);
   }
 
   get state(): OutboxState {
     return {
-      waiting: new Set(this.#pending().map(({ id }) => id)).size,
+      waiting: new Set(this.#backlog.changes.map(({ id }) => id)).size,
       connection: this.#connection,
-      isKept: this.#isKept,
+      isKept: this.#backlog.isKept,
       conflicts: Array.from(this.#conflicts.values()),
       refusals: Array.from(this.#refusals.values()),
     };
@@ -97,14 +96,9 @@ export class Outbox {
    * @returns why the server could not be asked; null when all is settled.
    */
   async recover(): Promise<Failure | null> {
-    const { journal, imageId } = this.#options;
-    const { records, batches } = await journal.load(imageId).catch(() => {
-      this.#isKept = false;
-      return { records: [], batches: [] };
-    });
-    this.#records = records;
+    await this.#backlog.load();
     // The last first: held changes are put before what has been done since.
-    for (const batch of batches.toReversed()) {
+    for (const batch of this.#backlog.batches.toReversed()) {
       const failure = await this.#settleLeftover(batch);
       if (failure) return failure;
     }
@@ -121,7 +115,7 @@ export class Outbox {
     this.#image = image;
     this.#isAdopted = true;
     const shown = new Map(this.#server);
-    for (const { id, after } of this.#changes()) {
+    for (const { id, after } of this.#backlog.loose) {
       if (after) shown.set(id, after);
       else shown.delete(id);
     }
@@ -133,25 +127,9 @@ export class Outbox {
   record(patch: Patch): Promise<void> {
     const changes = toWireChanges(patch, this.#image);
     if (changes.length === 0) return Promise.resolve();
-    const { journal, imageId } = this.#options;
     // A new change of a refused object may be its cure.
     for (const { id } of changes) this.#refusals.delete(id);
-    const fresh = changes.map((change): Record => ({ seq: null, imageId, change }));
-    this.#records.push(...fresh);
-    const kept = this.#appends
-      .then(() => journal.append(imageId, changes))
-      .then(
-        (seqs) => {
-          const numbered = new Map(fresh.map((record, at) => [record, seqs[at] ?? null]));
-          this.#records = this.#records.map((record) =>
-            numbered.has(record) ? { ...record, seq: numbered.get(record) ?? null } : record,
-          );
-        },
-        () => {
-          this.#isKept = false;
-        },
-      );
-    this.#appends = kept;
+    const kept = this.#backlog.push(changes);
     this.#tell();
     void this.flush();
     return kept;
@@ -192,16 +170,16 @@ export class Outbox {
     this.#isClosed = true;
     this.#wake?.();
     await this.#running;
-    await this.#appends;
+    await this.#backlog.written;
   }
 
   /** Settle a conflict: this person's version, or the other's. */
   resolve(id: string, choice: "mine" | "theirs"): void {
     const conflict = this.#conflicts.get(id);
     if (!conflict) return;
-    const mine = this.#lastOf(id) ?? conflict.change;
+    const mine = this.#backlog.lastOf(id) ?? conflict.change;
     this.#conflicts.delete(id);
-    this.#forget([id]);
+    this.#backlog.forget(id);
     if (choice === "theirs") this.#options.onNews(newsOf(id, mine.after, conflict.theirs));
     else void this.record(newsOf(id, conflict.theirs, mine.after));
     this.#tell();
@@ -211,9 +189,9 @@ export class Outbox {
   discard(id: string): void {
     const refusal = this.#refusals.get(id);
     if (!refusal) return;
-    const mine = this.#lastOf(id) ?? refusal.change;
+    const mine = this.#backlog.lastOf(id) ?? refusal.change;
     this.#refusals.delete(id);
-    this.#forget([id]);
+    this.#backlog.forget(id);
     this.#options.onNews(newsOf(id, mine.after, this.#server.get(id) ?? null));
     this.#tell();
   }
@@ -225,20 +203,20 @@ export class Outbox {
       const answer = await transport.send(imageId, revision, key, changes.map(toOperation));
       if (answer.name === "unreachable" || answer.name === "signedOut") return answer;
       if (answer.name === "saved") {
-        await this.#replace([], [key], []);
+        await this.#backlog.exchange([batch], []);
         return null;
       }
     }
-    for (const change of changes) await this.#hold(change);
-    await this.#replace([], [key], []);
+    for (const change of changes) await this.#backlog.putBack(change);
+    await this.#backlog.exchange([batch], []);
     return null;
   }
 
   async #drain(): Promise<void> {
     await this.#options.clock.wait(GATHER_MS);
     for (let attempt = 0; !this.#isClosed; ) {
-      await this.#appends;
-      const batch = this.#batches[0] ?? (await this.#freeze());
+      await this.#backlog.written;
+      const batch = this.#backlog.batches[0] ?? (await this.#freeze());
       if (!batch) return;
       const failure = await this.#sendBatch(batch);
       this.#connection = failure ? connectionOf(failure) : "fine";
@@ -250,26 +228,18 @@ export class Outbox {
 
   /** Gather the records that may go into a batch; hold back those in conflict. */
   async #freeze(): Promise<Batch | null> {
-    const records = this.#records.filter(({ change }) => !this.#isHeld(change.id));
-    if (records.length === 0) return null;
-    const { clean, conflicts } = merge(
-      composeChanges(records.map(({ change }) => change)),
-      this.#server,
-    );
+    const loose = this.#backlog.loose.filter(({ id }) => !this.#isHeld(id));
+    if (loose.length === 0) return null;
+    const { clean, conflicts } = merge(composeChanges(loose), this.#server);
     for (const conflict of conflicts) this.#conflicts.set(conflict.change.id, conflict);
-    const taken = new Set(records.filter(({ change }) => !this.#isHeld(change.id)));
-    const batches = clean.length > 0 ? [this.#newBatch(clean)] : [];
-    this.#records = this.#records.filter((record) => !taken.has(record));
-    this.#batches.push(...batches);
-    await this.#replace(Array.from(taken), [], batches);
-    return batches[0] ?? null;
+    const ids = loose.map(({ id }) => id).filter((id) => !this.#isHeld(id));
+    return this.#backlog.freeze(new Set(ids), clean);
   }
 
   async #sendBatch(batch: Batch): Promise<Failure | null> {
     const { transport, imageId } = this.#options;
-    const sent = batch.revision === null ? { ...batch, revision: this.#revision } : batch;
-    if (sent !== batch) await this.#swap(batch, [sent]);
-    const revision = sent.revision ?? this.#revision;
+    const revision = batch.revision ?? this.#revision;
+    const sent = batch.revision === null ? await this.#backlog.stamp(batch, revision) : batch;
     const operations = sent.changes.map(toOperation);
     const answer = await transport.send(imageId, revision, sent.key, operations);
     switch (answer.name) {
@@ -279,7 +249,7 @@ export class Outbox {
           if (after) this.#server.set(id, after);
           else this.#server.delete(id);
         }
-        await this.#swap(sent, []);
+        await this.#backlog.exchange([sent], []);
         return null;
       case "conflict":
         return this.#reread();
@@ -298,7 +268,7 @@ export class Outbox {
     const before = new Map(this.#server);
     this.#learn(answer.document.revision, answer.document.annotations);
     await this.#rebase();
-    const pending = new Set(this.#pending().map(({ id }) => id));
+    const pending = new Set(this.#backlog.changes.map(({ id }) => id));
     const news = newsBetween(before, this.#server, pending);
     if (news.size > 0) this.#options.onNews(news);
     return null;
@@ -311,19 +281,16 @@ export class Outbox {
   }
 
   async #rebase(): Promise<void> {
-    const old = this.#batches;
+    const old = this.#backlog.batches;
     const { clean, conflicts } = merge(
       composeChanges(old.flatMap(({ changes }) => changes)),
       this.#server,
     );
-    this.#batches = clean.length > 0 ? [this.#newBatch(clean)] : [];
-    for (const conflict of conflicts) await this.#hold(conflict.change);
-    for (const conflict of conflicts) this.#conflicts.set(conflict.change.id, conflict);
-    await this.#replace(
-      [],
-      old.map(({ key }) => key),
-      this.#batches,
-    );
+    for (const conflict of conflicts) {
+      this.#conflicts.set(conflict.change.id, conflict);
+      await this.#backlog.putBack(conflict.change);
+    }
+    await this.#backlog.exchange(old, [clean]);
   }
 
   /** A refused batch is halved until the one object that the server minds stands alone. */
@@ -331,55 +298,13 @@ export class Outbox {
     const [first, ...others] = batch.changes;
     if (first && others.length === 0) {
       this.#refusals.set(first.id, { change: first, detail });
-      await this.#hold(first);
-      await this.#swap(batch, []);
+      await this.#backlog.putBack(first);
+      await this.#backlog.exchange([batch], []);
       return;
     }
     const middle = Math.ceil(batch.changes.length / 2);
     const halves = [batch.changes.slice(0, middle), batch.changes.slice(middle)];
-    await this.#swap(
-      batch,
-      halves.map((changes) => this.#newBatch(changes)),
-    );
-  }
-
-  /** Put a change back, as one with what has since been done to its object. */
-  async #hold(change: WireChange): Promise<void> {
-    const { journal, imageId } = this.#options;
-    const later = this.#records.filter((record) => record.change.id === change.id);
-    const [whole = change] = composeChanges([change, ...later.map((record) => record.change)]);
-    const seqs = await journal.append(imageId, [whole]).catch(() => []);
-    this.#records = this.#records.filter((record) => !later.includes(record));
-    this.#records.push({ seq: seqs[0] ?? null, imageId, change: whole });
-    await this.#replace(later, [], []);
-  }
-
-  async #swap(batch: Batch, successors: readonly Batch[]): Promise<void> {
-    this.#batches = this.#batches.flatMap((one) => (one.key === batch.key ? successors : [one]));
-    const isRenamed = successors.every(({ key }) => key !== batch.key);
-    await this.#replace([], isRenamed ? [batch.key] : [], successors);
-  }
-
-  async #replace(
-    records: readonly Record[],
-    keys: readonly string[],
-    batches: readonly Batch[],
-  ): Promise<void> {
-    const seqs = records.map(({ seq }) => seq).filter((seq) => seq !== null);
-    await this.#options.journal.replace(seqs, keys, batches).catch(() => {
-      this.#isKept = false;
-    });
-  }
-
-  #forget(ids: readonly string[]): void {
-    const gone = this.#records.filter(({ change }) => ids.includes(change.id));
-    this.#records = this.#records.filter((record) => !gone.includes(record));
-    void this.#replace(gone, [], []);
-  }
-
-  /** Everything of this person that the server does not have, in order. */
-  #pending(): WireChange[] {
-    return [...this.#batches.flatMap((batch) => batch.changes), ...this.#changes()];
+    await this.#backlog.exchange([batch], halves);
   }
 
   async #rest(failure: Failure, attempt: number): Promise<void> {
@@ -396,25 +321,13 @@ export class Outbox {
     this.#wake = null;
   }
 
-  #newBatch(changes: readonly WireChange[]): Batch {
-    const { newKey, imageId } = this.#options;
-    return { key: newKey(), imageId, revision: null, changes };
-  }
-
-  #changes(): WireChange[] {
-    return this.#records.map(({ change }) => change);
-  }
-
-  #lastOf(id: string): WireChange | undefined {
-    return composeChanges(this.#changes().filter((change) => change.id === id))[0];
-  }
-
   #isHeld(id: string): boolean {
     return this.#conflicts.has(id) || this.#refusals.has(id);
   }
 
   #hasSendable(): boolean {
-    return this.#batches.length > 0 || this.#records.some(({ change }) => !this.#isHeld(change.id));
+    const { batches, loose } = this.#backlog;
+    return batches.length > 0 || loose.some(({ id }) => !this.#isHeld(id));
   }
 
   #tell(): void {

@@ -2,6 +2,7 @@ import { zoomAt } from "../core/camera.ts";
 import * as edit from "../core/commands.ts";
 import { screenPoint } from "../core/units.ts";
 import type { App } from "./app.ts";
+import { Judging } from "./judging.ts";
 import type { Command } from "./keys.ts";
 
 const ZOOM_STEP = 1.25;
@@ -75,9 +76,10 @@ function objectCommands(app: App): Command[] {
       keys: ["Ctrl+D"],
       run: on((bench) => edit.paste(bench, bench.selectedShapes(), PASTE_OFFSET_PX)),
     },
-    { id: "hide", group: "objects", keys: ["H"], run: () => app.toggleHidden() },
-    { id: "hideAll", group: "objects", keys: ["Shift+H"], run: () => app.toggleAllHidden() },
-    { id: "lock", group: "objects", keys: ["L"], run: () => app.toggleLocked() },
+    { id: "snap", group: "objects", keys: ["Shift+S"], run: on(edit.snap) },
+    { id: "hide", group: "objects", keys: ["H"], run: on(edit.toggleHidden) },
+    { id: "hideAll", group: "objects", keys: ["Shift+H"], run: on(edit.toggleAllHidden) },
+    { id: "lock", group: "objects", keys: ["L"], run: on(edit.toggleLocked) },
     {
       id: "occluded",
       group: "objects",
@@ -98,16 +100,17 @@ function objectCommands(app: App): Command[] {
 }
 
 function proposalCommands(app: App): Command[] {
+  const judging = new Judging(app);
   return [
-    { id: "accept", group: "proposals", keys: ["A"], run: () => app.acceptProposal() },
-    { id: "reject", group: "proposals", keys: ["X"], run: () => app.rejectProposal() },
-    { id: "acceptAll", group: "proposals", keys: ["Shift+A"], run: () => app.acceptAll() },
-    { id: "nextProposal", group: "proposals", keys: ["W"], run: () => app.focusProposal(1) },
+    { id: "accept", group: "proposals", keys: ["A"], run: () => judging.accept() },
+    { id: "reject", group: "proposals", keys: ["X"], run: () => judging.reject() },
+    { id: "acceptAll", group: "proposals", keys: ["Shift+A"], run: () => judging.acceptAll() },
+    { id: "nextProposal", group: "proposals", keys: ["W"], run: () => judging.goTo(1) },
     {
       id: "previousProposal",
       group: "proposals",
       keys: ["Shift+W"],
-      run: () => app.focusProposal(-1),
+      run: () => judging.goTo(-1),
     },
     { id: "toggleProposals", group: "proposals", keys: ["P"], run: () => app.toggleProposals() },
   ];

@@ -3,7 +3,7 @@ import type { Shape } from "../core/document.ts";
 import type { GeometryKind } from "../core/geometry.ts";
 import { Brush, BrushSize } from "../core/tools/brush.ts";
 import type { Tool } from "../core/tools/tool.ts";
-import type { Camera } from "../core/units.ts";
+import { boundsOfAll, type Camera, type ImagePoint, toImage } from "../core/units.ts";
 import type { DocumentWire } from "../core/wire.ts";
 import type { Topic, Workbench } from "../core/workbench.ts";
 import { realClock } from "../sync/clock.ts";
@@ -199,57 +199,6 @@ export class App {
     this.onBench((bench) => edit.paste(bench, this.#clipboard, isSameImage ? 12 : 0));
   }
 
-  toggleHidden(): void {
-    this.onBench((bench) => {
-      const ids = Array.from(bench.selection);
-      bench.setHidden(ids, !ids.every((id) => bench.isHidden(id)));
-    });
-  }
-
-  toggleAllHidden(): void {
-    this.onBench((bench) => {
-      const ids = Array.from(bench.doc.keys());
-      bench.setHidden(ids, !ids.some((id) => bench.isHidden(id)));
-    });
-  }
-
-  toggleLocked(): void {
-    this.onBench((bench) => {
-      const ids = Array.from(bench.selection);
-      bench.setLocked(ids, !ids.every((id) => bench.isLocked(id)));
-    });
-  }
-
-  acceptProposal(): void {
-    this.onBench((bench) => {
-      this.#focusHovered(bench);
-      edit.acceptProposal(bench);
-      this.#showFocused(bench);
-    });
-  }
-
-  rejectProposal(): void {
-    this.onBench((bench) => {
-      this.#focusHovered(bench);
-      edit.rejectProposal(bench);
-      this.#showFocused(bench);
-    });
-  }
-
-  acceptAll(): void {
-    this.onBench((bench) => {
-      const count = edit.acceptAllProposals(bench);
-      if (count > 0) this.notice("accepted", { count });
-    });
-  }
-
-  focusProposal(by: 1 | -1): void {
-    this.onBench((bench) => {
-      edit.focusNextProposal(bench, by);
-      this.#showFocused(bench);
-    });
-  }
-
   scaleBrush(factor: number): void {
     this.#brush.scale(factor);
     this.stage.repaint("overlay");
@@ -285,18 +234,14 @@ export class App {
   }
 
   zoomToSelection(): void {
-    const [first, ...others] = this.bench?.selectedShapes() ?? [];
-    if (!first) return;
-    const [x1, y1, x2, y2] = others.reduce(
-      (all, { bbox }) => [
-        Math.min(all[0], bbox[0]),
-        Math.min(all[1], bbox[1]),
-        Math.max(all[2], bbox[2]),
-        Math.max(all[3], bbox[3]),
-      ],
-      [...first.bbox] as [number, number, number, number],
-    );
-    this.stage.fit([x1, y1, x2, y2]);
+    const shapes = this.bench?.selectedShapes() ?? [];
+    if (shapes.length > 0) this.stage.fit(boundsOfAll(shapes));
+  }
+
+  /** What a key acts on: the image point under the pointer; null where it is elsewhere. */
+  pointed(): { readonly at: ImagePoint; readonly reach: number } | null {
+    const { hover, reach } = this.#pointer;
+    return hover && { at: toImage(this.stage.camera, hover), reach };
   }
 
   step(which: "next_id" | "previous_id"): void {
@@ -440,30 +385,6 @@ export class App {
     return at && tool instanceof Brush ? { at, radius: tool.radius } : null;
   }
 
-  #focusHovered(bench: Workbench): void {
-    const { hover } = this.#pointer;
-    if (!hover || bench.proposals.focused) return;
-    const [x, y] = hover;
-    const { origin, zoom } = this.stage.camera;
-    const at = [origin[0] + x / zoom, origin[1] + y / zoom] as const;
-    bench.proposals.focus(bench.proposals.at(at, this.#pointer.reach)?.id ?? null);
-  }
-
-  /** Bring the focused proposal into sight where it is not. */
-  #showFocused(bench: Workbench): void {
-    const { focused } = bench.proposals;
-    const { camera, view } = this.stage;
-    if (!focused) return;
-    const [x, y] = camera.origin;
-    const [x1, y1, x2, y2] = focused.bbox;
-    const isInSight =
-      x1 >= x &&
-      y1 >= y &&
-      x2 <= x + view.width / camera.zoom &&
-      y2 <= y + view.height / camera.zoom;
-    if (!isInSight) this.stage.fit(focused.bbox);
-  }
-
   #setting() {
     const bench = this.bench;
     if (!bench || !this.#palette) return null;
@@ -487,6 +408,11 @@ export class App {
     });
     document.addEventListener("click", (event) => {
       const button = (event.target as Element).closest<HTMLElement>("[data-command]");
+      // After a click of the mouse the next key is meant for the image: Space must pan and
+      // not press the same button again.
+      if (event.detail > 0 && (event.target as Element).closest(".editor button")) {
+        this.stage.root.focus({ preventScroll: true });
+      }
       const command = this.keymap.commands.find(({ id }) => id === button?.dataset["command"]);
       command?.run();
     });

@@ -1,6 +1,6 @@
 import { visibleRegion } from "../core/camera.ts";
 import type { Shape } from "../core/document.ts";
-import { type Geometry, kindOf, type Ring, type Vertex } from "../core/geometry.ts";
+import { type Geometry, kindOf, outlineOf, type Ring, type Vertex } from "../core/geometry.ts";
 import type { Proposal } from "../core/proposals.ts";
 import type { Sketch } from "../core/tools/tool.ts";
 import {
@@ -34,8 +34,10 @@ export interface OverlayScene extends Scene {
   readonly reach: number;
 }
 
-/** Shapes with a side below this many CSS pixels are dots. */
-const DOT_PX = 3;
+/** A shape with no side of this many CSS pixels is shown by its box. */
+const BOX_BELOW_PX = 10;
+const COST_OF_MASK = 100;
+const CANDIDATE_PX = 4;
 /** More shapes than this in sight, and each gets less: no halo, no name. */
 const CROWD = 1500;
 const NAMES_UP_TO = 250;
@@ -66,19 +68,49 @@ export function drawImage(
   ctx.drawImage(picture, left, top, width, height, x, y, width * zoom, height * zoom);
 }
 
-export function drawShapes(ctx: Context, scene: Scene): void {
+/**
+ * Paint the shapes and the proposals, one after another.
+ *
+ * @returns steps to be taken one by one; each gives what it has cost, in boxes, so that a
+ *   crowd can be painted over several frames while the page stays at hand.
+ */
+export function* drawShapes(ctx: Context, scene: Scene): Generator<number> {
   const { bench, camera, view, palette } = scene;
   ctx.clearRect(0, 0, view.width, view.height);
   const region = visibleRegion(camera, view);
   const shapes = bench.shapesIn(region).filter(({ id }) => !bench.selection.has(id));
-  const isCrowd = shapes.length > CROWD;
-  for (const [labelId, group] of groupBy(shapes, ({ labelId }) => labelId)) {
-    paintGroup(ctx, camera, group, palette.label(labelId), isCrowd);
+  const pen = shapes.length > CROWD ? CROWDED : PLAIN;
+  for (const shape of shapes) {
+    const geometry = levelOfDetail(shape, camera);
+    paint(ctx, camera, geometry, palette.label(shape.labelId), pen);
+    yield costOf(geometry, pen);
   }
   if (shapes.length <= NAMES_UP_TO) {
     for (const shape of shapes) drawName(ctx, scene, shape, nameOf(scene, shape.labelId));
   }
-  if (scene.areProposalsShown) drawProposals(ctx, scene, region);
+  if (scene.areProposalsShown) yield* drawProposals(ctx, scene, region);
+}
+
+const PLAIN: Pen = { width: 1.5, fill: 0.1, isHaloed: true };
+const CROWDED: Pen = { width: 1.5, fill: 0 };
+const PROPOSED: Pen = { width: 1.5, fill: 0, dash: [5, 4], isHaloed: true };
+const PROPOSED_IN_CROWD: Pen = { width: 1.5, fill: 0, dash: [5, 4] };
+
+/** Too small to show what it is: its box stands for it. */
+function levelOfDetail({ geometry, bbox }: Shape, camera: Camera): Geometry {
+  const [x1, y1, x2, y2] = bbox;
+  const side = Math.max(x2 - x1, y2 - y1) * camera.zoom;
+  const isPlain = geometry.kind === "box" || geometry.kind === "points" || side >= BOX_BELOW_PX;
+  return isPlain ? geometry : { kind: "box", bbox };
+}
+
+/** Measured: a stroked vertex takes a rasterizer about twice as long as a stroked box. */
+function costOf(geometry: Geometry, { isHaloed, fill }: Pen): number {
+  const strokes = 1 + Number(!!isHaloed) + Number(fill > 0);
+  if (geometry.kind === "box") return strokes;
+  if (geometry.kind === "mask") return COST_OF_MASK;
+  const { rings } = outlineOf(geometry);
+  return 2 * strokes * rings.reduce((sum, ring) => sum + ring.length, 0);
 }
 
 export function drawOverlay(ctx: Context, scene: OverlayScene): void {
@@ -87,12 +119,12 @@ export function drawOverlay(ctx: Context, scene: OverlayScene): void {
   if (scene.crosshair) drawCrosshair(ctx, scene.crosshair, view);
   const hovered = bench.hovered ? bench.doc.get(bench.hovered) : undefined;
   if (hovered && !bench.selection.has(hovered.id)) {
-    paint(ctx, camera, [hovered.geometry], palette.label(hovered.labelId), HOVERED);
+    paint(ctx, camera, hovered.geometry, palette.label(hovered.labelId), HOVERED);
   }
   drawSelection(ctx, scene);
   const { focused } = bench.proposals;
   if (focused && scene.areProposalsShown) {
-    paint(ctx, camera, [focused.geometry], palette.label(focused.labelId), HOVERED);
+    paint(ctx, camera, focused.geometry, palette.label(focused.labelId), HOVERED);
   }
   if (scene.sketch) drawSketch(ctx, scene, scene.sketch);
   if (scene.brush) drawBrush(ctx, scene.brush.at, scene.brush.radius * camera.zoom);
@@ -102,10 +134,9 @@ function drawSelection(ctx: Context, scene: OverlayScene): void {
   const { bench, camera, palette } = scene;
   const selected = bench.selectedShapes().filter(({ id }) => !bench.isHidden(id));
   const hasNames = selected.length <= NAMES_UP_TO;
-  for (const [labelId, group] of groupBy(selected, (shape) => shape.labelId)) {
-    const geometries = group.map(({ geometry }) => geometry);
-    paint(ctx, camera, geometries, palette.label(labelId), SELECTED);
-    for (const shape of hasNames ? group : []) drawName(ctx, scene, shape, nameOf(scene, labelId));
+  for (const shape of selected) {
+    paint(ctx, camera, shape.geometry, palette.label(shape.labelId), SELECTED);
+    if (hasNames) drawName(ctx, scene, shape, nameOf(scene, shape.labelId));
   }
   const [only, another] = selected;
   if (only && !another && !bench.isLocked(only.id)) drawHandles(ctx, scene, only);
@@ -114,45 +145,34 @@ function drawSelection(ctx: Context, scene: OverlayScene): void {
 const HOVERED: Pen = { width: 3, fill: 0.22 };
 const SELECTED: Pen = { width: 2, fill: 0.22 };
 
-function paintGroup(
-  ctx: Context,
-  camera: Camera,
-  shapes: readonly Shape[],
-  color: string,
-  isCrowd: boolean,
-): void {
-  const dots: Shape[] = [];
-  const full: Geometry[] = [];
-  for (const shape of shapes) {
-    const [x1, y1, x2, y2] = shape.bbox;
-    if (Math.max(x2 - x1, y2 - y1) * camera.zoom < DOT_PX) dots.push(shape);
-    else full.push(shape.geometry);
-  }
-  ctx.fillStyle = color;
-  for (const { bbox } of dots) {
-    const [x, y] = toScreen(camera, imagePoint(bbox[0], bbox[1]));
-    ctx.fillRect(x - 1, y - 1, DOT_PX, DOT_PX);
-  }
-  paint(ctx, camera, full, color, { width: 1.5, fill: isCrowd ? 0 : 0.1, isHaloed: !isCrowd });
-}
-
-function drawProposals(ctx: Context, scene: Scene, region: Bbox): void {
+function* drawProposals(ctx: Context, scene: Scene, region: Bbox): Generator<number> {
   const { bench, camera, palette } = scene;
   const { focused } = bench.proposals;
-  const shown = bench.proposals.in(region).filter((one) => one !== focused);
-  for (const [labelId, group] of groupBy(shown, (one) => one.labelId)) {
-    const geometries = group.map(({ geometry }) => geometry);
-    paint(ctx, camera, geometries, palette.label(labelId), {
-      width: 1.5,
-      fill: 0,
-      dash: [5, 4],
-      isHaloed: shown.length <= CROWD,
-    });
+  const shown = bench.proposals.in(region);
+  const pen = shown.length > CROWD ? PROPOSED_IN_CROWD : PROPOSED;
+  for (const one of shown) {
+    if (one !== focused) paint(ctx, camera, one.geometry, palette.label(one.labelId), pen);
+    yield 2 * costOf(one.geometry, pen);
+  }
+  for (const one of bench.proposals.candidates) {
+    drawCandidate(ctx, camera, one, palette.label(one.labelId));
+    yield 4;
   }
   if (shown.length > NAMES_UP_TO) return;
-  for (const one of focused ? [...shown, focused] : shown) {
+  for (const one of shown) {
     drawName(ctx, scene, one, `${nameOf(scene, one.labelId)} ${percent(one.score)}`, true);
   }
+}
+
+function drawCandidate(ctx: Context, camera: Camera, { bbox }: Proposal, color: string): void {
+  const [x, y] = toScreen(camera, imagePoint((bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2));
+  ctx.beginPath();
+  ctx.arc(x, y, CANDIDATE_PX, 0, 2 * Math.PI);
+  ctx.fillStyle = color;
+  ctx.fill();
+  ctx.strokeStyle = "rgb(255 255 255 / 0.85)";
+  ctx.lineWidth = 1.5;
+  ctx.stroke();
 }
 
 export const percent = (score: number): string => `${Math.round(score * 100)} %`;
@@ -198,7 +218,7 @@ function drawSketch(ctx: Context, scene: OverlayScene, sketch: Sketch): void {
   const { camera, palette } = scene;
   if (sketch.name === "band") {
     const band: Geometry = { kind: "box", bbox: sketch.bbox };
-    paint(ctx, camera, [band], palette.accent, { width: 1, fill: 0.12, dash: [4, 3] });
+    paint(ctx, camera, band, palette.accent, { width: 1, fill: 0.12, dash: [4, 3] });
   } else if (sketch.name === "draft") drawDraft(ctx, scene, sketch);
   else drawStroke(ctx, camera, palette, sketch);
 }
@@ -207,7 +227,7 @@ type Draft = Extract<Sketch, { name: "draft" }>;
 
 function drawDraft(ctx: Context, { bench, camera, palette }: OverlayScene, draft: Draft): void {
   const color = bench.activeLabel === null ? palette.accent : palette.label(bench.activeLabel);
-  paint(ctx, camera, [draft.geometry], color, { width: 2, fill: 0.1, isHaloed: true });
+  paint(ctx, camera, draft.geometry, color, { width: 2, fill: 0.1, isHaloed: true });
   const [first] = draft.vertices;
   for (const vertex of draft.vertices) {
     drawDot(ctx, camera, palette, vertex, draft.canClose && vertex === first ? 7 : 3);
@@ -278,14 +298,4 @@ function drawCrosshair(ctx: Context, [x, y]: ScreenPoint, { width, height }: Siz
 
 function nameOf({ bench }: Scene, labelId: number): string {
   return bench.labels.find(({ id }) => id === labelId)?.name ?? "?";
-}
-
-function groupBy<T, K>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group) group.push(item);
-    else groups.set(key(item), [item]);
-  }
-  return groups;
 }

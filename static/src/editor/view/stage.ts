@@ -1,11 +1,27 @@
 import { fitTo, keepInSight } from "../core/camera.ts";
-import { type Bbox, type Camera, imagePoint, type ScreenPoint, type Size } from "../core/units.ts";
+import {
+  type Bbox,
+  type Camera,
+  imagePoint,
+  type ScreenPoint,
+  type Size,
+  toScreen,
+} from "../core/units.ts";
 import type { Workbench } from "../core/workbench.ts";
 import { find } from "./dom.ts";
-import { drawImage, drawOverlay, drawShapes, type OverlayScene } from "./draw.ts";
+import { drawImage, drawOverlay, drawShapes, type OverlayScene, type Scene } from "./draw.ts";
 import type { Palette } from "./palette.ts";
 
 type Layer = "image" | "shapes" | "overlay";
+
+/** What one frame may paint of a crowd, in boxes: about half a frame of a slow machine. */
+const SLICE = 4500;
+
+/** Shapes being painted where nobody sees them yet, as of one camera. */
+interface Painting {
+  readonly camera: Camera;
+  readonly steps: Iterator<number>;
+}
 
 /** What the stage shows besides the workbench; the page decides it. */
 export interface StageLook {
@@ -23,12 +39,16 @@ export class Stage {
   readonly root: HTMLElement;
   readonly #look: StageLook;
   readonly #contexts: Readonly<Record<Layer, CanvasRenderingContext2D>>;
+  readonly #back = hiddenContext();
   readonly #stale = new Set<Layer>();
   readonly #sizes: ResizeObserver;
   #frame = 0;
   #pixelRatio = 1;
   #view: Size = { width: 1, height: 1 };
   #camera: Camera = { origin: imagePoint(0, 0), zoom: 1 };
+  /** The camera as of which the visible shapes were painted. */
+  #shapesCamera: Camera = this.#camera;
+  #painting: Painting | null = null;
   #isFitted = true;
   #bench: Workbench | null = null;
   #picture: CanvasImageSource | null = null;
@@ -67,6 +87,7 @@ export class Stage {
 
   show(bench: Workbench, picture: CanvasImageSource | null): void {
     this.#bench = bench;
+    this.#painting = null;
     this.#picture = picture;
     this.fit();
   }
@@ -115,27 +136,56 @@ export class Stage {
     this.#frame = 0;
     const [bench, palette] = [this.#bench, this.#palette];
     if (!bench || !palette) return;
-    const scene = {
+    const scene: Scene = {
       bench,
       palette,
       camera: this.#camera,
       view: this.#view,
       areProposalsShown: this.#areProposalsShown,
     };
-    const { image, shapes, overlay } = this.#contexts;
-    if (this.#stale.has("image")) {
+    const { image, overlay } = this.#contexts;
+    if (this.#stale.delete("image")) {
       drawImage(image, this.#picture, bench.image, scene, this.#pixelRatio);
     }
-    if (this.#stale.has("shapes")) drawShapes(shapes, scene);
-    if (this.#stale.has("overlay")) drawOverlay(overlay, { ...scene, ...this.#look.overlay() });
-    this.#stale.clear();
+    this.#paintShapes(scene);
+    if (this.#stale.delete("overlay")) drawOverlay(overlay, { ...scene, ...this.#look.overlay() });
+    if (this.#painting || this.#stale.size > 0) this.repaint();
+  }
+
+  /**
+   * Paint the shapes behind the scenes, as much as a frame allows, and show them when they
+   * are whole. Until then what was painted last moves along with the camera.
+   */
+  #paintShapes(scene: Scene): void {
+    if (!this.#painting && this.#stale.delete("shapes")) {
+      this.#painting = { camera: scene.camera, steps: drawShapes(this.#back, scene) };
+    }
+    const painting = this.#painting;
+    if (painting && isFinished(painting.steps)) {
+      this.#painting = null;
+      this.#shapesCamera = painting.camera;
+      const { shapes } = this.#contexts;
+      shapes.save();
+      shapes.resetTransform();
+      shapes.globalCompositeOperation = "copy";
+      shapes.drawImage(this.#back.canvas, 0, 0);
+      shapes.restore();
+    }
+    const { origin, zoom } = this.#shapesCamera;
+    const [x, y] = toScreen(scene.camera, origin);
+    const { style } = this.#contexts.shapes.canvas;
+    const isInPlace = this.#shapesCamera === scene.camera;
+    style.transform = isInPlace
+      ? ""
+      : `translate(${x}px, ${y}px) scale(${scene.camera.zoom / zoom})`;
   }
 
   #resize(): void {
     const { clientWidth, clientHeight } = this.root;
     this.#pixelRatio = window.devicePixelRatio || 1;
     this.#view = { width: Math.max(clientWidth, 1), height: Math.max(clientHeight, 1) };
-    for (const ctx of Object.values(this.#contexts)) {
+    this.#painting = null;
+    for (const ctx of [...Object.values(this.#contexts), this.#back]) {
       ctx.canvas.width = Math.round(this.#view.width * this.#pixelRatio);
       ctx.canvas.height = Math.round(this.#view.height * this.#pixelRatio);
       ctx.setTransform(this.#pixelRatio, 0, 0, this.#pixelRatio, 0, 0);
@@ -149,4 +199,20 @@ function context(root: HTMLElement, layer: Layer): CanvasRenderingContext2D {
   const ctx = find(`canvas[data-layer=${layer}]`, HTMLCanvasElement, root).getContext("2d");
   if (!ctx) throw new Error("this browser has no 2D canvas");
   return ctx;
+}
+
+function hiddenContext(): CanvasRenderingContext2D {
+  const ctx = document.createElement("canvas").getContext("2d");
+  if (!ctx) throw new Error("this browser has no 2D canvas");
+  return ctx;
+}
+
+/** Take steps for one frame; true when there are no more. */
+function isFinished(steps: Iterator<number>): boolean {
+  for (let cost = 0; cost < SLICE; ) {
+    const step = steps.next();
+    if (step.done) return true;
+    cost += step.value;
+  }
+  return false;
 }

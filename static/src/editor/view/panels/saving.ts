@@ -1,12 +1,13 @@
 import { fitTo } from "../../core/camera.ts";
 import { type AnnotationWire, fromAnnotation } from "../../core/wire.ts";
-import { type Label, Workbench } from "../../core/workbench.ts";
+import type { Workbench } from "../../core/workbench.ts";
 import type { Conflict } from "../../sync/merge.ts";
 import type { OutboxState, Refusal } from "../../sync/outbox.ts";
 import { element, find } from "../dom.ts";
-import { drawImage, drawShapes } from "../draw.ts";
+import { drawImage } from "../draw.ts";
 import type { Words } from "../messages.ts";
 import type { Palette } from "../palette.ts";
+import { type Pen, paint } from "../pen.ts";
 
 export interface SavingHost {
   /** What a conflict is drawn over. */
@@ -156,35 +157,13 @@ function paintSide(
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   const { image } = setting.bench;
   const camera = fitTo(around.bbox, SIDE_PX, 40);
-  const bench = loneBench(image, setting.bench.labels, shape);
   drawImage(ctx, setting.picture, image, { camera, view: SIDE_PX }, ratio);
-  const layer = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
-  if (!layer) return;
-  layer.setTransform(ratio, 0, 0, ratio, 0, 0);
-  const scene = {
-    bench,
-    camera,
-    view: SIDE_PX,
-    palette: setting.palette,
-    areProposalsShown: false,
-  };
-  drawShapes(layer as unknown as CanvasRenderingContext2D, scene);
-  ctx.drawImage(layer.canvas, 0, 0, SIDE_PX.width, SIDE_PX.height);
+  const { palette } = setting;
+  if (shape)
+    paint(ctx, camera, fromAnnotation(shape).geometry, palette.label(shape.label_id), SIDE);
 }
 
-function loneBench(
-  image: Workbench["image"],
-  labels: readonly Label[],
-  shape: AnnotationWire | null,
-): Workbench {
-  return new Workbench({
-    image,
-    labels,
-    shapes: shape ? [fromAnnotation(shape)] : [],
-    proposals: [],
-    newId: () => "",
-  });
-}
+const SIDE: Pen = { width: 2, fill: 0.15, isHaloed: true };
 
 const numOf = (state: OutboxState | null): number =>
   state ? state.conflicts.length + state.refusals.length : 0;

@@ -1,0 +1,246 @@
+"""Home, projects and the gallery, as a browser without scripts sees them."""
+
+import re
+
+import pytest
+from django.contrib.messages import get_messages
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.jobs.models import Job
+from apps.labeling.models import Image, Label, Project
+from apps.labeling.services.images import submit_image
+from apps.labeling.types import ImageState
+from tests.factories.labeling import AnnotationFactory, ImageFactory, PredictionFactory
+from tests.factories.marketplace import ModelRevisionFactory
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def client(alice: User) -> Client:
+    client = Client()
+    client.force_login(alice)
+    return client
+
+
+def said(answer: HttpResponse) -> list[str]:
+    return [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def steps_done(client: Client) -> list[bool]:
+    html = client.get(reverse("home:home")).text
+    block = html.partition('class="steps"')[2].partition("</ol>")[0]
+    return ["data-done" in item for item in re.findall(r"<li([^>]*)>", block)]
+
+
+def test_the_checklist_ticks_itself(client: Client, alice: User) -> None:
+    before = steps_done(client)
+    client.post(reverse("labeling:new-project"), {"name": "Line 3", "labels": "dent"})
+    project = Project.objects.get(name="Line 3")
+    with_project = steps_done(client)
+    image = ImageFactory(project=project)
+    with_image = steps_done(client)
+    submit_image(user=alice, image_id=image.pk)
+
+    assert before == [False, False, False, False, False]
+    assert with_project == [True, False, False, False, False]
+    assert with_image == [True, True, False, False, False]
+    assert steps_done(client) == [True, True, False, True, False]
+
+
+def test_the_checklist_leaves_when_it_is_complete(
+    client: Client, alice: User, project: Project
+) -> None:
+    image = ImageFactory(project=project, num_predictions=1)
+    submit_image(user=alice, image_id=image.pk)
+
+    assert 'class="steps"' not in client.get(reverse("home:home")).text
+
+
+def test_home_tells_who_submitted_how_many(
+    client: Client, alice: User, bob: User, project: Project
+) -> None:
+    for image in ImageFactory.create_batch(3, project=project):
+        submit_image(user=bob, image_id=image.pk)
+
+    html = client.get(reverse("home:home")).text
+
+    assert "bob@example.com submitted 3 images of Line 3" in html
+
+
+def test_a_project_shows_what_is_labeled_class_by_class(
+    client: Client, project: Project, scratch: Label
+) -> None:
+    image = ImageFactory(project=project)
+    AnnotationFactory.create_batch(4, image=image, label=scratch)
+
+    html = client.get(reverse("labeling:project", args=[project.pk])).text
+
+    counts = re.findall(r'truncate">(\w+)</span>.*?title="objects">(\d+)<', html)
+    assert counts == [("scratch", "4"), ("dent", "0")]
+
+
+def test_the_gallery_draws_boxes_in_pixels_of_the_original(
+    client: Client, project: Project, scratch: Label
+) -> None:
+    image = ImageFactory(project=project)
+    AnnotationFactory(image=image, label=scratch, x1=10, y1=20, x2=110, y2=70.5)
+    PredictionFactory(image=image, label=scratch)
+
+    html = client.get(reverse("labeling:gallery", args=[project.pk])).text
+
+    assert 'viewBox="0 0 640 480"' in html
+    drawn = re.findall(
+        r'<rect class="(\w+)" x="(\S+)" y="(\S+)" width="(\S+)" height="(\S+)"', html
+    )
+    assert drawn == [
+        ("annotation", "10.0", "20.0", "100.0", "50.5"),
+        ("proposal", "12.0", "22.0", "96.0", "47.0"),
+    ]
+
+
+def test_a_submitted_image_shows_no_proposals(
+    client: Client, alice: User, project: Project
+) -> None:
+    image = ImageFactory(project=project)
+    PredictionFactory(image=image, label=project.labels.first())
+    submit_image(user=alice, image_id=image.pk)
+
+    html = client.get(reverse("labeling:gallery", args=[project.pk])).text
+
+    assert 'class="proposal"' not in html
+
+
+def test_the_gallery_pages_by_cursor_and_keeps_its_filter(
+    client: Client, project: Project
+) -> None:
+    images = ImageFactory.create_batch(61, project=project)
+    url = reverse("labeling:gallery", args=[project.pk])
+
+    first = client.get(url, {"state": "unlabeled"}).text
+    more = f"?state=unlabeled&amp;after={images[59].pk}"
+    second = client.get(
+        url, {"state": "unlabeled", "after": images[59].pk}, headers=HTMX
+    ).text
+
+    assert first.count('class="image-card"') == 60
+    assert f'hx-get="{more}"' in first
+    assert second.count('class="image-card"') == 1
+    assert "<html" not in second
+    assert "hx-get" not in second
+
+
+def test_a_filter_that_nothing_matches_offers_the_way_back(
+    client: Client, project: Project
+) -> None:
+    ImageFactory(project=project, name="a.jpg")
+    url = reverse("labeling:gallery", args=[project.pk])
+
+    html = client.get(url, {"name": "zebra"}).text
+
+    assert "No image matches" in html
+    assert f'<a class="button" href="{url}">' in html
+
+
+def test_chosen_images_are_submitted_together_and_the_filter_stays(
+    client: Client, project: Project
+) -> None:
+    first, second, other = ImageFactory.create_batch(3, project=project)
+    url = reverse("labeling:act", args=[project.pk])
+
+    answer = client.post(
+        url,
+        {
+            "action": "submit",
+            "image": [first.pk, second.pk],
+            "query": "state=unlabeled",
+        },
+    )
+
+    gallery = reverse("labeling:gallery", args=[project.pk])
+    assert answer.url == f"{gallery}?state=unlabeled"
+    assert said(answer) == ["2 images changed."]
+    submitted = Image.objects.filter(state=ImageState.SUBMITTED)
+    assert set(submitted) == {first, second}
+    assert Image.objects.get(pk=other.pk).state == ImageState.UNLABELED
+
+
+def test_images_of_another_project_are_out_of_reach(
+    client: Client, project: Project
+) -> None:
+    foreign = ImageFactory()
+
+    answer = client.post(
+        reverse("labeling:act", args=[project.pk]),
+        {"action": "delete", "image": [foreign.pk]},
+    )
+
+    assert said(answer) == ["0 images changed."]
+    assert Image.objects.filter(pk=foreign.pk).exists()
+
+
+def test_an_annotator_deletes_nothing(bob: User, project: Project) -> None:
+    image = ImageFactory(project=project)
+    client = Client()
+    client.force_login(bob)
+
+    answer = client.post(
+        reverse("labeling:act", args=[project.pk]),
+        {"action": "delete", "image": [image.pk]},
+    )
+
+    assert answer.status_code == 403
+    assert Image.objects.filter(pk=image.pk).exists()
+
+
+def test_a_label_named_twice_is_refused_in_words_on_the_same_page(
+    client: Client, project: Project
+) -> None:
+    answer = client.post(
+        reverse("labeling:add-label", args=[project.pk]), {"name": "Scratch"}
+    )
+
+    assert answer.url == reverse("labeling:settings", args=[project.pk])
+    assert said(answer) == ["another label of this project has the name 'Scratch'"]
+    assert list(project.labels.values_list("name", flat=True)) == ["scratch", "dent"]
+
+
+def test_a_label_gets_another_name_colour_and_key(
+    client: Client, project: Project, scratch: Label
+) -> None:
+    client.post(
+        reverse("labeling:update-label", args=[project.pk, scratch.pk]),
+        {"name": "crack", "color": "#112233", "hotkey": "c"},
+    )
+
+    scratch.refresh_from_db()
+    assert (scratch.name, scratch.color, scratch.hotkey) == ("crack", "#112233", "c")
+
+
+def test_a_pre_label_without_images_says_why_and_queues_nothing(
+    client: Client, project: Project
+) -> None:
+    ModelRevisionFactory(classes=["scratch"])
+
+    answer = client.post(reverse("labeling:prelabel", args=[project.pk]))
+
+    assert answer.url == reverse("labeling:project", args=[project.pk])
+    assert said(answer) == ["every image is submitted: upload more, or reopen some"]
+    assert not Job.objects.exists()
+
+
+def test_viewers_are_offered_no_button_that_would_refuse_them(
+    vera: User, project: Project
+) -> None:
+    ImageFactory(project=project)
+    client = Client()
+    client.force_login(vera)
+
+    html = client.get(reverse("labeling:project", args=[project.pk])).text
+
+    assert 'id="prelabel"' not in html
+    assert "data-upload" not in html
+    assert reverse("labeling:settings", args=[project.pk]) not in html

@@ -1,0 +1,41 @@
+"""`./portal bench NAME ...` measures and writes; alone it lists."""
+
+import importlib
+import pkgutil
+import sys
+
+import tests.bench
+from tests.bench.rows import write
+
+NOT_BENCHMARKS = {"__main__", "rows", "portal", "load"}
+
+
+def names() -> list[str]:
+    found = {module.name for module in pkgutil.iter_modules(tests.bench.__path__)}
+    return sorted(found - NOT_BENCHMARKS)
+
+
+def main(wanted: list[str]) -> int:
+    if not wanted:
+        for name in names():
+            about = (
+                importlib.import_module(f"tests.bench.{name}").__doc__ or ""
+            ).strip()
+            print(f"  {name:<9} {about}")
+        return 0
+    if unknown := sorted(set(wanted) - set(names())):
+        print(f"no benchmark is named {', '.join(unknown)}", file=sys.stderr)
+        return 2
+    is_reached = True
+    for name in wanted:
+        module = importlib.import_module(f"tests.bench.{name}")
+        rows = list(module.measure())
+        write(name, module.__doc__.strip(), rows)
+        for row in rows:
+            print(row.markdown())
+            is_reached &= row.is_reached
+    return 0 if is_reached else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,165 @@
+"""Every page, seen by axe-core and by its width: no serious finding, nothing cut off."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, Page
+
+from tests.stack import EMAIL, PASSWORD, Stack
+
+AXE = Path(settings.BASE_DIR) / "static/node_modules/axe-core/axe.min.js"
+DESKTOP, PHONE = (1440, 900), (390, 844)
+VISITOR = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/no/"]
+MEMBER = [
+    "/", "/labeling/", "/labeling/projects/new/", "/training/", "/marketplace/",
+    "/deployments/", "/diagnostics/", "/jobs/", "/settings/profile/",
+    "/settings/people/", "/settings/tokens/", "/settings/audit/",
+    "/accounts/password/change/", "/accounts/email/", "/accounts/logout/", "/no/",
+]  # fmt: skip
+OF_PROJECT = ["", "images/", "images/?name=none-is-called-so", "settings/"]
+RUN = """() => axe.run(document, {resultTypes: ["violations"]}).then(({violations}) =>
+  violations.filter(({impact}) => impact === "serious" || impact === "critical")
+    .map(({id, nodes}) => ({id, at: nodes.map(({html}) => html.slice(0, 160))})))"""
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, stack: Stack) -> Any:
+    context = browser.new_context(base_url=stack.url)
+    page = context.new_page()
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(EMAIL)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture(scope="module")
+def project_path(stack: Stack) -> str:
+    pk = stack.python(
+        "import json; from apps.labeling.models import Project;"
+        "print(json.dumps(Project.objects.earliest('pk').pk))"
+    )
+    return f"/labeling/projects/{pk}/"
+
+
+@pytest.fixture(
+    params=[(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark")],
+    ids=["desktop-light", "desktop-dark", "phone-dark"],
+)
+def look(request: pytest.FixtureRequest) -> tuple[tuple[int, int], str]:
+    """Contrast depends on the theme and layout on the width: three of the four do."""
+    return request.param  # type: ignore[no-any-return]
+
+
+def opened(
+    browser: Browser, stack: Stack, look: tuple[tuple[int, int], str], state: Any
+) -> Iterator[Page]:
+    (width, height), theme = look
+    # axe-core itself writes style attributes: this context alone may.
+    context = browser.new_context(
+        base_url=stack.url,
+        viewport={"width": width, "height": height},
+        storage_state=state,
+        bypass_csp=True,
+    )
+    context.add_cookies([{"name": "theme", "value": theme, "url": stack.url}])
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def visitor(
+    browser: Browser, stack: Stack, look: tuple[tuple[int, int], str]
+) -> Iterator[Page]:
+    yield from opened(browser, stack, look, None)
+
+
+@pytest.fixture
+def member(
+    browser: Browser,
+    stack: Stack,
+    look: tuple[tuple[int, int], str],
+    session: Any,
+) -> Iterator[Page]:
+    yield from opened(browser, stack, look, session)
+
+
+def findings(page: Page, paths: list[str]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for path in paths:
+        page.goto(path)
+        page.add_script_tag(path=AXE)
+        wrong = page.evaluate(RUN)
+        root = "document.documentElement"
+        cut_off = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
+        if wrong or cut_off > 0:
+            found[path] = {"axe": wrong, "pixels beyond the edge": cut_off}
+    return found
+
+
+needs_axe = pytest.mark.skipif(
+    not AXE.exists(), reason="axe-core is not installed: npm ci in static/"
+)
+
+
+@needs_axe
+def test_a_visitors_pages_are_sound(visitor: Page) -> None:
+    assert findings(visitor, VISITOR) == {}
+
+
+@needs_axe
+def test_a_members_pages_are_sound(member: Page, project_path: str) -> None:
+    paths = MEMBER + [project_path + rest for rest in OF_PROJECT]
+
+    assert findings(member, paths) == {}
+
+
+@needs_axe
+def test_open_menus_and_dialogs_are_sound(member: Page) -> None:
+    member.goto("/")
+    member.add_script_tag(path=AXE)
+    wrong: dict[str, object] = {}
+    for opener in ("[popovertarget=person]", "[popovertarget=news]"):
+        member.click(opener)
+        member.wait_for_function("!document.querySelector('.htmx-request')")
+        wrong[opener] = member.evaluate(RUN)
+        member.keyboard.press("Escape")
+    member.keyboard.press("/")
+    member.wait_for_selector("dialog.palette[open]")
+    wrong["palette"] = member.evaluate(RUN)
+
+    assert wrong == {opener: [] for opener in wrong}
+
+
+def test_the_menu_works_by_keyboard_alone(admin_page: Page) -> None:
+    admin_page.goto("/")
+    admin_page.keyboard.press("Tab")
+    assert admin_page.evaluate("document.activeElement.className") == "skip"
+    admin_page.keyboard.press("Enter")
+    assert admin_page.evaluate("document.activeElement.id") == "main"
+
+    admin_page.keyboard.press("/")
+    admin_page.keyboard.type("audit")
+    admin_page.keyboard.press("Enter")
+
+    admin_page.wait_for_url("**/settings/audit/")
+
+
+def test_theme_and_rail_stay_as_they_were_left(admin_page: Page) -> None:
+    admin_page.goto("/jobs/")
+    admin_page.click("[popovertarget=person]")
+    admin_page.click("[data-theme-toggle]")
+    admin_page.keyboard.press("Escape")
+    admin_page.click("[data-rail-toggle]")
+
+    admin_page.goto("/labeling/")
+
+    root = admin_page.locator("html")
+    assert root.get_attribute("data-theme") == "light"
+    assert root.get_attribute("data-rail") == "folded"
