@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { Clipboard } from "../src/editor/view/clipboard.ts";
 import { chordOf, Keymap } from "../src/editor/view/keys.ts";
+import { ofGeometry } from "./parts.ts";
 
 const event = (key: string, extra = {}) => ({
   key,
@@ -48,4 +50,14 @@ test("what another version has left in the storage does no harm", () => {
   kept.setItem("editor-keys", "{broken");
 
   expect(new Keymap([command("box", "B")], kept).commandFor("B")?.id).toBe("box");
+});
+
+test("what is copied can be pasted on other images of its project alone", () => {
+  const kept = storage();
+  const one = ofGeometry("a", { kind: "ellipse", center: [5, 5], radii: [3, 2], angle: 10 });
+  new Clipboard(kept).copy(1, 7, [one]);
+
+  expect(new Clipboard(kept).paste(2, 7)).toEqual({ shapes: [one], isSameImage: false });
+  expect(new Clipboard(kept).paste(1, 7).isSameImage).toBe(true);
+  expect(new Clipboard(kept).paste(2, 8).shapes).toEqual([]);
 });

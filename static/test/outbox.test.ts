@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from "vitest";
 import type { Patch, Shape } from "../src/editor/core/document.ts";
 import { fromAnnotation, toAnnotation } from "../src/editor/core/wire.ts";
 import { backOff } from "../src/editor/sync/clock.ts";
+import { Couriers } from "../src/editor/sync/couriers.ts";
 import { forgetfulJournal, type Journal, openJournal } from "../src/editor/sync/journal.ts";
 import { Outbox, type OutboxState } from "../src/editor/sync/outbox.ts";
 import { FakeServer } from "./fakeServer.ts";
@@ -259,6 +260,31 @@ test.each(Array.from({ length: 100 }, (_, seed) => seed))(
     expect(new Set(page.shown.keys())).toEqual(new Set(server.annotations.keys()));
   },
 );
+
+test("what is left of an image that is not open is sent from any other", async () => {
+  const page = await new Page().open();
+  server.isSignedOut = true;
+  await page.put(box("a", 5));
+  page.kill();
+  const counts: number[] = [];
+  const couriers = new Couriers({
+    journal,
+    transport: server,
+    clock: { wait: () => new Promise((resolve) => setTimeout(resolve, 0)), random: () => 0 },
+    newKey: () => "other",
+    onWaiting: (waiting) => counts.push(waiting),
+  });
+
+  await couriers.start(99);
+  await turns();
+  expect(server.applied).toEqual([]);
+  server.isSignedOut = false;
+  couriers.retry();
+  await until(() => server.applied.length === 1 && counts.at(-1) === 0);
+
+  expect(onServer("a")).toEqual([5, 0, 15, 10]);
+  expect(await journal.imagesWithWork()).toEqual([]);
+});
 
 test("rests between tries double up to half a minute", () => {
   expect([1, 2, 3, 20].map((attempt) => backOff(attempt, 1))).toEqual([500, 1000, 2000, 30000]);

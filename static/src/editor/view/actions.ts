@@ -7,7 +7,7 @@ import type { Command } from "./keys.ts";
 
 const ZOOM_STEP = 1.25;
 const NUDGE_PX = 1;
-const PASTE_OFFSET_PX = 12;
+export const PASTE_OFFSET_PX = 12;
 
 /** Every command of the editor with its default keys. The left hand reaches most of them. */
 export function editorCommands(app: App): Command[] {

@@ -1,17 +1,17 @@
 import * as edit from "../core/commands.ts";
-import type { Shape } from "../core/document.ts";
 import type { GeometryKind } from "../core/geometry.ts";
 import { Brush, BrushSize } from "../core/tools/brush.ts";
 import type { Tool } from "../core/tools/tool.ts";
 import { boundsOfAll, type Camera, type ImagePoint, toImage } from "../core/units.ts";
-import type { DocumentWire } from "../core/wire.ts";
+import type { ImageWire } from "../core/wire.ts";
 import type { Topic, Workbench } from "../core/workbench.ts";
 import { realClock } from "../sync/clock.ts";
 import { Couriers } from "../sync/couriers.ts";
 import type { Journal } from "../sync/journal.ts";
-import type { OutboxState } from "../sync/outbox.ts";
 import type { Failure, Transport } from "../sync/transport.ts";
-import { editorCommands } from "./actions.ts";
+import { editorCommands, PASTE_OFFSET_PX } from "./actions.ts";
+import { Clipboard } from "./clipboard.ts";
+import { Documents } from "./documents.ts";
 import { find } from "./dom.ts";
 import type { OverlayScene } from "./draw.ts";
 import { KeyBoard } from "./keyboard.ts";
@@ -20,6 +20,7 @@ import type { Words } from "./messages.ts";
 import { type Palette, watchPalette } from "./palette.ts";
 import { Bar } from "./panels/bar.ts";
 import { KeysDialog } from "./panels/keysDialog.ts";
+import { Notices } from "./panels/notices.ts";
 import { SavingPanel } from "./panels/saving.ts";
 import { Sidebar } from "./panels/sidebar.ts";
 import { Strip } from "./panels/strip.ts";
@@ -28,9 +29,9 @@ import { Pointer } from "./pointer.ts";
 import { Session } from "./session.ts";
 import { Stage } from "./stage.ts";
 import { newUuid } from "./uuid.ts";
+import { watchPage } from "./watchPage.ts";
 
 const RETRY_MS = 3000;
-const NOTICE_MS = 3500;
 
 export interface AppOptions {
   readonly root: HTMLElement;
@@ -53,8 +54,9 @@ export class App {
   readonly #strip: Strip;
   readonly #keysDialog: KeysDialog;
   readonly #couriers: Couriers;
+  readonly #notices: Notices;
   readonly #pictures = new Pictures();
-  readonly #documents = new Map<number, DocumentWire>();
+  readonly #documents: Documents;
   #session: Session | null = null;
   readonly #brush = new BrushSize();
   #toolName = "box";
@@ -62,14 +64,14 @@ export class App {
   #picture: HTMLImageElement | null = null;
   #palette: Palette | null = null;
   #unwatch: () => void = () => {};
-  #clipboard: readonly Shape[] = [];
-  #clipboardImage = 0;
+  readonly #clipboard = new Clipboard(localStorage);
   #opening = 0;
-  #noticeTimer = 0;
+  #isSubmitting = false;
 
   constructor(options: AppOptions) {
     this.#options = options;
     const { root, words } = options;
+    this.#documents = new Documents(options.transport);
     this.stage = new Stage(find("[data-stage]", HTMLElement, root), {
       overlay: () => ({
         sketch: this.tool()?.sketch ?? null,
@@ -80,6 +82,7 @@ export class App {
       onCamera: (camera) => this.#showCamera(camera),
     });
     this.keymap = new Keymap(editorCommands(this), localStorage);
+    this.#notices = new Notices(find("[data-notice]", HTMLElement, root));
     this.#bar = new Bar(root, words, this.keymap);
     this.#pointer = new Pointer({
       stage: this.stage,
@@ -96,7 +99,7 @@ export class App {
       discard: (id) => this.#session?.outbox.discard(id),
     });
     this.#strip = new Strip(
-      (id) => this.#readDocument(id),
+      (id) => this.#documents.get(id),
       (id) => void this.open(id),
     );
     this.#keysDialog = new KeysDialog(this.keymap, words, () => this.#bar.showKeys());
@@ -106,7 +109,20 @@ export class App {
       newKey: newUuid,
       onWaiting: (waiting) => this.#saving.showOthers(waiting),
     });
-    this.#watchPage();
+    watchPage({
+      keymap: this.keymap,
+      stage: this.stage,
+      retry: () => {
+        this.#session?.outbox.retry();
+        this.#couriers.retry();
+      },
+      open: (id) => void this.open(id, true),
+      isLeavingUnsafe: () => {
+        const state = this.#session?.outbox.state;
+        return state !== undefined && state.waiting > 0 && !state.isKept;
+      },
+    });
+    this.#bar.onFilter = (filter) => this.stage.setFilter(filter);
   }
 
   /** Open the first image, and send what earlier visits left of others. */
@@ -135,7 +151,7 @@ export class App {
       imageId,
       brush: this.#brush,
       onState: (state) => {
-        if (opening === this.#opening) this.#showSaving(state);
+        if (opening === this.#opening) this.#saving.show(state);
       },
     });
     if (opening !== this.#opening) return;
@@ -146,7 +162,7 @@ export class App {
     const previous = this.#session;
     this.#session = opened;
     if (previous) this.#couriers.take(previous.document.image.id, previous.outbox);
-    this.#documents.set(imageId, opened.document);
+    this.#documents.keep(opened.document);
     const path = `/labeling/images/${imageId}/`;
     if (!isBack && location.pathname !== path) history.pushState({ imageId }, "", path);
     this.#showSession(opened);
@@ -189,14 +205,18 @@ export class App {
   }
 
   copy(): void {
-    this.#clipboard = this.bench?.selectedShapes() ?? [];
-    this.#clipboardImage = this.#session?.document.image.id ?? 0;
-    if (this.#clipboard.length > 0) this.notice("copied", { count: this.#clipboard.length });
+    const shapes = this.bench?.selectedShapes() ?? [];
+    if (!this.#session || shapes.length === 0) return;
+    const { image, project } = this.#session.document;
+    this.#clipboard.copy(image.id, project.id, shapes);
+    this.notice("copied", { count: shapes.length });
   }
 
   paste(): void {
-    const isSameImage = this.#clipboardImage === this.#session?.document.image.id;
-    this.onBench((bench) => edit.paste(bench, this.#clipboard, isSameImage ? 12 : 0));
+    if (!this.#session) return;
+    const { image, project } = this.#session.document;
+    const { shapes, isSameImage } = this.#clipboard.paste(image.id, project.id);
+    this.onBench((bench) => edit.paste(bench, shapes, isSameImage ? PASTE_OFFSET_PX : 0));
   }
 
   scaleBrush(factor: number): void {
@@ -252,18 +272,22 @@ export class App {
   /** Save what waits, hand the image in, go on to the next; or open it again. */
   async submit(): Promise<void> {
     const session = this.#session;
-    if (!session || this.tool()?.isBusy) return;
-    const { id, state } = session.document.image;
+    if (!session || this.#isSubmitting || this.tool()?.isBusy) return;
+    this.#isSubmitting = true;
     await session.outbox.settle();
     const { waiting } = session.outbox.state;
-    if (waiting > 0) {
+    if (waiting === 0) await this.#handIn(session.document.image);
+    else {
       this.notice("submitWaits", { count: waiting });
       this.#saving.open();
-      return;
     }
+    this.#isSubmitting = false;
+  }
+
+  async #handIn({ id, state }: ImageWire): Promise<void> {
     const { transport } = this.#options;
     const answer = await (state === "submitted" ? transport.reopen(id) : transport.submit(id));
-    this.#documents.delete(id);
+    this.#documents.forget(id);
     if (answer.name === "reopened") await this.open(id);
     else if (answer.name !== "submitted") this.notice("submitFailed", { detail: detailOf(answer) });
     else if (answer.nextId === null) {
@@ -273,13 +297,7 @@ export class App {
   }
 
   notice(key: string, values: Readonly<Record<string, string | number>> = {}): void {
-    const box = find("[data-notice]", HTMLElement, this.#options.root);
-    box.textContent = this.#options.words(key, values);
-    box.hidden = false;
-    clearTimeout(this.#noticeTimer);
-    this.#noticeTimer = window.setTimeout(() => {
-      box.hidden = true;
-    }, NOTICE_MS);
+    this.#notices.say(this.#options.words(key, values));
   }
 
   async #leave(): Promise<void> {
@@ -302,7 +320,7 @@ export class App {
     this.#bar.showImage(read);
     this.#sidebar.show(bench);
     this.#showHistory();
-    this.#showSaving(session.outbox.state);
+    this.#saving.show(session.outbox.state);
     this.#bar.showTools(Array.from(session.tools.keys()));
     this.pickTool(this.#toolName);
     if (bench.labels.length === 0) this.notice("noLabels");
@@ -317,7 +335,7 @@ export class App {
     this.stage.showPicture(picture);
     if (!picture) this.notice("imageBroken");
     const next = session.document.next_id;
-    const ahead = next === null ? null : await this.#readDocument(next);
+    const ahead = next === null ? null : await this.#documents.get(next);
     if (ahead) void this.#pictures.get(ahead.image.url);
   }
 
@@ -331,15 +349,6 @@ export class App {
     setTimeout(() => {
       if (opening === this.#opening) void this.open(imageId, isBack);
     }, RETRY_MS);
-  }
-
-  async #readDocument(id: number): Promise<DocumentWire | null> {
-    const known = this.#documents.get(id);
-    if (known) return known;
-    const answer = await this.#options.transport.read(id);
-    if (answer.name !== "read") return null;
-    this.#documents.set(id, answer.document);
-    return answer.document;
   }
 
   #follow(topic: Topic): void {
@@ -366,10 +375,6 @@ export class App {
     this.#bar.showHistory(editor?.nextUndo ?? null, editor?.nextRedo ?? null);
   }
 
-  #showSaving(state: OutboxState): void {
-    this.#saving.show(state);
-  }
-
   #showCamera({ zoom }: Camera): void {
     find("[data-zoom]", HTMLOutputElement).textContent = `${Math.round(zoom * 100)} %`;
   }
@@ -389,34 +394,6 @@ export class App {
     const bench = this.bench;
     if (!bench || !this.#palette) return null;
     return { bench, palette: this.#palette, picture: this.#picture };
-  }
-
-  #watchPage(): void {
-    const retry = () => {
-      this.#session?.outbox.retry();
-      this.#couriers.retry();
-    };
-    window.addEventListener("online", retry);
-    window.addEventListener("focus", retry);
-    window.addEventListener("popstate", () => {
-      const id = /\/labeling\/images\/(\d+)\//.exec(location.pathname)?.[1];
-      if (id) void this.open(Number(id), true);
-    });
-    window.addEventListener("beforeunload", (event) => {
-      const state = this.#session?.outbox.state;
-      if (state && state.waiting > 0 && !state.isKept) event.preventDefault();
-    });
-    document.addEventListener("click", (event) => {
-      const button = (event.target as Element).closest<HTMLElement>("[data-command]");
-      // After a click of the mouse the next key is meant for the image: Space must pan and
-      // not press the same button again.
-      if (event.detail > 0 && (event.target as Element).closest(".editor button")) {
-        this.stage.root.focus({ preventScroll: true });
-      }
-      const command = this.keymap.commands.find(({ id }) => id === button?.dataset["command"]);
-      command?.run();
-    });
-    this.#bar.onFilter = (filter) => this.stage.setFilter(filter);
   }
 }
 
