@@ -12,6 +12,8 @@ def test_every_process_that_loads_django_knows_the_broker():
         "assert 'labeling.prelabel' in current_app.tasks\n"
     )
 
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True
+    )
 
     assert run.returncode == 0, run.stderr

@@ -48,7 +48,7 @@ def test_the_spec_of_the_contract_is_read():
 def test_a_wrong_spec_is_refused_by_field(change, message):
     wire = {**json.loads(SPEC.to_json()), **change}
 
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match=r"\w") as refusal:
         DetectSpec.from_json(json.dumps(wire))
 
     assert str(refusal.value) == message
