@@ -1,10 +1,12 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from deepseek_vision.errors import ImageError
 from deepseek_vision.images import FILL, letterbox, read_picture
-from PIL import Image
 
 
 def encoded(image, kind, **options):
@@ -82,7 +84,7 @@ def test_a_cut_off_file_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: None, "no such file"),
+        (Path.exists, "no such file"),
         (lambda path: path.mkdir(), "is a folder"),
         (lambda path: path.write_bytes(b""), "not a picture"),
         (lambda path: path.write_text("hello"), "not a picture"),
@@ -107,7 +109,8 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "array", [np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 3), np.float64), np.zeros(3)]
+    "array",
+    [np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 3), np.float64), np.zeros(3)],
 )
 def test_an_array_of_another_form_is_refused(array):
     with pytest.raises(ImageError, match="an array must"):
