@@ -1,7 +1,7 @@
 """The live view of a job: in order, gap-free, from where one was."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -16,27 +16,18 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import ApiToken, User, Workspace
-from apps.core import realtime
 from apps.jobs import services
 from apps.jobs.events import group
 from apps.jobs.models import Job
 from apps.jobs.types import Claim, EventKind, NewEvent
-from dsportal.settings import base
 from tests.api.sockets import Socket, refusal, watching
 from tests.waiting import waiting_job
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("real_layer"),
+]
 SESSION = django_settings.SESSION_COOKIE_NAME
-
-
-@pytest.fixture(autouse=True)
-async def _real_layer(settings: Any) -> AsyncIterator[None]:
-    """News cross threads here, which the in-memory layer is not made for."""
-    settings.CHANNEL_LAYERS = base.CHANNEL_LAYERS
-    yield
-    layer: Any = get_channel_layer()
-    await layer.flush()
-    asyncio.run_coroutine_threadsafe(layer.flush(), realtime._loop()).result(5)  # noqa: SLF001 -- its connections are of that loop
 
 
 @pytest.fixture
