@@ -1,4 +1,4 @@
-# Two images from one file: `web` (pages, API, clock) and `worker` (adds PyTorch's CPU
+# Two images from one file: `web` (pages and API) and `worker` (adds PyTorch's CPU
 # build). Build from the repository's root:
 #   docker build --file docker/web.Dockerfile --target web .
 

@@ -16,8 +16,8 @@ export default defineConfig(({ mode }) => ({
     sourcemap: false,
     rolldownOptions: {
       input: fileURLToPath(new URL(ENTRIES[mode] ?? "src/editor/view/main.ts", import.meta.url)),
-      output: { entryFileNames: `${mode}.js`, inlineDynamicImports: true },
+      output: { entryFileNames: `${mode}.js`, codeSplitting: false },
     },
   },
-  test: { include: ["test/**/*.test.ts"] },
+  test: { include: ["test/**/*.test.{ts,mjs}"] },
 }));

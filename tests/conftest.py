@@ -1,9 +1,12 @@
 """Alice owns a workspace, Bob annotates in it, Charlie is a stranger."""
 
+import asyncio
 import io
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from channels.layers import get_channel_layer
 from django.core.cache import cache
 from django.db import connection
 from PIL import Image as PillowImage
@@ -12,6 +15,8 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.types import Role
+from apps.core import realtime
+from dsportal.settings import base
 from tests.factories.accounts import UserFactory, WorkspaceFactory
 
 
@@ -76,6 +81,16 @@ def api_as() -> Callable[[User | None], APIClient]:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def real_layer(settings: Any) -> Iterator[None]:
+    """Send news through Valkey: the in-memory layer is not made to cross threads."""
+    settings.CHANNEL_LAYERS = base.CHANNEL_LAYERS
+    yield
+    layer: Any = get_channel_layer()
+    of_loop = realtime._loop()  # noqa: SLF001 -- its connections are of that loop
+    asyncio.run_coroutine_threadsafe(layer.flush(), of_loop).result(5)
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from channels.db import database_sync_to_async
@@ -60,9 +60,9 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
 
     async def _person(self) -> "User | None":
         """Who asks: by the session's cookie in a browser, by a token elsewhere."""
-        user: User | None = self.scope.get("user")
+        user: Any = self.scope.get("user")
         if user is not None and user.is_authenticated:
-            return user
+            return cast("User", user)
         header = dict(self.scope["headers"]).get(b"authorization", b"")
         scheme, _, secret = header.decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":

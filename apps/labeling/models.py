@@ -19,7 +19,15 @@ STATE_CHOICES = [
     (ImageState.IN_PROGRESS, _("In progress")),
     (ImageState.SUBMITTED, _("Submitted")),
 ]
-KIND_CHOICES = [(ShapeKind.BOX, _("Box"))]
+KIND_CHOICES = [
+    (ShapeKind.BOX, _("Box")),
+    (ShapeKind.ROTATED_BOX, _("Rotated box")),
+    (ShapeKind.ELLIPSE, _("Ellipse")),
+    (ShapeKind.POLYGON, _("Polygon")),
+    (ShapeKind.POLYLINE, _("Polyline")),
+    (ShapeKind.POINTS, _("Points")),
+    (ShapeKind.MASK, _("Mask")),
+]
 SOURCE_CHOICES = [(Source.HUMAN, _("Human")), (Source.PREDICTION, _("Prediction"))]
 
 
@@ -148,12 +156,19 @@ class BoundingBox(models.Model):
 
 
 class Annotation(TimeStamped, BoundingBox):
+    """A shape that somebody drew or accepted.
+
+    Attributes:
+        packed: Its geometry beyond the bounding box (labeling.formats.geometry).
+    """
+
     image = models.ForeignKey(
         Image, on_delete=models.CASCADE, related_name="annotations"
     )
     uid = models.UUIDField()
     label = models.ForeignKey(Label, on_delete=models.PROTECT)
     kind = models.CharField(max_length=16, choices=KIND_CHOICES, default=ShapeKind.BOX)
+    packed = models.BinaryField(default=b"", editable=False)
     source = models.CharField(
         max_length=16, choices=SOURCE_CHOICES, default=Source.HUMAN
     )

@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.labeling.formats.geometry import unpack
 from apps.labeling.models import (
     Annotation,
     Image,
@@ -79,11 +81,16 @@ class ImageIn(serializers.Serializer[Image]):
 class AnnotationOut(serializers.ModelSerializer[Annotation]):
     id = serializers.UUIDField(source="uid")
     bbox = serializers.ListField(child=serializers.FloatField())
+    geometry = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+    def get_geometry(self, row: Annotation) -> dict[str, Any] | None:
+        return unpack(ShapeKind(row.kind), bytes(row.packed))
 
     class Meta:
         model = Annotation
         fields = [
-            "id", "label_id", "kind", "bbox", "source", "score", "attributes",
+            "id", "label_id", "kind", "bbox", "geometry", "source", "score", "attributes",
             "is_occluded", "is_truncated",
         ]  # fmt: skip
 
@@ -133,6 +140,7 @@ class AnnotationIn(serializers.Serializer[Any]):
     bbox = serializers.ListField(
         child=serializers.FloatField(), min_length=4, max_length=4
     )
+    geometry = serializers.DictField(required=False, allow_null=True, default=None)
     source = serializers.ChoiceField(  # type: ignore[assignment]  # a field of that name
         [source.value for source in Source], default=Source.HUMAN
     )

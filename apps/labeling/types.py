@@ -14,6 +14,12 @@ class ImageState(StrEnum):
 
 class ShapeKind(StrEnum):
     BOX = "box"
+    ROTATED_BOX = "rotated_box"
+    ELLIPSE = "ellipse"
+    POLYGON = "polygon"
+    POLYLINE = "polyline"
+    POINTS = "points"
+    MASK = "mask"
 
 
 class Source(StrEnum):
@@ -26,7 +32,9 @@ class Shape:
     """An annotation as a client states it.
 
     Attributes:
-        bbox: x1, y1, x2, y2 in pixels of the upright original image.
+        bbox: x1, y1, x2, y2 in pixels of the upright original image; read for a box,
+            worked out from the geometry for every other kind.
+        geometry: What the API states beside the box, by kind; None for a box.
         score: The model's confidence where a prediction was taken over, else None.
     """
 
@@ -34,6 +42,7 @@ class Shape:
     label_id: int
     kind: ShapeKind
     bbox: tuple[float, float, float, float]
+    geometry: dict[str, Any] | None = None
     source: Source = Source.HUMAN
     score: float | None = None
     attributes: dict[str, Any] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from apps.labeling.forms import LabelForm, ProjectForm, SettingsForm
 from apps.labeling.services import images as image_services
 from apps.labeling.services import prelabels
 from apps.labeling.services import projects as project_services
-from apps.labeling.types import ImageState
+from apps.labeling.types import ImageState, ShapeKind
 from apps.marketplace.selectors import list_detectors
 from apps.marketplace.types import Detector
 
@@ -330,6 +330,7 @@ def editor(request: PageRequest, image_id: int) -> HttpResponse:
             "image_id": image.pk,
             "api": "/api/v1/labeling/",
             "csrf_cookie": "csrftoken",
+            "kinds": list(ShapeKind),
             "translations": {},
         },
     }

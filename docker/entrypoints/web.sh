@@ -3,5 +3,5 @@
 set -eu
 export DSPORTAL_ROLE=web
 exec python -m uvicorn dsportal.asgi:application --host 0.0.0.0 --port 8000 \
-  --lifespan off --no-access-log --no-server-header --log-level warning \
+  --workers "${WEB_PROCESSES:-2}" --lifespan off --no-access-log --no-server-header --log-level warning \
   --timeout-graceful-shutdown 8

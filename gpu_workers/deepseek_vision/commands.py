@@ -92,7 +92,9 @@ def _detect(options: argparse.Namespace, *, report: Report, should_stop: Stop) -
 
 
 def _train_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", type=Path, help="folder with annotations.json, images/")
+    parser.add_argument(
+        "data", nargs="+", type=Path, help="folders with annotations.json and images/"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--name", help="default: the name of the folder --out")
@@ -102,7 +104,11 @@ def _train_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--imagenet", type=Path, help="EfficientNet-Lite weights file")
     parser.add_argument("--teacher", type=Path, help="ONNX detector to learn from")
     parser.add_argument(
-        "--teacher-classes", type=Path, help="its class for each of ours"
+        "--teacher-classes",
+        type=int,
+        nargs="*",
+        default=[],
+        help="its class number for each of ours, or -1",
     )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
@@ -114,11 +120,13 @@ def _train(options: argparse.Namespace, *, report: Report, should_stop: Stop) ->
     changes = dict(_settings(options.set))
     recipe = recipes.preset(options.preset, **changes)
     job = run.Job(
-        data=options.data,
+        data=tuple(options.data),
         out=options.out,
         name=options.name or options.out.resolve().name,
         start_from=options.start_from,
         imagenet=options.imagenet,
+        teacher=options.teacher,
+        teacher_class_of=tuple(options.teacher_classes),
         device=options.device,
     )
     run.train(job, recipe, report=report, should_stop=should_stop)
@@ -155,6 +163,18 @@ def _evaluate(
     return True
 
 
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, help="the model's folder")
+    parser.add_argument("data", nargs="+", type=Path, help="pictures to calibrate with")
+
+
+def _export(options: argparse.Namespace, *, report: Report, should_stop: Stop) -> bool:
+    del report, should_stop
+    run = importlib.import_module("deepseek_vision.training.run")
+    run.export_folder(options.model, data=tuple(options.data))
+    return True
+
+
 COMMANDS = (
     Command(
         name="run",
@@ -185,5 +205,11 @@ COMMANDS = (
         help="COCO average precision through the runtime that serves",
         add_arguments=_evaluate_arguments,
         run=_evaluate,
+    ),
+    Command(
+        name="export",
+        help="write a model's fp32 and int8 ONNX files",
+        add_arguments=_export_arguments,
+        run=_export,
     ),
 )

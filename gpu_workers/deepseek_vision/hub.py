@@ -124,10 +124,14 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def write_prompts(folder: Path, prompts_PD: NDArray[np.float32]) -> None:
-    save_file(
-        {"prompts": np.ascontiguousarray(prompts_PD, np.float32)},
-        folder / PROMPTS_FILE,
-    )
+    path = folder / PROMPTS_FILE
+    save_file({"prompts": np.ascontiguousarray(prompts_PD, np.float32)}, path)
+    make_readable(path)
+
+
+def make_readable(path: Path) -> None:
+    """Undo the private mode that safetensors gives its files."""
+    path.chmod(0o644)
 
 
 def refuse_pickle(path: Path) -> None:

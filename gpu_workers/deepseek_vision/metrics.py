@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from faster_coco_eval import (  # type: ignore[import-untyped]
 from deepseek_vision.data.coco import CocoSet
 from deepseek_vision.runtime import Array
 
+# Its progress notes would drown a run's own.
+logging.getLogger("faster_coco_eval").setLevel(logging.WARNING)
 _NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 
 

@@ -79,3 +79,35 @@ test("copies get ids of their own and stay inside the image", () => {
   expect(table.doc.size).toBe(2);
   expect(table.doc.get("new-1")?.bbox).toEqual([90, 70, 100, 80]);
 });
+
+test("a dot below the threshold becomes a shape by one click", () => {
+  const table = three();
+  expect(ids(table.proposals.candidates)).toEqual(["low"]);
+
+  expect(edit.pickProposal(table, [4, 5], 2)).toBe(true);
+
+  expect(table.doc.get("low")).toMatchObject({ source: "prediction", score: 0.3 });
+  expect(table.proposals.candidates).toEqual([]);
+});
+
+test("a loose box snaps to what the model has seen there, its own label first", () => {
+  const other = { ...proposal("other", [10, 10, 31, 31], 0.9), labelId: 2 };
+  const table = bench(
+    [shape("a", [8, 8, 33, 34])],
+    [other, proposal("own", [10, 10, 30, 30], 0.1)],
+  );
+  table.select(["a"]);
+
+  edit.snap(table);
+
+  expect(table.doc.get("a")).toMatchObject({ bbox: [10, 10, 30, 30], labelId: 1, source: "human" });
+});
+
+test("far from every proposal nothing snaps and nothing is undone", () => {
+  const table = bench([shape("a", [60, 60, 90, 80])], [proposal("p", [0, 0, 20, 20])]);
+  table.select(["a"]);
+
+  edit.snap(table);
+
+  expect(table.editor.nextUndo).toBeNull();
+});

@@ -23,7 +23,10 @@ from apps.jobs.types import Claim, EventKind, NewEvent
 from tests.api.sockets import Socket, refusal, watching
 from tests.waiting import waiting_job
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("real_layer"),
+]
 SESSION = django_settings.SESSION_COOKIE_NAME
 
 

@@ -140,8 +140,7 @@ def test_a_job_without_a_worker_waits_and_the_page_says_so(
     page = admin_page
     stack.kill("worker")
     stack.python(
-        "from apps.jobs.models import Worker; Worker.objects.all().delete();"
-        "print('[]')"
+        "from apps.jobs.models import Worker; Worker.objects.all().delete();print('[]')"
     )
     try:
         open_project(page)

@@ -17,7 +17,7 @@ from tests.running import ROOT, UP, Running, environment, wait_for
 
 pytestmark = pytest.mark.faults
 
-PARTS = ("postgres", "valkey", "web", "worker", "tick")
+PARTS = ("postgres", "valkey", "web", "web-2", "worker")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from apps.labeling.formats.geometry import Ring, mask_runs, outline
 from apps.labeling.models import Annotation, Image, Label
+from apps.labeling.types import ShapeKind
 
 
 def export_coco(*, project_id: int, only_submitted: bool = False) -> Iterator[str]:
@@ -25,7 +27,11 @@ def export_coco(*, project_id: int, only_submitted: bool = False) -> Iterator[st
     yield f'"licenses": [],\n"categories": {json.dumps(categories)},\n"images": [\n'
     yield from _joined(_image(image) for image in images.iterator(chunk_size=500))
     yield '\n],\n"annotations": [\n'
-    rows = Annotation.objects.filter(image__in=images).order_by("image_id", "pk")
+    rows = (
+        Annotation.objects.filter(image__in=images)
+        .select_related("image")
+        .order_by("image_id", "pk")
+    )
     yield from _joined(
         _annotation(number, row, category_of)
         for number, row in enumerate(rows.iterator(chunk_size=2000), start=1)
@@ -54,16 +60,49 @@ def _annotation(
     number: int, row: Annotation, category_of: dict[int, int]
 ) -> dict[str, Any]:
     width, height = row.x2 - row.x1, row.y2 - row.y1
+    segmentation, area = _segmentation(row)
     return {
         "id": number,
         "image_id": row.image_id,
         "category_id": category_of[row.label_id],
         "bbox": [row.x1, row.y1, width, height],
-        "area": width * height,
+        "area": width * height if area is None else area,
+        "segmentation": segmentation,
         "iscrowd": 0,
         "attributes": {
             **row.attributes,
             "occluded": row.is_occluded,
             "truncated": row.is_truncated,
+            "kind": row.kind,
         },
     }
+
+
+def _segmentation(row: Annotation) -> tuple[list[Any] | dict[str, Any], float | None]:
+    """Return what COCO says of an outline, and its area; None where the box says it.
+
+    A polygon with holes becomes one ring that runs into each hole and back, since
+    COCO's own rings only add up.
+    """
+    kind, packed = ShapeKind(row.kind), bytes(row.packed)
+    if kind in {ShapeKind.BOX, ShapeKind.POLYLINE, ShapeKind.POINTS}:
+        return [], None
+    if kind is ShapeKind.MASK:
+        size = [row.image.height, row.image.width]
+        counts = mask_runs(packed, width=size[1], height=size[0])
+        return {"size": size, "counts": counts}, float(sum(counts[1::2]))
+    rings = outline(kind, packed)
+    area = abs(_area(rings[0])) - sum(abs(_area(hole)) for hole in rings[1:])
+    joined = rings[0]
+    for hole in rings[1:]:
+        is_same_way = (_area(hole) > 0) == (_area(rings[0]) > 0)
+        inside = hole[::-1] if is_same_way else hole
+        joined = [*joined, joined[0], *inside, inside[0], joined[0]]
+    return [[part for point in joined for part in point]], area
+
+
+def _area(ring: Ring) -> float:
+    """Signed, by the shoelace formula."""
+    following = [*ring[1:], ring[0]]
+    pairs = zip(ring, following, strict=True)
+    return sum(x * v - u * y for (x, y), (u, v) in pairs) / 2

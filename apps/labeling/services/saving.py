@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -11,8 +11,9 @@ from django.db import transaction
 from apps.accounts.types import Role
 from apps.labeling import selectors
 from apps.labeling.errors import BadOperationError, RevisionConflictError
+from apps.labeling.formats.geometry import bounds, pack
 from apps.labeling.models import Annotation, Image, Label, OperationLog
-from apps.labeling.types import ImageState, Operation, Put, Remove, Shape
+from apps.labeling.types import ImageState, Operation, Put, Remove, Shape, ShapeKind
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -55,6 +56,7 @@ def apply_operations(
             "read it again and merge",
             revision=image.revision,
         )
+    operations = [_measured(operation) for operation in operations]
     _check(image, operations)
     _apply(image, user, operations)
     image.revision += 1
@@ -81,6 +83,15 @@ def _check(image: Image, operations: Sequence[Operation]) -> None:
             _check_shape(image, operation.shape, known)
 
 
+def _measured(operation: Operation) -> Operation:
+    """Give a shape that is not a box the bounding box of its geometry."""
+    if not isinstance(operation, Put) or operation.shape.kind is ShapeKind.BOX:
+        return operation
+    shape = operation.shape
+    bbox = bounds(shape.kind, pack(shape.kind, shape.geometry))
+    return Put(shape=replace(shape, bbox=bbox))
+
+
 def _check_shape(image: Image, shape: Shape, known: set[int]) -> None:
     if shape.label_id not in known:
         raise BadOperationError(
@@ -88,8 +99,14 @@ def _check_shape(image: Image, shape: Shape, known: set[int]) -> None:
             annotation=str(shape.id),
         )
     x1, y1, x2, y2 = shape.bbox
-    is_inside = 0 <= x1 <= x2 <= image.width and 0 <= y1 <= y2 <= image.height
-    if not all(map(math.isfinite, shape.bbox)) or not is_inside:
+    if not all(map(math.isfinite, shape.bbox)) or x1 > x2 or y1 > y2:
+        is_on_image = False
+    elif shape.kind in {ShapeKind.BOX, ShapeKind.MASK}:
+        is_on_image = x1 >= 0 and y1 >= 0 and x2 <= image.width and y2 <= image.height
+    else:
+        # A turned box or a line may overhang, but not lie beside the image.
+        is_on_image = x2 >= 0 and y2 >= 0 and x1 <= image.width and y1 <= image.height
+    if not is_on_image:
         raise BadOperationError(
             f"bbox must be [x1, y1, x2, y2] inside {image.width} x {image.height}, "
             f"got {list(shape.bbox)}",
@@ -109,7 +126,7 @@ def _apply(image: Image, user: "User", operations: Sequence[Operation]) -> None:
         update_conflicts=True,
         unique_fields=["image", "uid"],
         update_fields=[
-            "label", "kind", "source", "score", "attributes", "is_occluded",
+            "label", "kind", "packed", "source", "score", "attributes", "is_occluded",
             "is_truncated", "x1", "y1", "x2", "y2", "updated_by", "updated_at",
         ],
     )  # fmt: skip
@@ -126,6 +143,7 @@ def _row(image: Image, user: "User", shape: Shape) -> Annotation:
         uid=shape.id,
         label_id=shape.label_id,
         kind=shape.kind,
+        packed=pack(shape.kind, shape.geometry),
         source=shape.source,
         score=shape.score,
         attributes=shape.attributes,

@@ -54,6 +54,8 @@ class Augmenter:
         self.recipe = recipe
         self.generator = generator
         self.device = packed.images.device
+        self._host = torch.Generator().manual_seed(generator.initial_seed())
+        self._most = _room_for_objects(packed)
 
     def draw(self, rows_B: Tensor, *, side: int) -> Batch:
         """A batch of the pictures `rows_B` (and, for mosaics, of random others)."""
@@ -70,7 +72,7 @@ class Augmenter:
         images = torch.cat([part.images for part in parts])
         boxes = torch.cat([_pad(part.boxes, most, 0.0) for part in parts])
         labels = torch.cat([_pad(part.labels, most, -1) for part in parts])
-        return _compact(Batch(self._recolour(images), boxes, labels))
+        return _compact(Batch(self._recolour(images), boxes, labels), self._most)
 
     def _uniform(self, *shape: int, low: float, high: float) -> Tensor:
         drawn = torch.rand(*shape, generator=self.generator, device=self.device)
@@ -113,18 +115,19 @@ class Augmenter:
             torch.where(turned, size - low, high),
         )
         low, high = (v * zoom[:, None] + shift[:, None] for v in (low, high))
-        before = (high - low).prod(dim=-1)
+        before = (high - low)[..., 0] * (high - low)[..., 1]
         low, high = (torch.minimum(v.clamp(min=0), room) for v in (low, high))
         side = high - low
         is_seen = (side.amin(dim=-1) >= _MIN_SIDE_PX) & (
-            side.prod(dim=-1) >= _MIN_VISIBLE * before
+            side[..., 0] * side[..., 1] >= _MIN_VISIBLE * before
         )
         labels = torch.where(is_seen, self.packed.labels[rows_B], -1)
         return torch.cat([low, high], dim=-1), labels
 
     def _mosaic(self, rows_B: Tensor, side: int) -> Batch:
-        split = self._uniform(2, low=0.3, high=0.7) * side
-        x, y = (int(v) for v in split.round().tolist())
+        # Drawn on the host: reading it back from a GPU would make every step wait.
+        split = torch.rand(2, generator=self._host) * 0.4 + 0.3
+        x, y = (int(v) for v in (split * side).round().tolist())
         others = torch.randint(
             len(self.packed),
             (3, len(rows_B)),
@@ -214,10 +217,19 @@ def _pad(values: Tensor, most: int, fill: float) -> Tensor:
     return F.pad(values, padding, value=fill)
 
 
-def _compact(batch: Batch) -> Batch:
-    """Real objects first, and no more padding than the fullest picture needs."""
+def _room_for_objects(packed: PackedSet) -> int:
+    """Places for objects in a batch: those of the fullest picture, or of eight usual.
+
+    A fixed number, so that the device is never asked; a mosaic fuller than that, which
+    is rare, loses its last objects.
+    """
+    mean = (packed.labels >= 0).float().sum(dim=1).mean().item()
+    return max(1, packed.labels.shape[1], round(8 * mean))
+
+
+def _compact(batch: Batch, most: int) -> Batch:
+    """Real objects first, and at most `most` of them."""
     is_real = batch.labels >= 0
-    most = max(1, int(is_real.sum(dim=1).max()))
     order = torch.argsort(is_real.float(), dim=1, descending=True, stable=True)[
         :, :most
     ]

@@ -71,6 +71,37 @@ def read_coco(
     )
 
 
+def read_together(paths: Sequence[Path], *, splits: Sequence[str]) -> CocoSet:
+    """Several sets as one: classes of one name are one class.
+
+    Raises:
+        DatasetError: when one of them cannot be read.
+    """
+    sets = [read_coco(path, splits=splits) for path in paths]
+    if len(sets) == 1:
+        return sets[0]
+    classes = tuple(dict.fromkeys(name for one in sets for name in one.classes))
+    images: list[dict[str, Any]] = []
+    objects: dict[int, list[dict[str, Any]]] = {}
+    for one in sets:
+        names = {key: one.classes[index] for key, index in one.class_of.items()}
+        for image in one.images:
+            number = len(images) + 1
+            file = str((one.folder / image["file_name"]).resolve())
+            images.append({**image, "id": number, "file_name": file})
+            objects[number] = [
+                {**item, "category_id": classes.index(names[item["category_id"]])}
+                for item in one.objects.get(image["id"], [])
+            ]
+    return CocoSet(
+        folder=sets[0].folder,
+        images=tuple(images),
+        objects=objects,
+        classes=classes,
+        class_of={index: index for index in range(len(classes))},
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackedSet:
     """Pictures letterboxed to `side`, kept in uint8 where they are used.

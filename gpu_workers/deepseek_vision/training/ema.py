@@ -4,6 +4,7 @@ import copy
 import math
 
 import torch
+from torch import Tensor
 
 from deepseek_vision.model.detector import Detector
 
@@ -18,15 +19,16 @@ class SlowCopy:
         self.model.requires_grad_(requires_grad=False)
         self.decay, self.ramp = decay, ramp
         self.num_updates = 0
+        self._slow = _numbers(self.model)
 
     @torch.no_grad()
     def update(self, model: Detector) -> None:
         self.num_updates += 1
         decay = self.decay * (1 - math.exp(-self.num_updates / self.ramp))
-        slow, fast = self.model.state_dict(), model.state_dict()
-        floats = [name for name in slow if slow[name].is_floating_point()]
-        torch._foreach_lerp_(
-            [slow[name] for name in floats], [fast[name] for name in floats], 1 - decay
-        )
-        for name in slow.keys() - set(floats):
-            slow[name].copy_(fast[name])
+        # One fused call for all tensors: a call each would cost more than the step.
+        torch._foreach_lerp_(self._slow, _numbers(model), 1 - decay)
+
+
+def _numbers(model: Detector) -> list[Tensor]:
+    tensors = [*model.parameters(), *model.buffers()]
+    return [value for value in tensors if value.is_floating_point()]

@@ -36,7 +36,7 @@ class Stepper(Protocol):
 class Teacher(Protocol):
     """Scores B A P and boxes B A 4 (pixels) on the student's cells."""
 
-    def __call__(self, images_B3HW: Tensor) -> tuple[Tensor, Tensor]: ...
+    def __call__(self, images_B3HW: Tensor, /) -> tuple[Tensor, Tensor]: ...
 
 
 class PlainStepper:
@@ -179,7 +179,9 @@ class Trainer:
         loss = many.total + one.total
         imitated = torch.zeros((), device=self.device)
         if self.teacher is not None and self.recipe.teacher_weight:
-            scores, boxes = self.teacher(batch.images)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=is_cuda):
+                scores, boxes = self.teacher(batch.images)
+            scores, boxes = scores.float(), boxes.float()
             centres = self._centres(batch.images)
             imitated = imitation_loss(
                 answers.logits_BAP, answers.distances_BA4, centres, scores, boxes

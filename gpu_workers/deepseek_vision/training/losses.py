@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepseek_vision.training.matching import assign
+from deepseek_vision.training.matching import area, assign
 
 _EPS = 1e-7
 BOX_WEIGHT = 5.0
@@ -22,13 +22,13 @@ def giou(a_xyxy_N4: Tensor, b_xyxy_N4: Tensor) -> Tensor:
     """Generalised IoU (Rezatofighi et al., 2019) of pairs, in [-1, 1]."""
     low = torch.maximum(a_xyxy_N4[:, :2], b_xyxy_N4[:, :2])
     high = torch.minimum(a_xyxy_N4[:, 2:], b_xyxy_N4[:, 2:])
-    inside = (high - low).clamp(min=0).prod(dim=1)
-    area_a = (a_xyxy_N4[:, 2:] - a_xyxy_N4[:, :2]).prod(dim=1)
-    area_b = (b_xyxy_N4[:, 2:] - b_xyxy_N4[:, :2]).prod(dim=1)
+    inside = area((high - low).clamp(min=0))
+    area_a = area(a_xyxy_N4[:, 2:] - a_xyxy_N4[:, :2])
+    area_b = area(b_xyxy_N4[:, 2:] - b_xyxy_N4[:, :2])
     union = area_a + area_b - inside
     hull_low = torch.minimum(a_xyxy_N4[:, :2], b_xyxy_N4[:, :2])
     hull_high = torch.maximum(a_xyxy_N4[:, 2:], b_xyxy_N4[:, 2:])
-    hull = (hull_high - hull_low).prod(dim=1)
+    hull = area(hull_high - hull_low)
     return inside / (union + _EPS) - (hull - union) / (hull + _EPS)
 
 

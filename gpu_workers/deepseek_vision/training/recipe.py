@@ -100,4 +100,7 @@ def preset(name: str, **changes: Any) -> Recipe:
     """
     if name not in PRESETS:
         raise DatasetError(f"no preset {name!r}; there are: {', '.join(PRESETS)}")
+    look = changes.get("augmentation")
+    if isinstance(look, dict):
+        changes["augmentation"] = replace(PRESETS[name].augmentation, **look)
     return replace(PRESETS[name], **changes)

@@ -10,14 +10,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from deepseek_vision import events
-from deepseek_vision.data.coco import CocoSet, pack, read_coco
+from deepseek_vision.data.coco import CocoSet, pack, read_together
 from deepseek_vision.errors import ModelFormatError
 from deepseek_vision.export import export_onnx
+from deepseek_vision.foreign import PicoDetTeacher
 from deepseek_vision.hub import (
     PRECISIONS,
     TORCH_FILE,
     ModelConfig,
     find_model,
+    make_readable,
     refuse_pickle,
     write_prompts,
 )
@@ -37,14 +39,18 @@ class Job:
     """What to learn from and where to put the result.
 
     `start_from` is a model (name or folder) whose weights are taken where they fit;
-    `imagenet` a published EfficientNet-Lite file, for the backbone alone.
+    `imagenet` a published EfficientNet-Lite file, for the backbone alone. `teacher` is
+    a foreign ONNX detector to imitate, `teacher_class_of` its class number for each
+    of ours, or -1.
     """
 
-    data: Path
+    data: tuple[Path, ...]
     out: Path
     name: str
     start_from: str | None = None
     imagenet: Path | None = None
+    teacher: Path | None = None
+    teacher_class_of: tuple[int, ...] = ()
     device: str = "cpu"
 
 
@@ -54,7 +60,6 @@ def train(
     *,
     report: Report,
     should_stop: Callable[[], bool] = lambda: False,
-    teacher: Teacher | None = None,
 ) -> Path:
     """Train, export, quantise; returns the model directory.
 
@@ -62,8 +67,8 @@ def train(
         VisionError: when the data or the starting weights do not fit.
     """
     torch.manual_seed(recipe.seed)
-    train_coco = read_coco(job.data, splits=("train",))
-    val_coco = read_coco(job.data, splits=("val",), classes=train_coco.classes)
+    train_coco = read_together(job.data, splits=("train",))
+    val_coco = read_together(job.data, splits=("val",))
     device = torch.device(job.device)
     prompts = torch.from_numpy(class_embeddings(train_coco.classes))
     model = build_detector(recipe.size, recipe.options)
@@ -75,6 +80,7 @@ def train(
     )
     if device.type == "cuda":
         model = _in_layout(model, torch.channels_last)
+    teacher = _teacher(job, recipe)
     trainer = Trainer(
         model.to(device),
         sets,
@@ -114,6 +120,13 @@ def train(
         )
     )
     return job.out
+
+
+def _teacher(job: Job, recipe: Recipe) -> Teacher | None:
+    if job.teacher is None:
+        return None
+    teacher = PicoDetTeacher(job.teacher, job.teacher_class_of, side_px=recipe.side_px)
+    return teacher.to(job.device).eval()
 
 
 def _in_layout(model: Detector, layout: torch.memory_format) -> Detector:
@@ -180,6 +193,7 @@ def write_model(
         if not name.endswith("num_batches_tracked")
     }
     save_file(weights, out / TORCH_FILE)
+    make_readable(out / TORCH_FILE)
     write_prompts(out, prompts.numpy())
     (out / "config.json").write_text(config.to_json(), encoding="utf-8")
 
@@ -196,6 +210,25 @@ def write_serving_files(
         pictures=calibration_pictures(calibration, side=config.side_px),
         prompts_PD=class_embeddings(config.classes),
     )
+
+
+def restore(folder: Path) -> tuple[Detector, ModelConfig]:
+    """The torch model of a model directory, in evaluation mode.
+
+    Raises:
+        VisionError: when the folder or its weights do not fit.
+    """
+    config = find_model(folder).config
+    model = build_detector(config.size, config.options)
+    load_matching(model, read_weights(folder / TORCH_FILE))
+    return model.eval(), config
+
+
+def export_folder(folder: Path, *, data: tuple[Path, ...]) -> None:
+    """Write the ONNX files of a model directory anew, calibrated on `data`."""
+    model, config = restore(folder)
+    calibration = read_together(data, splits=("train",))
+    write_serving_files(folder, model, config, calibration=calibration)
 
 
 def calibration_pictures(coco: CocoSet, *, side: int) -> list[Pixels]:

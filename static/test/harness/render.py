@@ -1,6 +1,5 @@
 """Render the editor's template as Django would, for the harness's own server."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -48,9 +47,10 @@ config = {
     "translations": {},
 }
 request = HttpRequest()
-request.COOKIES["theme"] = sys.argv[2]
 with translation.override(sys.argv[3]):
     page = render_to_string(
-        "labeling/editor.html", {"editor_config": config}, request=request
+        "labeling/editor.html",
+        {"editor_config": config, "theme": sys.argv[2]},
+        request=request,
     )
-sys.stdout.write(page if "json" not in sys.argv[4:] else json.dumps(page))
+sys.stdout.write(page)

@@ -113,25 +113,36 @@ function load() {
   if (num > 0) crowd(num);
 }
 
-/** Image 99: as many boxes as HARNESS_BOXES says, for timing. */
+/** Images 97, 98, 99: masks, polygons and boxes in crowds, for timing. */
 function crowd(count) {
   const first = images.get(1);
   const { width, height } = first.image;
-  const annotations = new Map();
-  for (let n = 0; n < count; n++) {
-    const x = (n * 7919) % (width - 30);
-    const y = (n * 104729) % (height - 30);
-    annotations.set(
-      uuid(900000 + n),
-      box(uuid(900000 + n), (n % 4) + 1, [x, y, x + 8 + (n % 20), y + 8 + (n % 15)]),
-    );
-  }
-  images.set(99, {
-    ...first,
-    image: { ...first.image, id: 99, name: "crowd.jpg" },
-    annotations,
-    predictions: [],
-    revision: 1,
+  const add = (id, name, total, make) => {
+    const annotations = new Map();
+    for (let n = 0; n < total; n++)
+      annotations.set(uuid(1e6 * id + n), make(uuid(1e6 * id + n), n));
+    const image = { ...first.image, id, name };
+    images.set(id, { ...first, image, annotations, predictions: [], revision: 1 });
+  };
+  const place = (n) => [(n * 7919) % (width - 30), (n * 104729) % (height - 30)];
+  add(99, "boxes.jpg", count, (id, n) => {
+    const [x, y] = place(n);
+    return box(id, (n % 4) + 1, [x, y, x + 8 + (n % 20), y + 8 + (n % 15)]);
+  });
+  add(98, "polygons.jpg", count / 2, (id, n) => {
+    const [x, y] = place(n);
+    const points = Array.from({ length: 20 }, (_, v) => [
+      x + 15 + 12 * Math.cos((v * Math.PI) / 10),
+      y + 15 + (8 + (v % 2) * 4) * Math.sin((v * Math.PI) / 10),
+    ]);
+    const bbox = [x + 3, y + 3, x + 27, y + 27];
+    return box(id, (n % 4) + 1, bbox, { kind: "polygon", geometry: { points, holes: [] } });
+  });
+  add(97, "masks.jpg", count / 100, (id, n) => {
+    const half = Math.floor(height / 2);
+    const counts = Array.from({ length: 2 * width }, (_, run) => (run % 2 ? half : height - half));
+    const geometry = { origin: [0, 0], size: [width, height], counts };
+    return box(id, (n % 4) + 1, [0, 0, width, height], { kind: "mask", geometry });
   });
 }
 

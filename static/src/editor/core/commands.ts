@@ -1,6 +1,7 @@
 import type { Shape } from "./document.ts";
-import { toShape } from "./proposals.ts";
-import { allowedShift, moved, type Workbench } from "./workbench.ts";
+import type { Vertex } from "./geometry.ts";
+import { type Proposal, toShape } from "./proposals.ts";
+import { allowedShift, moved, reshaped, type Workbench } from "./workbench.ts";
 
 /** What keys and buttons do to a workbench; each is one undo step or none. */
 
@@ -77,6 +78,29 @@ export function acceptAllProposals(bench: Workbench): number {
   const { open } = bench.proposals;
   if (open.length > 0) step(bench, "acceptAll", () => bench.editor.put(...open.map(toShape)));
   return open.length;
+}
+
+/** Make a shape of a candidate below the threshold. */
+export function promote(bench: Workbench, candidate: Proposal): void {
+  step(bench, "accept", () => bench.editor.put(toShape(candidate)));
+  bench.select([candidate.id]);
+}
+
+/** A click where no shape is: a proposal comes into focus, a dot becomes a shape. */
+export function pickProposal(bench: Workbench, at: Vertex, reach: number): boolean {
+  const proposal = bench.proposals.at(at, reach);
+  const candidate = proposal ? null : bench.proposals.candidateAt(at, reach);
+  if (candidate) promote(bench, candidate);
+  else bench.proposals.focus(proposal?.id ?? null);
+  return proposal !== null || candidate !== null;
+}
+
+/** Fit loosely drawn boxes to what the model has seen there. */
+export function snap(bench: Workbench): void {
+  change(bench, "snap", (shape) => {
+    const proposal = shape.geometry.kind === "box" ? bench.proposals.bestFor(shape) : null;
+    return proposal ? reshaped(shape, proposal.geometry) : shape;
+  });
 }
 
 export function rejectProposal(bench: Workbench): void {

@@ -15,6 +15,9 @@ export interface Proposal {
 
 /** A proposal that a drawn shape of its label covers this well has nothing to add. */
 const COVERED_IOU = 0.7;
+/** A drawn box and a proposal that overlap this much may mean the same object. */
+const SNAP_IOU = 0.3;
+const SAME_LABEL_BONUS = 0.2;
 export const DEFAULT_THRESHOLD = 0.5;
 
 interface Surroundings {
@@ -36,6 +39,7 @@ export class Proposals {
   #dismissed: ReadonlySet<string> = new Set();
   #focused: string | null = null;
   #open: readonly Proposal[] | null = null;
+  #candidates: readonly Proposal[] | null = null;
 
   constructor(all: readonly Proposal[], around: Surroundings, changed: () => void) {
     this.all = all.toSorted((a, b) => b.score - a.score);
@@ -55,6 +59,12 @@ export class Proposals {
   get open(): readonly Proposal[] {
     this.#open ??= this.all.filter((one) => one.score >= this.#threshold && this.#isOpen(one));
     return this.#open;
+  }
+
+  /** Those below the threshold: shown as dots, because one of them may be a miss. */
+  get candidates(): readonly Proposal[] {
+    this.#candidates ??= this.all.filter((one) => one.score < this.#threshold && this.#isOpen(one));
+    return this.#candidates;
   }
 
   /** The one that the keys act on; it moves on when that one is judged. */
@@ -80,6 +90,7 @@ export class Proposals {
   /** Judge anew what is open; to be called when the document has changed. */
   refresh(): void {
     this.#open = null;
+    this.#candidates = null;
     this.#changed();
   }
 
@@ -87,6 +98,24 @@ export class Proposals {
     const hits = this.open.filter(({ geometry }) => distanceTo(geometry, point) <= reach);
     return hits.reduce<Proposal | null>(
       (best, one) => (best && size(best) <= size(one) ? best : one),
+      null,
+    );
+  }
+
+  candidateAt([x, y]: Vertex, reach: number): Proposal | null {
+    const miss = ({ bbox: [x1, y1, x2, y2] }: Proposal) =>
+      Math.hypot((x1 + x2) / 2 - x, (y1 + y2) / 2 - y);
+    const [nearest] = this.candidates.toSorted((a, b) => miss(a) - miss(b));
+    return nearest && miss(nearest) <= reach ? nearest : null;
+  }
+
+  /** Which proposal a loosely drawn box means, whatever its score; its label counts. */
+  bestFor(shape: Shape): Proposal | null {
+    const likeness = (one: Proposal) =>
+      iou(one.bbox, shape.bbox) + (one.labelId === shape.labelId ? SAME_LABEL_BONUS : 0);
+    const usable = this.all.filter((one) => iou(one.bbox, shape.bbox) >= SNAP_IOU);
+    return usable.reduce<Proposal | null>(
+      (best, one) => (best && likeness(best) >= likeness(one) ? best : one),
       null,
     );
   }

@@ -76,6 +76,7 @@ function objectCommands(app: App): Command[] {
       keys: ["Ctrl+D"],
       run: on((bench) => edit.paste(bench, bench.selectedShapes(), PASTE_OFFSET_PX)),
     },
+    { id: "snap", group: "objects", keys: ["Shift+S"], run: on(edit.snap) },
     { id: "hide", group: "objects", keys: ["H"], run: on(edit.toggleHidden) },
     { id: "hideAll", group: "objects", keys: ["Shift+H"], run: on(edit.toggleAllHidden) },
     { id: "lock", group: "objects", keys: ["L"], run: on(edit.toggleLocked) },

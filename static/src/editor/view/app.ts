@@ -408,6 +408,11 @@ export class App {
     });
     document.addEventListener("click", (event) => {
       const button = (event.target as Element).closest<HTMLElement>("[data-command]");
+      // After a click of the mouse the next key is meant for the image: Space must pan and
+      // not press the same button again.
+      if (event.detail > 0 && (event.target as Element).closest(".editor button")) {
+        this.stage.root.focus({ preventScroll: true });
+      }
       const command = this.keymap.commands.find(({ id }) => id === button?.dataset["command"]);
       command?.run();
     });

@@ -1,3 +1,4 @@
+import { pickProposal } from "../commands.ts";
 import type { Geometry } from "../geometry.ts";
 import { area, type Bbox, type ImagePoint, spanning } from "../units.ts";
 import { reshaped, type Workbench } from "../workbench.ts";
@@ -101,6 +102,6 @@ export class DrawByDrag implements Tool {
     // A click is not a box: it picks what is there, so that correcting needs no other tool.
     const under = area(bbox) <= reach * reach ? this.#bench.shapeAt(at, reach) : null;
     if (under) this.#bench.select([under.id]);
-    else this.#bench.proposals.focus(this.#bench.proposals.at(at, reach)?.id ?? null);
+    else pickProposal(this.#bench, at, reach);
   }
 }

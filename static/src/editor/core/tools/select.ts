@@ -1,3 +1,4 @@
+import { pickProposal } from "../commands.ts";
 import type { Shape } from "../document.ts";
 import { type Bbox, type ImagePoint, spanning } from "../units.ts";
 import { allowedShift, moved, type Workbench } from "../workbench.ts";
@@ -96,10 +97,9 @@ export class Select implements Tool {
   }
 
   #pickNothing({ at, reach, shift }: Press): void {
-    const proposal = this.#bench.proposals.at(at, reach);
     if (!shift) this.#bench.select([]);
-    this.#bench.proposals.focus(proposal?.id ?? null);
-    if (!proposal) this.#state = { name: "banding", from: at, bbox: spanning(at, at) };
+    const isPicked = pickProposal(this.#bench, at, reach);
+    if (!isPicked) this.#state = { name: "banding", from: at, bbox: spanning(at, at) };
   }
 
   #startMoving(from: ImagePoint): void {

@@ -84,10 +84,10 @@ export class ObjectList {
   #newRow(id: string): HTMLElement {
     const row = element(
       "div",
-      { class: "editor-object", role: "option", "data-id": id },
+      { class: "editor-object", role: "listitem", "data-id": id },
       element("span", { class: "editor-swatch" }),
       element("span", { class: "editor-object-number" }),
-      element("span", { class: "editor-object-name" }),
+      element("button", { type: "button", class: "editor-object-name" }),
       element("span", { class: "editor-score" }),
       this.#action("hide"),
       this.#action("lock"),
@@ -109,7 +109,9 @@ export class ObjectList {
     setPicture(row, "hide", isHidden ? "eye-off" : "eye", isHidden);
     setPicture(row, "lock", isLocked ? "lock" : "unlock", isLocked);
     row.style.transform = `translateY(${index * ROW_PX}px)`;
-    row.setAttribute("aria-selected", String(bench.selection.has(shape.id)));
+    const isSelected = bench.selection.has(shape.id);
+    row.toggleAttribute("data-selected", isSelected);
+    part("object-name").setAttribute("aria-pressed", String(isSelected));
     row.toggleAttribute("data-hovered", bench.hovered === shape.id);
     row.toggleAttribute("data-hidden", isHidden);
   }

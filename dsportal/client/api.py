@@ -1,0 +1,243 @@
+"""The client's calls."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from dsportal.client.errors import ClientError, NotFoundError, RefusedError
+from dsportal.client.http import Http
+from dsportal.client.types import Event, Job, Project, Uploaded, Workspace
+from dsportal.client.watching import watch
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+)
+
+
+class Client:
+    """A dsportal server as the person whose token it is.
+
+    Projects are named by id or by name. Every call may raise ClientError; its message
+    says what to do.
+
+    Args:
+        url: Such as ``https://portal.example.com``.
+        token: Made on the page Settings, Tokens.
+        timeout_s: For each try of each request.
+        num_tries: Of each request whose answer does not come, with growing pauses.
+    """
+
+    def __init__(
+        self, url: str, token: str, *, timeout_s: float = 60.0, num_tries: int = 5
+    ) -> None:
+        self._token = token
+        self._http = Http(url, token, timeout_s=timeout_s, num_tries=num_tries)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def email(self) -> str:
+        """Whose token this is."""
+        return str(self._http.get("accounts/me/")["email"])
+
+    def workspaces(self) -> list[Workspace]:
+        rows = self._http.pages("accounts/workspaces/")
+        return [Workspace.from_wire(row) for row in rows]
+
+    def projects(self) -> list[Project]:
+        """The projects of all workspaces, newest first."""
+        rows = self._http.pages("labeling/projects/")
+        return [Project.from_wire(row) for row in rows]
+
+    def create_project(
+        self,
+        name: str,
+        *,
+        labels: Sequence[str] = (),
+        guide: str = "",
+        workspace_id: int | None = None,
+    ) -> Project:
+        """Start a project; without a workspace, in the person's oldest one."""
+        if workspace_id is None:
+            workspaces = self.workspaces()
+            if not workspaces:
+                raise ClientError("you are in no workspace yet: create one on the page")
+            workspace_id = workspaces[-1].id
+        body = {
+            "workspace_id": workspace_id,
+            "name": name,
+            "labels": list(labels),
+            "guide": guide,
+        }
+        return Project.from_wire(self._http.post("labeling/projects/", body).json())
+
+    def project_id(self, project: int | str) -> int:
+        """Return the id of a project given by id or by its whole name.
+
+        Raises:
+            NotFoundError: None is called that; the message lists those there are.
+            ClientError: Several are.
+        """
+        if isinstance(project, int) or project.isdecimal():
+            return int(project)
+        known = self.projects()
+        ids = [row.id for row in known if row.name.casefold() == project.casefold()]
+        if not ids:
+            names = ", ".join(f"{row.name!r} ({row.id})" for row in known) or "none"
+            raise NotFoundError(f"no project is called {project!r}; there are: {names}")
+        if len(ids) > 1:
+            raise ClientError(
+                f"{len(ids)} projects are called {project!r}: give one of the ids "
+                f"{', '.join(map(str, ids))} instead"
+            )
+        return ids[0]
+
+    def upload(
+        self,
+        project: int | str,
+        paths: Iterable[str | Path],
+        *,
+        workers: int = 4,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> list[Uploaded]:
+        """Upload image files, and those in folders; what is there already is not doubled.
+
+        A file that is refused does not keep the others back. Uploading the same
+        paths again after a broken connection sends what is missing.
+
+        Args:
+            project: Id or name.
+            paths: Files and folders.
+            workers: Uploads at the same time.
+            on_progress: Told how many files are done, of how many, in this thread.
+
+        Returns:
+            What became of each file, in the order of the paths.
+        """
+        target = self.project_id(project)
+        files = list(_files(paths))
+        with ThreadPoolExecutor(workers) as pool:
+            sent = [pool.submit(self._upload_one, target, path) for path in files]
+            try:
+                for num_done, one in enumerate(as_completed(sent), start=1):
+                    one.result()
+                    if on_progress is not None:
+                        on_progress(num_done, len(files))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return [one.result() for one in sent]
+
+    def _upload_one(self, project_id: int, path: Path) -> Uploaded:
+        try:
+            answer = self._http.post(
+                f"labeling/projects/{project_id}/images/", file=path
+            )
+        except RefusedError as exc:
+            if exc.code in {"bad_image", "too_large"}:
+                return Uploaded(path=path, error=str(exc))
+            raise
+        except OSError as exc:
+            return Uploaded(path=path, error=f"cannot be read: {exc.strerror}")
+        return Uploaded(
+            path=path, image_id=answer.json()["id"], is_new=answer.status_code == 201
+        )
+
+    def images(self, project: int | str) -> Iterator[dict[str, Any]]:
+        """The project's images in upload order."""
+        path = f"labeling/projects/{self.project_id(project)}/images/"
+        return self._http.pages(path, page_size=500)
+
+    def document(self, image_id: int) -> dict[str, Any]:
+        """An image's labels, annotations, predictions and revision."""
+        document: dict[str, Any] = self._http.get(
+            f"labeling/images/{image_id}/document/"
+        )
+        return document
+
+    def save(
+        self, image_id: int, operations: Sequence[dict[str, Any]], *, revision: int
+    ) -> int:
+        """Apply operations to the revision that was read; returns the new one.
+
+        Raises:
+            RefusedError: With the code ``revision_conflict`` where somebody else saved
+                since: read the document again and merge.
+        """
+        answer = self._http.post(
+            f"labeling/images/{image_id}/operations/",
+            {"operations": list(operations)},
+            headers={"If-Match": f'"{revision}"'},
+        )
+        return int(answer.json()["revision"])
+
+    def submit(self, image_id: int) -> None:
+        """Say that an image is labeled."""
+        self._http.post(f"labeling/images/{image_id}/submit/")
+
+    def prelabel(
+        self,
+        project: int | str,
+        *,
+        model: str = "",
+        score_threshold: float = 0.2,
+        image_ids: Sequence[int] | None = None,
+    ) -> str:
+        """Ask a detector for proposals; returns the job's id, to watch."""
+        body = {
+            "model": model,
+            "score_threshold": score_threshold,
+            "image_ids": None if image_ids is None else list(image_ids),
+        }
+        path = f"labeling/projects/{self.project_id(project)}/prelabel/"
+        return str(self._http.post(path, body).json()["job_id"])
+
+    def export(
+        self, project: int | str, path: str | Path, *, only_submitted: bool = False
+    ) -> Path:
+        """Write the annotations as a COCO file, whole or not at all."""
+        target = Path(path)
+        self._http.download(
+            f"labeling/projects/{self.project_id(project)}/export/",
+            target,
+            form="coco",
+            only_submitted="true" if only_submitted else "false",
+        )
+        return target
+
+    def jobs(self, *, status: str | None = None) -> Iterator[Job]:
+        """The jobs of all workspaces, newest first."""
+        rows = self._http.pages("jobs/", status=status)
+        return (Job.from_wire(row) for row in rows)
+
+    def job(self, job_id: str) -> Job:
+        return Job.from_wire(self._http.get(f"jobs/{job_id}/"))
+
+    def watch(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """Yield a job's events from the one after ``after`` until it is over.
+
+        A connection that breaks is opened again from the last event seen.
+        """
+        return watch(self._http, self._token, lambda: self.job(job_id), after=after)
+
+
+def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(path.rglob("*"))
+            yield from (one for one in inside if one.suffix.lower() in SUFFIXES)
+        else:
+            yield path

@@ -1,0 +1,181 @@
+"""The ``dsportal`` command."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dsportal.client import logins
+from dsportal.client.api import Client
+from dsportal.client.errors import ClientError
+from dsportal.client.types import Event, Job
+
+
+class Commands(click.Group):
+    """Says what went wrong in one line and exits 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ClientError as exc:
+            raise click.ClickException(str(exc)) from exc
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--url", envvar="DSPORTAL_URL", help="Instead of the stored login's.")
+@click.option("--token", envvar="DSPORTAL_TOKEN", help="Instead of the stored login's.")
+@click.version_option(package_name="dsportal")
+@click.pass_context
+def main(ctx: click.Context, url: str | None, token: str | None) -> None:
+    """Work with a dsportal server: log in, upload, pre-label, export."""
+    ctx.obj = (url, token)
+
+
+def _client(ctx: click.Context) -> Client:
+    """Open a client that the context closes."""
+    url, token = ctx.obj
+    if not (url and token):
+        login = logins.load()
+        url, token = url or login.url, token or login.token
+    return ctx.with_resource(Client(url, token))
+
+
+@main.command()
+@click.argument("url")
+@click.option("--token", prompt=True, hide_input=True, help="Asked for when missing.")
+def login(url: str, token: str) -> None:
+    """Check a token and keep it for the other commands."""
+    with Client(url, token.strip()) as client:
+        email = client.email()
+    where = logins.store(logins.Login(url=url.rstrip("/"), token=token.strip()))
+    click.echo(f"Signed in to {url} as {email}; kept in {where}.")
+
+
+@main.command()
+@click.pass_context
+def projects(ctx: click.Context) -> None:
+    """List the projects."""
+    for row in _client(ctx).projects():
+        click.echo(f"{row.id:>6}  {row.name}")
+
+
+@main.command("create-project")
+@click.argument("name")
+@click.option("--label", "labels", multiple=True, help="Once for each label.")
+@click.option("--workspace", "workspace_id", type=int, help="Id; else your oldest.")
+@click.pass_context
+def create_project(
+    ctx: click.Context, name: str, labels: tuple[str, ...], workspace_id: int | None
+) -> None:
+    """Start a project and print its id."""
+    client = _client(ctx)
+    made = client.create_project(name, labels=labels, workspace_id=workspace_id)
+    click.echo(made.id)
+
+
+@main.command()
+@click.argument("project")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--workers", default=4, show_default=True, type=click.IntRange(1, 32))
+@click.pass_context
+def upload(
+    ctx: click.Context, project: str, paths: tuple[Path, ...], workers: int
+) -> None:
+    """Upload image files and the images in folders to PROJECT (id or name)."""
+    client = _client(ctx)
+    with click.progressbar(label="Uploading", length=1) as bar:
+
+        def show(num_done: int, total: int) -> None:
+            bar.length = total
+            bar.update(num_done - bar.pos)
+
+        done = client.upload(project, paths, workers=workers, on_progress=show)
+    refused = [one for one in done if one.error]
+    for one in refused:
+        click.echo(f"{one.path}: {one.error}", err=True)
+    num_new = sum(one.is_new for one in done)
+    num_known = len(done) - num_new - len(refused)
+    click.echo(f"{num_new} new, {num_known} already there, {len(refused)} refused")
+    if refused:
+        ctx.exit(1)
+
+
+@main.command()
+@click.argument("project")
+@click.option(
+    "--model", default="", help="A detector's name; else the first that fits."
+)
+@click.option(
+    "--threshold", default=0.2, show_default=True, type=click.FloatRange(0, 1)
+)
+@click.option("--watch/--no-watch", "is_watched", default=True, show_default=True)
+@click.pass_context
+def prelabel(
+    ctx: click.Context, project: str, model: str, threshold: float, *, is_watched: bool
+) -> None:
+    """Ask a model for proposals on PROJECT's images that are not submitted."""
+    client = _client(ctx)
+    job_id = client.prelabel(project, model=model, score_threshold=threshold)
+    click.echo(f"job {job_id}")
+    if is_watched:
+        _watch(ctx, client, job_id)
+
+
+@main.command()
+@click.argument("project")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--only-submitted", is_flag=True)
+@click.pass_context
+def export(
+    ctx: click.Context, project: str, path: Path, *, only_submitted: bool
+) -> None:
+    """Write PROJECT's annotations to PATH as COCO."""
+    client = _client(ctx)
+    click.echo(client.export(project, path, only_submitted=only_submitted))
+
+
+@main.command()
+@click.option("--status", help="Only those queued, running, done, failed, ...")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
+@click.pass_context
+def jobs(ctx: click.Context, status: str | None, limit: int) -> None:
+    """List jobs, newest first."""
+    for job in islice(_client(ctx).jobs(status=status), limit):
+        click.echo(_job_line(job))
+
+
+@main.command()
+@click.argument("job_id", metavar="JOB")
+@click.option("--after", default=0, help="Go on after this event number.")
+@click.pass_context
+def watch(ctx: click.Context, job_id: str, after: int) -> None:
+    """Follow a job until it is over; exits 1 when it did not go well."""
+    _watch(ctx, _client(ctx), job_id, after)
+
+
+def _watch(ctx: click.Context, client: Client, job_id: str, after: int = 0) -> None:
+    for event in client.watch(job_id, after=after):
+        click.echo(f"{event.seq:>6}  {_event_line(event)}")
+    if client.job(job_id).status != "done":
+        ctx.exit(1)
+
+
+def _job_line(job: Job) -> str:
+    progress = f"{job.num_done}/{job.num_total}" if job.num_total else ""
+    return f"{job.id}  {job.status:<9} {progress:>11}  {job.title}"
+
+
+def _event_line(event: Event) -> str:
+    said = event.payload
+    match event.kind:
+        case "state":
+            return " ".join(filter(None, [said["status"], said.get("detail")]))
+        case "progress":
+            left = "" if said.get("eta_s") is None else f", {said['eta_s']} s left"
+            return f"{said['done']}/{said['total']}{left}"
+        case "item":
+            found = said.get("error") or f"{said.get('num_predictions', 0)} found"
+            return f"image {said.get('image_id')}: {found}"
+        case _:
+            return str(said.get("line", said))

@@ -1,0 +1,101 @@
+"""A web process of its own over the test database, for the client to talk to."""
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from django.db import connection
+
+from apps.accounts.models import User
+from apps.accounts.services import create_token
+from apps.accounts.types import Scope
+from dsportal.client import Client
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Server:
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        given, _, query = os.environ["DATABASE_URL"].partition("?")
+        name = connection.settings_dict["NAME"]
+        log = (self._folder / "web.log").open("ab")
+        self._process = subprocess.Popen(
+            [
+                sys.executable, "-m", "uvicorn", "dsportal.asgi:application",
+                "--lifespan", "off", "--no-access-log", "--port", str(self.port),
+            ],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "dsportal.settings.dev",
+                "DATABASE_URL": f"{given.rpartition('/')[0]}/{name}?{query}",
+                "DSPORTAL_VAR": str(self._folder),
+                "SECRET_KEY": secrets.token_hex(32),
+                "PYTHONWARNINGS": "ignore",
+            },
+            stderr=log,
+        )  # fmt: skip
+        log.close()
+
+    def wait(self) -> None:
+        end = time.monotonic() + 30
+        while True:
+            try:
+                httpx.get(f"{self.url}/healthz", timeout=5).raise_for_status()
+            except httpx.HTTPError:
+                assert time.monotonic() < end, (self._folder / "web.log").read_text()
+                time.sleep(0.1)
+            else:
+                return
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+        self._process = None
+
+
+@pytest.fixture(scope="session")
+def _server(
+    tmp_path_factory: pytest.TempPathFactory, django_db_setup: None
+) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("portal"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def server(_server: Server, transactional_db: None, real_layer: None) -> Server:
+    if _server._process is None:  # noqa: SLF001 -- a test may have stopped it
+        _server.start()
+        _server.wait()
+    return _server
+
+
+@pytest.fixture
+def client_of(server: Server) -> Iterator[Callable[..., Client]]:
+    made: list[Client] = []
+
+    def make(user: User, scope: Scope = Scope.WRITE, *, num_tries: int = 3) -> Client:
+        _token, secret = create_token(user=user, name="test", scope=scope)
+        made.append(Client(server.url, secret, num_tries=num_tries))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()

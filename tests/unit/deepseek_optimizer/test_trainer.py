@@ -1,0 +1,449 @@
+import functools
+import itertools
+import json
+import math
+import signal
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from deepseek_optimizer import DistributedTrainer
+from deepseek_optimizer.data import DataPosition, SampleOrder
+from deepseek_optimizer.errors import (
+    CheckpointError,
+    CheckpointMismatchError,
+    ConfigError,
+    DatasetError,
+    NonFiniteLossError,
+    NotPicklableError,
+)
+from deepseek_optimizer.events import (
+    CheckpointFailed,
+    CheckpointSaved,
+    Finished,
+    GuardActed,
+    ItemSkipped,
+    RegionCompiled,
+    Resumed,
+    SharesChanged,
+    StepDone,
+)
+from deepseek_optimizer.reporting import EventLog, Reporter
+from tests.unit.deepseek_optimizer.ranks import run_ranks
+from tests.unit.deepseek_optimizer.toys import (
+    Net,
+    Numbered,
+    Plain,
+    toy_data,
+    train,
+    weights,
+)
+
+
+def _of(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_the_three_lines_train_in_a_plain_process():
+    config = {
+        "gradient_compression": "fp16_quant",
+        "checkpoint_interval": 3600,
+        "load_balance_strategy": "thermal_aware",
+    }
+    model = Net()
+    before = weights(model)
+
+    result = DistributedTrainer(config).train(model, toy_data())
+
+    assert (result.status, result.step, result.world_size) == ("finished", 4, 1)
+    assert not torch.equal(weights(model), before)
+
+
+def test_events_tell_of_a_run_in_order(tmp_path):
+    _, events = train(20, tmp_path)
+
+    assert [events[0].type, events[-1].type] == ["started", "finished"]
+    steps = _of(events, StepDone)
+    assert steps[-1].step == 20
+    assert steps[-1].epoch == pytest.approx(2.4)
+    assert {e.step for e in _of(events, CheckpointSaved)} == {10, 20}
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path, precision):
+    straight, _ = train(40, tmp_path / "a", precision=precision)
+    train(20, tmp_path / "b", precision=precision)
+    resumed, events = train(40, tmp_path / "b", precision=precision)
+
+    assert torch.equal(straight, resumed)
+    assert [(e.step, e.samples_consumed) for e in _of(events, Resumed)] == [(20, 240)]
+
+
+def _resume_in_world(folder, kind):
+    compression = {"kind": kind, "warmup_steps": 3, "density": 0.1}
+    straight, _ = train(30, f"{folder}/a", gradient_compression=compression)
+    train(20, f"{folder}/b", gradient_compression=compression)
+    resumed, _ = train(30, f"{folder}/b", gradient_compression=compression)
+    return straight, resumed
+
+
+@pytest.mark.parametrize("kind", ["fp16_quant", "powersgd", "threshold"])
+def test_two_ranks_resume_bit_for_bit_with_their_residuals(tmp_path, kind):
+    (a, a2), (b, b2) = run_ranks(_resume_in_world, 2, str(tmp_path), kind)
+
+    assert torch.equal(a, a2)
+    assert torch.equal(a, b)
+    assert torch.equal(a2, b2)
+
+
+def _continue(folder, steps):
+    dataset = Numbered()
+    state, events = train(steps, folder, model=Plain(), dataset=dataset)
+    return state, dataset.seen, [e.loss for e in _of(events, StepDone)]
+
+
+def test_two_then_one_then_three_ranks_read_the_same_samples(tmp_path):
+    alone, seen, losses = run_ranks(_continue, 1, str(tmp_path / "a"), 30)[0]
+    parts = [
+        run_ranks(_continue, world, str(tmp_path / "b"), steps)
+        for world, steps in ((2, 10), (1, 20), (3, 30))
+    ]
+
+    stream = []
+    for ranks in parts:
+        size = [12 // len(ranks)] * len(ranks)
+        streams = [iter(rank_seen) for _, rank_seen, _ in ranks]
+        for _ in range(10):
+            for share, one in zip(size, streams, strict=True):
+                stream += itertools.islice(one, share)
+    assert stream == seen
+    final = parts[-1][0]
+    assert final[2][-1] == pytest.approx(losses[-1], abs=1e-4)
+    assert torch.allclose(final[0], alone, atol=1e-5)
+
+
+def _train_unequal(folder, steps):
+    script = [[{}], [{"slowdown": 3.0}], [{"slowdown": 1.5}]]
+    path = f"{folder}/script.json"
+    with open(path, "w") as file:  # noqa: PTH123
+        json.dump(script, file)
+    balance = {"strategy": "throughput", "update_every_steps": 4, "replay_path": path}
+    sgd = functools.partial(torch.optim.SGD, lr=0.05)
+    state, events = train(
+        steps, model=Plain(), global_batch_size=48, balance=balance,
+        options={"optimizer": sgd},
+    )  # fmt: skip
+    return state, _of(events, SharesChanged)
+
+
+def test_unequal_shares_train_as_a_single_process_does(tmp_path):
+    sgd = functools.partial(torch.optim.SGD, lr=0.05)
+    alone, _ = train(
+        30, model=Plain(), global_batch_size=48, options={"optimizer": sgd}
+    )
+
+    answers = run_ranks(_train_unequal, 3, str(tmp_path), 30)
+
+    changes = answers[0][1]
+    assert changes
+    assert changes[-1].shares[1] < 16 < changes[-1].shares[0]
+    for state, _ in answers:
+        assert ((state - alone).norm() / alone.norm()).item() <= 1e-6
+
+
+def test_micro_batches_add_up_to_the_whole_gradient():
+    sgd = functools.partial(torch.optim.SGD, lr=0.05)
+    whole, _ = train(10, model=Plain(), options={"optimizer": sgd})
+    parts, _ = train(10, model=Plain(), micro_batch_size=5, options={"optimizer": sgd})
+
+    assert torch.allclose(whole, parts, atol=1e-7)
+
+
+class Poisoned(nn.Module):
+    """Returns NaN in the given calls."""
+
+    def __init__(self, *calls):
+        super().__init__()
+        self.net, self.calls, self.count = Plain(), set(calls), 0
+
+    def forward(self, x, y):
+        self.count += 1
+        loss = self.net(x, y)
+        return loss * math.nan if self.count in self.calls else loss
+
+
+def _poison_rank_one(folder):
+    rank = torch.distributed.get_rank()
+    model = Poisoned(*([5] if rank == 1 else []))
+    state, events = train(12, model=model, gradient_compression="int8")
+    return state, _of(events, GuardActed)
+
+
+def test_a_nan_on_one_rank_skips_the_step_on_all(tmp_path):
+    (a, guarded), (b, _) = run_ranks(_poison_rank_one, 2, str(tmp_path))
+
+    assert torch.equal(a, b)
+    assert a.isfinite().all()
+    assert [(e.step, e.action) for e in guarded] == [(5, "skip")]
+
+
+def test_a_nan_rolls_back_to_the_last_checkpoint_in_another_order(tmp_path):
+    guard = {"on_nonfinite": "rollback"}
+
+    state, events = train(20, tmp_path, model=Poisoned(15), guard=guard)
+
+    assert state.isfinite().all()
+    assert [e.action for e in _of(events, GuardActed)] == ["rollback"]
+    assert _of(events, StepDone)[-1].step == 20
+
+
+def test_a_nan_that_may_not_be_is_fatal_with_advice():
+    with pytest.raises(NonFiniteLossError, match=r"step 3: loss nan.*lower lr"):
+        train(9, model=Poisoned(3), guard={"on_nonfinite": "stop"})
+
+
+def test_a_rollback_before_any_checkpoint_says_so(tmp_path):
+    with pytest.raises(CheckpointError, match="no checkpoint to roll back to"):
+        train(9, tmp_path, model=Poisoned(3), guard={"on_nonfinite": "rollback"})
+
+
+def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
+    train(30, tmp_path)
+    newest = tmp_path / "step-00000030" / "__0_0.distcp"
+    blob = bytearray(newest.read_bytes())
+    blob[len(blob) // 2] ^= 1
+    newest.write_bytes(blob)
+
+    _, events = train(35, tmp_path)
+
+    assert [e.step for e in _of(events, Resumed)] == [20]
+    reason = _of(events, CheckpointFailed)[0].reason
+    assert "__0_0.distcp is damaged" in reason
+    assert list(tmp_path.glob("bad-step-00000030-*"))
+
+
+def test_a_save_that_was_killed_midway_does_not_exist(tmp_path):
+    train(20, tmp_path)
+    (tmp_path / "step-00000020" / "manifest.json").unlink()
+    (tmp_path / "step-00000025.tmp").mkdir()
+
+    _, events = train(30, tmp_path)
+
+    assert [e.step for e in _of(events, Resumed)] == [10]
+    assert not (tmp_path / "step-00000025.tmp").exists()
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path):
+    train(50, tmp_path, checkpoint={"keep_last": 2})
+
+    names = sorted(p.name for p in tmp_path.glob("step-*"))
+    assert names == ["step-00000040", "step-00000050"]
+
+
+def test_a_durable_copy_brings_back_a_lost_folder(tmp_path):
+    durable = {"durable_url": f"file://{tmp_path}/far"}
+    straight, _ = train(30, tmp_path / "a")
+    train(20, tmp_path / "near", checkpoint=durable)
+    for path in (tmp_path / "near").glob("step-*"):
+        path.rename(tmp_path / f"lost-{path.name}")
+
+    resumed, events = train(30, tmp_path / "near", checkpoint=durable)
+
+    assert [e.step for e in _of(events, Resumed)] == [20]
+    assert torch.equal(resumed, straight)
+
+
+def test_another_models_checkpoint_is_refused_by_name(tmp_path):
+    train(10, tmp_path)
+
+    with pytest.raises(
+        CheckpointMismatchError, match=r"layers\.0\.weight.*\(24, 8\).*\(32, 8\)"
+    ):
+        train(20, tmp_path, model=Net(32))
+
+    assert (tmp_path / "step-00000010" / "manifest.json").is_file()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(CheckpointError, match=r"file/here cannot be written"):
+        train(5, tmp_path / "file" / "here")
+
+
+def test_bad_items_are_replaced_up_to_the_limit_and_named():
+    dataset = Numbered(bad=(17, 18))
+
+    _, events = train(9, dataset=dataset, guard={"max_bad_items": 4})
+
+    skipped = _of(events, ItemSkipped)
+    assert {e.index for e in skipped} <= {17, 18}
+    assert "OSError: picture" in skipped[0].reason
+
+
+def test_the_first_bad_item_is_fatal_by_default():
+    with pytest.raises(DatasetError, match=r"item 17 cannot be read \(OSError"):
+        train(9, dataset=Numbered(bad=(17,)))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"dataset": []}, DatasetError, "empty"),
+        ({"model": nn.Identity()}, ConfigError, "no parameter"),
+        ({"options": {"loss": lambda m, b: m.layers(b[0])}}, RuntimeError, "scalar|elem"),
+        ({"options": {"optimizer": torch.optim.SGD([torch.zeros(1)], lr=1)}},
+         ConfigError, "functools.partial"),
+        ({"gradient_compression": "topk",
+          "options": {"optimizer": torch.optim.AdamW}}, ConfigError, "SGD without"),
+    ],
+)  # fmt: skip
+def test_what_cannot_train_is_refused_with_a_next_step(change, error, message):
+    if change.get("dataset") == []:
+        with pytest.raises(error, match=message):
+            DistributedTrainer().train(Net(), [])
+        return
+    with pytest.raises(error, match=message):
+        train(3, **change)
+
+
+def test_a_part_that_cannot_be_sent_is_named_before_anything_starts():
+    trainer = DistributedTrainer({"parallel": {"procs_per_node": 2}})
+
+    with pytest.raises(NotPicklableError, match="loss cannot be sent"):
+        trainer.train(Net(), toy_data(), loss=lambda m, b: m(*b))
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.linear(x)
+
+
+class Tower(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.blocks = nn.Sequential(Block(), Block())
+        self.head = nn.Linear(8, 1)
+
+    def forward(self, x, y):
+        return (self.head(self.blocks(x)) - y).square().mean()
+
+
+def test_a_region_that_does_not_compile_runs_eagerly_and_says_so(monkeypatch):
+    def refuse(function):
+        def compiled(*args):
+            raise RuntimeError("no kernel for this")
+
+        return compiled
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    eager, _ = train(8, model=Tower(), compile="off")
+
+    fallen, events = train(8, model=Tower(), compile="regional")
+
+    assert torch.equal(eager, fallen)
+    assert [
+        (e.region, e.num_blocks, e.fallback_reason) for e in _of(events, RegionCompiled)
+    ] == [("Block", 2, "RuntimeError: no kernel for this")]
+
+
+def _shard(folder, kind, steps):
+    parallel = {"strategy": "fsdp2"}
+    _, events = train(
+        steps, folder, model=Plain(), parallel=parallel, gradient_compression=kind
+    )
+    return [e.loss for e in _of(events, StepDone)][-1]
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("none", 1e-4), ("int8", 0.05)])
+def test_sharded_training_follows_the_single_process(tmp_path, kind, limit):
+    _, events = train(20, model=Plain())
+    alone = _of(events, StepDone)[-1].loss
+
+    losses = run_ranks(_shard, 2, str(tmp_path), kind, 20)
+
+    assert losses[0] == pytest.approx(alone, rel=limit)
+    again = run_ranks(_shard, 1, str(tmp_path), kind, 24)
+    assert math.isfinite(again[0])
+
+
+def test_a_stop_saves_and_a_new_run_goes_on_from_there(tmp_path):
+    straight, _ = train(30, tmp_path / "a")
+
+    class Stopper(Net):
+        count = 0
+
+        def forward(self, x, y):
+            self.count += 1
+            if self.count == 13:
+                signal.raise_signal(signal.SIGTERM)
+            return super().forward(x, y)
+
+    _, events = train(30, tmp_path / "b", model=Stopper())
+
+    assert (events[-1].status, events[-1].step) == ("stopped", 13)
+    assert (tmp_path / "b" / "step-00000013" / "manifest.json").is_file()
+    resumed, _ = train(30, tmp_path / "b")
+    assert torch.equal(resumed, straight)
+
+
+def test_a_sink_that_sleeps_does_not_hold_the_training():
+    def slow(_event, _line):
+        time.sleep(0.2)
+
+    reporter = Reporter([slow])
+    started = time.perf_counter()
+    for step in range(2000):
+        reporter.report(
+            StepDone(
+                step=step, epoch=0, loss=1, lr=1, grad_norm=1, images_per_s=1,
+                step_ms=1, bytes_sent=0, exposed_comm_ms=0, compute_ratio=1,
+            )
+        )  # fmt: skip
+    spent = time.perf_counter() - started
+    reporter.close()
+
+    assert spent < 0.2
+
+
+def test_a_sink_that_raises_is_taken_out_and_the_others_hear_of_it():
+    heard = []
+
+    def broken(_event, _line):
+        raise ValueError("full")
+
+    reporter = Reporter([broken, lambda _, line: heard.append(json.loads(line))])
+    for _ in range(2):
+        reporter.report(Finished(status="x", step=1, loss=None, elapsed_s=0))
+    reporter.close()
+
+    assert [e["type"] for e in heard] == ["finished", "finished", "log"]
+    assert [e["seq"] for e in heard] == [1, 2, 3]
+
+
+def test_the_event_log_goes_on_with_the_next_number_after_a_kill(tmp_path):
+    path = tmp_path / "events.jsonl"
+    first = EventLog(path)
+    first(None, '{"seq": 1}\n')
+    first(None, '{"seq": 2')
+    first.close()
+
+    again = EventLog(path)
+    again.close()
+
+    assert again.next_seq == 2
+    assert path.read_text() == '{"seq": 1}\n'
+
+
+def test_the_order_is_the_one_the_position_names():
+    dataset = Numbered()
+    train(5, model=Plain(), dataset=dataset)
+
+    assert dataset.seen == SampleOrder(100, DataPosition(seed=0)).indices(0, 60)
