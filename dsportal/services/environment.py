@@ -54,6 +54,11 @@ class Environment:
         """Install one more package for the step called ``name``."""
         self._uv(requirement, name=name)
 
+    @property
+    def certificates(self) -> str:
+        """The file of trusted certificates that pip was given, or nothing."""
+        return self._pip_settings.get("cert", "")
+
     def _remembered_build(self) -> str:
         return self._build.read_text() if self._build.exists() else "cpu"
 

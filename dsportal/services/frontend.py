@@ -63,13 +63,10 @@ class Frontend:
             self._npm_stamp.write_text(lock)
 
     def _npm(self, *arguments: str, name: str) -> None:
-        run(
-            ["npm", *arguments],
-            name=name,
-            fix=ASK_AGAIN,
-            cwd=self.folder,
-            env={"PATH": f"{self.environment.bin}{os.pathsep}{os.environ['PATH']}"},
-        )
+        env = {"PATH": f"{self.environment.bin}{os.pathsep}{os.environ['PATH']}"}
+        if certificates := self.environment.certificates:
+            env["NODE_EXTRA_CA_CERTS"] = certificates
+        run(["npm", *arguments], name=name, fix=ASK_AGAIN, cwd=self.folder, env=env)
 
     def _ensure_node(self) -> None:
         """Put a Node into .venv/bin unless the system has one that is new enough."""

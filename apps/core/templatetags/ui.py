@@ -1,11 +1,16 @@
 """Small pieces of every page: icons, initials, the current place."""
 
+from datetime import datetime
+
 from django import template
 from django.http import HttpRequest
 from django.http.request import QueryDict
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 
 register = template.Library()
 
@@ -88,3 +93,11 @@ def swatch(color: str) -> SafeString:
 def share(num: int, total: int) -> int:
     """Percent of a whole; none of nothing is 0."""
     return round(100 * num / total) if total else 0
+
+
+@register.filter
+def ago(moment: datetime) -> str:
+    """How long ago, in its largest unit: "just now", "3 hours ago"."""
+    if (timezone.now() - moment).total_seconds() < 60:
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(moment, depth=1)}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.jobs.models import STATUS_CHOICES, JobEvent
-from apps.jobs.types import EventKind
+from apps.jobs.types import EventKind, JobStatus
 
 register = template.Library()
 
@@ -31,6 +31,27 @@ def duration(start: datetime, end: datetime) -> str:
 def status_texts() -> SafeString:
     """The names of all statuses, for the script that follows a job."""
     return format_html_join(" ", 'data-text-{}="{}"', STATUS_CHOICES)
+
+
+@register.filter
+def status_name(status: str) -> str:
+    """A status in words."""
+    return str(dict(STATUS_CHOICES)[JobStatus(status)])
+
+
+@register.filter
+def in_words(name: str) -> str:
+    """A kind of work, or a number of its result, as people call it."""
+    words = {
+        "prelabel": _("Pre-label"),
+        "num_images": _("Images"),
+        "num_predictions": _("Proposals"),
+        "state": _("State"),
+        "progress": _("Progress"),
+        "item": _("Image"),
+        "log": _("Log"),
+    }
+    return words.get(name, name)
 
 
 @register.simple_tag

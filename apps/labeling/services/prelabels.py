@@ -14,7 +14,8 @@ from apps.jobs.types import Claim, EventKind, NewEvent, NewJob
 from apps.labeling import selectors
 from apps.labeling.models import Image, Label, Prediction
 from apps.labeling.types import Found, ImageState
-from apps.marketplace.selectors import access_detector
+from apps.marketplace.selectors import access_detector, list_detectors
+from apps.marketplace.types import Detector
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -45,7 +46,7 @@ def start_prelabel(
     Args:
         user: Who asks.
         project_id: Whose images.
-        model: A detector's name; empty takes the first whose classes match.
+        model: A detector's name; empty takes the one that knows most of the labels.
         score_threshold: Proposals below it are not kept.
         image_ids: Only these; None means all.
 
@@ -57,16 +58,7 @@ def start_prelabel(
     project = selectors.access_project(
         user=user, project_id=project_id, needs=Role.ANNOTATOR
     )
-    detector = access_detector(user=user, name=model)
-    names = {
-        label.name.lower() for label in selectors.list_labels(project_id=project_id)
-    }
-    common = [name for name in detector.classes if name.lower() in names]
-    if not common:
-        raise NoCommonClassError(
-            f"{detector.name} finds {', '.join(detector.classes)}, but this project "
-            "has none of these labels: add one, or choose another model"
-        )
+    detector, common = _choose(user, project_id, model)
     images = _waiting(project_id, image_ids)
     if not images:
         raise NothingToDoError("every image is submitted: upload more, or reopen some")
@@ -84,6 +76,29 @@ def start_prelabel(
         },
     )
     return jobs.create_job(user=user, workspace_id=project.workspace_id, new=new)
+
+
+def _choose(user: "User", project_id: int, model: str) -> tuple[Detector, list[str]]:
+    """Return the detector asked for, else the one that knows most of the labels.
+
+    Returns:
+        It, and those of its classes that the project labels.
+    """
+    names = {row.name.lower() for row in selectors.list_labels(project_id=project_id)}
+    known = list_detectors(user=user)
+    if model or not known:
+        known = [access_detector(user=user, name=model)]
+    commons = [
+        [name for name in detector.classes if name.lower() in names]
+        for detector in known
+    ]
+    best = max(range(len(known)), key=lambda number: len(commons[number]))
+    if not commons[best]:
+        raise NoCommonClassError(
+            f"{known[best].name} finds {', '.join(known[best].classes)}, but this "
+            "project has none of these labels: add one, or choose another model"
+        )
+    return known[best], commons[best]
 
 
 def _waiting(project_id: int, image_ids: Sequence[int] | None) -> list[int]:

@@ -5,37 +5,50 @@ import { type JobEvent, JobSocket } from "./jobSocket.ts";
  * Any element with data-job-socket="<id>" follows that job.
  *
  * Inside it, [data-job-progress], [data-job-status] and [data-job-eta] are filled, and the
- * element itself gets a "job-event" for whatever else the page wants to do.
+ * element itself gets a "job-event" for whatever else the page wants to do. Elements come
+ * and go on pages that replace parts of themselves; a job's socket stays while one is left.
  */
-const followed = new Map<Element, JobSocket>();
+interface Followed {
+  readonly socket: JobSocket;
+  readonly elements: Set<HTMLElement>;
+  /** The last of each kind, for elements that come later. */
+  readonly last: Map<JobEvent["kind"], JobEvent>;
+}
 
-function follow(root: HTMLElement): void {
-  const jobId = root.dataset["jobSocket"];
-  if (!jobId || followed.has(root)) return;
+const jobs = new Map<string, Followed>();
+
+function follow(jobId: string): Followed {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const elements = new Set<HTMLElement>();
+  const last: Followed["last"] = new Map();
   const socket = new JobSocket({
     jobId,
     connect: (path, { onMessage, onClose }) => {
-      const socket = new WebSocket(`${scheme}://${location.host}${path}`);
-      socket.onmessage = ({ data }) => onMessage(String(data));
-      socket.onclose = ({ code }) => onClose(code);
-      return socket;
+      const line = new WebSocket(`${scheme}://${location.host}${path}`);
+      line.onmessage = ({ data }) => onMessage(String(data));
+      line.onclose = ({ code }) => onClose(code);
+      return line;
     },
-    onEvent: (event) => show(root, event),
+    onEvent: (event) => {
+      last.set(event.kind, event);
+      for (const element of elements) show(element, event);
+    },
     onRefused: (code) => {
-      root.dataset["jobRefused"] = String(code);
+      for (const element of elements) element.dataset["jobRefused"] = String(code);
     },
     wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     random: Math.random,
   });
-  followed.set(root, socket);
+  const followed = { socket, elements, last };
+  jobs.set(jobId, followed);
   socket.open();
+  return followed;
 }
 
-function show(root: HTMLElement, event: JobEvent): void {
-  if (event.kind === "progress") showProgress(root, event.payload);
-  if (event.kind === "state") showState(root, event.payload);
-  root.dispatchEvent(new CustomEvent("job-event", { detail: event, bubbles: true }));
+function show(element: HTMLElement, event: JobEvent): void {
+  if (event.kind === "progress") showProgress(element, event.payload);
+  if (event.kind === "state") showState(element, event.payload);
+  element.dispatchEvent(new CustomEvent("job-event", { detail: event, bubbles: true }));
 }
 
 function showProgress(root: HTMLElement, payload: JobEvent["payload"]): void {
@@ -45,8 +58,9 @@ function showProgress(root: HTMLElement, payload: JobEvent["payload"]): void {
     bar.value = done;
   }
   const eta = payload["eta_s"];
+  const count = `${done} / ${total}`;
   for (const text of root.querySelectorAll<HTMLElement>("[data-job-eta]")) {
-    text.textContent = typeof eta === "number" ? clockTime(eta) : "";
+    text.textContent = typeof eta === "number" ? `${count} \u00b7 ${clockTime(eta)}` : count;
   }
 }
 
@@ -61,14 +75,25 @@ function showState(root: HTMLElement, payload: JobEvent["payload"]): void {
 }
 
 function scan(): void {
-  for (const [root, socket] of followed) {
-    if (root.isConnected) continue;
-    socket.close();
-    followed.delete(root);
+  for (const element of document.querySelectorAll<HTMLElement>("[data-job-socket]")) {
+    const jobId = element.dataset["jobSocket"];
+    if (jobId) join(jobs.get(jobId) ?? follow(jobId), element);
   }
-  for (const root of document.querySelectorAll<HTMLElement>("[data-job-socket]")) follow(root);
+  for (const [jobId, followed] of jobs) drop(jobId, followed);
+}
+
+function join({ elements, last }: Followed, element: HTMLElement): void {
+  if (elements.has(element)) return;
+  elements.add(element);
+  for (const event of last.values()) show(element, event);
+}
+
+function drop(jobId: string, { socket, elements }: Followed): void {
+  for (const element of elements) if (!element.isConnected) elements.delete(element);
+  if (elements.size > 0) return;
+  socket.close();
+  jobs.delete(jobId);
 }
 
 scan();
-// Fragments come and go on pages that replace parts of themselves.
 new MutationObserver(scan).observe(document.body, { childList: true, subtree: true });

@@ -90,7 +90,7 @@ def test_a_datasets_dice_depend_on_the_sample_alone():
             return 8
 
         def __getitem__(self, index):
-            python = random.random()  # noqa: S311 -- no secret
+            python = random.random()
             return python, np.random.rand(), torch.rand(()).item()
 
     before = torch.get_rng_state()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from deepseek_vision.data.coco import read_coco
 from deepseek_vision.hub import ModelConfig
 from deepseek_vision.model.detector import build_detector
@@ -43,7 +44,9 @@ def nano():
 @pytest.fixture(scope="session")
 def nano_folder(tmp_path_factory, nano, line) -> Path:
     folder = tmp_path_factory.mktemp("nano")
-    config = ModelConfig(name="nano_test", classes=CLASS_NAMES, size="nano", side_px=128)
+    config = ModelConfig(
+        name="nano_test", classes=CLASS_NAMES, size="nano", side_px=128
+    )
     prompts = torch.from_numpy(class_embeddings(CLASS_NAMES))
     write_model(folder, nano, config, prompts=prompts)
     coco = read_coco(line)

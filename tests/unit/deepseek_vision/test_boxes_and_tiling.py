@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from deepseek_vision.boxes import iou_matrix, suppress
 from deepseek_vision.tiling import is_cut, tile_starts, tile_windows
 
@@ -50,7 +51,11 @@ def test_among_equal_scores_the_first_wins():
 
 def test_no_boxes_give_no_rows():
     kept = suppress(
-        boxes(), np.zeros(0, np.float32), np.zeros(0, np.int64), iou_threshold=0.5, max_num=3
+        boxes(),
+        np.zeros(0, np.float32),
+        np.zeros(0, np.int64),
+        iou_threshold=0.5,
+        max_num=3,
     )
 
     assert kept.tolist() == []

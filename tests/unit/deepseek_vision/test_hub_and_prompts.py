@@ -3,6 +3,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+
 from deepseek_vision.errors import ModelFormatError, UnknownModelError, VisionError
 from deepseek_vision.hub import (
     ModelConfig,

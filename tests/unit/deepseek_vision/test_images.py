@@ -2,9 +2,10 @@ import io
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from deepseek_vision.errors import ImageError
 from deepseek_vision.images import FILL, letterbox, read_picture
-from PIL import Image
 
 
 def encoded(image, kind, **options):
@@ -107,7 +108,8 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "array", [np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 3), np.float64), np.zeros(3)]
+    "array",
+    [np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 3), np.float64), np.zeros(3)],
 )
 def test_an_array_of_another_form_is_refused(array):
     with pytest.raises(ImageError, match="an array must"):

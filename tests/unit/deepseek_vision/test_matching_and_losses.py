@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from deepseek_vision.boxes import iou_matrix
 from deepseek_vision.runtime import cell_centres
 from deepseek_vision.training.losses import (
@@ -60,7 +61,9 @@ def test_giou_of_known_pairs(other, value):
 
 
 def test_distances_become_boxes():
-    boxes = to_boxes(torch.tensor([[[1.0, 2.0, 3.0, 4.0]]]), torch.tensor([[10.0, 20.0]]))
+    boxes = to_boxes(
+        torch.tensor([[[1.0, 2.0, 3.0, 4.0]]]), torch.tensor([[10.0, 20.0]])
+    )
 
     assert boxes.tolist() == [[[9, 18, 13, 24]]]
 
@@ -73,7 +76,9 @@ def test_only_cells_inside_an_object_answer_for_it():
 
     inside = ((CENTRES > 16) & (CENTRES < 40)).all(dim=1)
     assert (match.object_BA[0] >= 0).tolist() == inside.tolist()
-    assert match.quality_BA[0][inside].tolist() == pytest.approx([1.0] * int(inside.sum()))
+    assert match.quality_BA[0][inside].tolist() == pytest.approx(
+        [1.0] * int(inside.sum())
+    )
     assert match.quality_BA[0][~inside].abs().max() == 0
 
 

@@ -3,6 +3,8 @@ import copy
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from deepseek_vision.errors import ModelFormatError
 from deepseek_vision.model.attention import DynamicReach, TokenEncoder
 from deepseek_vision.model.backbone import Backbone, BackboneSize, load_imagenet
@@ -10,7 +12,6 @@ from deepseek_vision.model.detector import SIZES, build_detector
 from deepseek_vision.model.layers import fold_norms
 from deepseek_vision.runtime import Session, cell_centres
 from deepseek_vision.training.run import load_matching
-from torch import nn
 
 PROMPTS = torch.randn(5, 384, generator=torch.Generator().manual_seed(1))
 
@@ -59,7 +60,9 @@ def test_folding_the_norms_changes_nothing(nano):
         before, after = nano(image, PROMPTS), folded(image, PROMPTS)
 
     assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
-    torch.testing.assert_close(before.logits_BAP, after.logits_BAP, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        before.logits_BAP, after.logits_BAP, atol=1e-4, rtol=1e-4
+    )
 
 
 def test_each_mechanism_can_be_switched_off():
@@ -99,7 +102,9 @@ def test_a_closed_gate_skips_the_further_step():
 
 
 def test_unknown_sizes_and_options_are_refused_by_name():
-    with pytest.raises(ModelFormatError, match="no size 'huge'; there are: nano, small"):
+    with pytest.raises(
+        ModelFormatError, match="no size 'huge'; there are: nano, small"
+    ):
         build_detector("huge")
     with pytest.raises(ModelFormatError, match="colour"):
         build_detector("nano", {"colour": 1})

@@ -7,11 +7,12 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from deepseek_vision import events
 from deepseek_vision.errors import ImageError
 from deepseek_vision.predict import ObjectDetector, load_model
 from deepseek_vision.spec import DetectSpec, ImageRef
-from PIL import Image
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,11 @@ def start(folder, spec):
 def run(folder, spec):
     process = start(folder, spec)
     out, err = process.communicate(timeout=60)
-    return process.returncode, [events.from_wire(line) for line in out.splitlines()], err
+    return (
+        process.returncode,
+        [events.from_wire(line) for line in out.splitlines()],
+        err,
+    )
 
 
 def pictures_of(line):
@@ -83,7 +88,9 @@ def test_a_child_without_its_model_says_why_in_one_line(tmp_path):
 
     assert code == 1
     assert said == []
-    assert err.strip().splitlines()[-1].startswith("no model named 'nothing'; there are")
+    assert (
+        err.strip().splitlines()[-1].startswith("no model named 'nothing'; there are")
+    )
 
 
 def test_a_child_told_to_stop_ends_after_its_batch(tmp_path, nano_folder, line):

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+
 from deepseek_vision import events
 from deepseek_vision.spec import DetectSpec, ImageRef
 

@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+
 from deepseek_vision.synthetic import production_line
 from deepseek_vision.synthetic.defects import BRUSHES, VISIBLE
 from deepseek_vision.synthetic.production_line import draw_scene, write_production_line
@@ -57,7 +58,10 @@ def test_a_box_bounds_what_the_defect_changed(label, monkeypatch):
 
     assert box is not None
     changed = np.abs(picture - plain).max(axis=2) > 0
-    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    rows, columns = (
+        np.flatnonzero(changed.any(axis=1)),
+        np.flatnonzero(changed.any(axis=0)),
+    )
     # Outside the box only the faint edge of the mask may differ.
     assert columns[0] <= box[0] < box[2] <= columns[-1] + 1
     assert rows[0] <= box[1] < box[3] <= rows[-1] + 1

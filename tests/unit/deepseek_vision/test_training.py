@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from deepseek_vision import events
 from deepseek_vision.data.augment import NONE, Augmentation, Augmenter
 from deepseek_vision.data.coco import (
@@ -28,13 +29,17 @@ def generator():
 
 
 def test_without_augmentation_a_batch_is_the_set_itself(packed):
-    batch = Augmenter(packed, NONE, generator()).draw(torch.arange(len(packed)), side=160)
+    batch = Augmenter(packed, NONE, generator()).draw(
+        torch.arange(len(packed)), side=160
+    )
 
     torch.testing.assert_close(batch.images, packed.images.float(), atol=1e-2, rtol=0)
     real = packed.labels >= 0
     for row in range(len(packed)):
         count = int(real[row].sum())
-        assert batch.labels[row][:count].tolist() == packed.labels[row][real[row]].tolist()
+        assert (
+            batch.labels[row][:count].tolist() == packed.labels[row][real[row]].tolist()
+        )
         torch.testing.assert_close(
             batch.boxes[row][:count], packed.boxes[row][real[row]], atol=1e-3, rtol=0
         )
@@ -46,11 +51,17 @@ def test_a_flip_mirrors_pixels_and_boxes_alike(packed):
 
     plain = Augmenter(packed, NONE, generator()).draw(torch.arange(2), side=160)
     torch.testing.assert_close(
-        batch.images[..., :120, :], plain.images[..., :120, :].flip(-1), atol=1e-2, rtol=0
+        batch.images[..., :120, :],
+        plain.images[..., :120, :].flip(-1),
+        atol=1e-2,
+        rtol=0,
     )
     real = plain.labels >= 0
     torch.testing.assert_close(
-        batch.boxes[real][:, [2, 0]], 160 - plain.boxes[real][:, [0, 2]], atol=1e-3, rtol=0
+        batch.boxes[real][:, [2, 0]],
+        160 - plain.boxes[real][:, [0, 2]],
+        atol=1e-3,
+        rtol=0,
     )
 
 
@@ -248,6 +259,8 @@ def test_a_run_reports_from_start_to_finish_and_leaves_a_model(line, tmp_path):
 def test_a_run_told_to_stop_still_leaves_its_model(line, tmp_path):
     job = Job(data=(line,), out=tmp_path / "m", name="mine")
 
-    train(job, short(num_steps=10**6), report=lambda event: None, should_stop=lambda: True)
+    train(
+        job, short(num_steps=10**6), report=lambda event: None, should_stop=lambda: True
+    )
 
     assert (tmp_path / "m" / "model.int8.onnx").is_file()

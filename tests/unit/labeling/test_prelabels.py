@@ -80,6 +80,15 @@ def test_a_model_without_a_common_class_is_refused(project: Project, bob: User):
         start(bob, project, model="birds")
 
 
+def test_unnamed_is_the_model_that_knows_most_of_the_labels(
+    project: Project, bob: User
+):
+    ModelRevisionFactory(model__name="birds", classes=["bird"])
+    ImageFactory(project=project)
+
+    assert start(bob, project).params["model"].startswith("small@")
+
+
 def test_nothing_to_do_is_said(project: Project, bob: User):
     with pytest.raises(prelabels.NothingToDoError):
         start(bob, project)

@@ -36,7 +36,6 @@ export interface OverlayScene extends Scene {
 
 /** A shape with no side of this many CSS pixels is shown by its box. */
 const BOX_BELOW_PX = 10;
-const COST_OF_MASK = 100;
 const CANDIDATE_PX = 4;
 /** More shapes than this in sight, and each gets less: no halo, no name. */
 const CROWD = 1500;
@@ -83,7 +82,7 @@ export function* drawShapes(ctx: Context, scene: Scene): Generator<number> {
   for (const shape of shapes) {
     const geometry = levelOfDetail(shape, camera);
     paint(ctx, camera, geometry, palette.label(shape.labelId), pen);
-    yield costOf(geometry, pen);
+    yield costOf(geometry, pen, scene);
   }
   if (shapes.length <= NAMES_UP_TO) {
     for (const shape of shapes) drawName(ctx, scene, shape, nameOf(scene, shape.labelId));
@@ -104,13 +103,19 @@ function levelOfDetail({ geometry, bbox }: Shape, camera: Camera): Geometry {
   return isPlain ? geometry : { kind: "box", bbox };
 }
 
-/** Measured: a stroked vertex takes a rasterizer about twice as long as a stroked box. */
-function costOf(geometry: Geometry, { isHaloed, fill }: Pen): number {
-  const strokes = 1 + Number(!!isHaloed) + Number(fill > 0);
+/** Measured: what a vertex and a pixel of a mask take, next to a stroked box. */
+const COST_OF_VERTEX = 3;
+const COST_OF_PIXEL = 1 / 400;
+
+function costOf(geometry: Geometry, pen: Pen, scene: Scene): number {
+  const strokes = 1 + Number(!!pen.isHaloed) + Number(pen.fill > 0);
   if (geometry.kind === "box") return strokes;
-  if (geometry.kind === "mask") return COST_OF_MASK;
+  if (geometry.kind === "mask") {
+    const shown = geometry.size[0] * geometry.size[1] * scene.camera.zoom ** 2;
+    return COST_OF_PIXEL * Math.min(shown, scene.view.width * scene.view.height);
+  }
   const { rings } = outlineOf(geometry);
-  return 2 * strokes * rings.reduce((sum, ring) => sum + ring.length, 0);
+  return COST_OF_VERTEX * strokes * rings.reduce((sum, ring) => sum + ring.length, 0);
 }
 
 export function drawOverlay(ctx: Context, scene: OverlayScene): void {
@@ -152,7 +157,7 @@ function* drawProposals(ctx: Context, scene: Scene, region: Bbox): Generator<num
   const pen = shown.length > CROWD ? PROPOSED_IN_CROWD : PROPOSED;
   for (const one of shown) {
     if (one !== focused) paint(ctx, camera, one.geometry, palette.label(one.labelId), pen);
-    yield 2 * costOf(one.geometry, pen);
+    yield 2 * costOf(one.geometry, pen, scene);
   }
   for (const one of bench.proposals.candidates) {
     drawCandidate(ctx, camera, one, palette.label(one.labelId));
