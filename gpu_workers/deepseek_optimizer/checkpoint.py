@@ -141,11 +141,12 @@ class Checkpointer:
 
     def is_due(self, step: int) -> bool:
         """Whether this rank wants to save; rank 0's answer counts."""
+        every = self.config.every_steps
+        if every is not None and step % every == 0:
+            return True
         if self._thread is not None and self._thread.is_alive():
             return False
-        every = self.config.every_steps
-        is_time = time.monotonic() - self._saved_at >= self.interval_s()
-        return is_time or (every is not None and step % every == 0)
+        return time.monotonic() - self._saved_at >= self.interval_s()
 
     def save(
         self,

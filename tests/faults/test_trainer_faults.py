@@ -42,13 +42,14 @@ def start_run(run_dir, *, steps, processes, every_steps=10, delay_s=0.002, **con
     )
     (run_dir / "spec.json").write_text(spec.to_json())
     path = os.pathsep.join([str(ROOT / "gpu_workers"), str(Path(__file__).parent)])
-    return subprocess.Popen(
-        [sys.executable, "-m", "deepseek_optimizer", "run", str(run_dir)],
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=(run_dir / "stderr").open("w"),
-        text=True,
-    )
+    with (run_dir / "stderr").open("w") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "deepseek_optimizer", "run", str(run_dir)],
+            env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
 
 
 def wait_for_step(run, step):
@@ -62,9 +63,8 @@ def wait_for_step(run, step):
 
 
 def rest_of(run):
-    events = [json.loads(line) for line in run.stdout]
-    run.wait(30)
-    return events
+    with run:
+        return [json.loads(line) for line in run.stdout]
 
 
 def workers_of(run):
