@@ -144,7 +144,11 @@ export class App {
     const opening = ++this.#opening;
     this.tool()?.cancel();
     this.#options.root.setAttribute("data-loading", "");
-    if (this.#session?.document.image.id === imageId) await this.#leave();
+    const before = this.#session;
+    if (before?.document.image.id === imageId) {
+      this.#session = null;
+      await before.outbox.close();
+    }
     await this.#couriers.giveBack(imageId);
     const opened = await Session.open({
       ...this.#options,
@@ -298,12 +302,6 @@ export class App {
 
   notice(key: string, values: Readonly<Record<string, string | number>> = {}): void {
     this.#notices.say(this.#options.words(key, values));
-  }
-
-  async #leave(): Promise<void> {
-    const session = this.#session;
-    this.#session = null;
-    await session?.outbox.close();
   }
 
   #showSession(session: Session): void {
