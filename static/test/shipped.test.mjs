@@ -63,3 +63,9 @@ test("nothing asks for what the content policy forbids", () => {
   }
   expect(template).not.toMatch(/ style=| on\w+="|<script(?![^>]*type="module")/);
 });
+
+test("a module fits on a few screens", () => {
+  const long = sources.filter(({ text }) => text.split("\n").length > 401);
+
+  expect(long.map(({ name }) => name)).toEqual([]);
+});
