@@ -3,7 +3,8 @@
 On AVX2 the usual 8-bit product of unsigned activations and signed weights adds pairs
 in 16 bits and saturates without a word. Weights of 7 bits cannot: they cost nothing
 in time. Text, attention and the last layer of each head stay in float, where 8 bits
-would cost accuracy and save next to nothing.
+save next to nothing, and so do the stem and the first three stages, where they do most
+of their damage (decision 021).
 """
 
 import logging
@@ -27,7 +28,10 @@ from onnxruntime.quantization.shape_inference import (  # type: ignore[import-un
 
 from deepseek_vision.images import Pixels
 
-_FLOAT_PARTS = ("/text", "/many/", "/one/", "/tokens/", "/text_map/")
+_FLOAT_PARTS = (
+    *("/text", "/many/", "/one/", "/tokens/", "/text_map/"),
+    *("/stem/", "/stages.0/", "/stages.1/", "/stages.2/"),
+)
 
 
 class _Samples(CalibrationDataReader):  # type: ignore[misc]  # -- the base is untyped
