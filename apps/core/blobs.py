@@ -88,12 +88,14 @@ def open_blob(sha256: str) -> IO[bytes]:
         raise NotFoundError("file not found in the blob store") from exc
 
 
-def signed_url(sha256: str, *, media_type: str, download_as: str = "") -> str | None:
-    """Return an address of the store itself, or None where the web process serves it."""
+def signed_url(sha256: str, *, media_type: str, disposition: str) -> str | None:
+    """Return an address of the store itself, or None where the web process serves it.
+
+    The store answers there with this Content-Type and Content-Disposition.
+    """
     storage = store()
     if isinstance(storage, FileSystemStorage):
         return None
-    disposition = f'attachment; filename="{download_as}"' if download_as else "inline"
     parameters = {
         "ResponseContentType": media_type,
         "ResponseContentDisposition": disposition,

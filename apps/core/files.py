@@ -36,9 +36,9 @@ def blob_response(
     if known & {etag, "*"}:
         return HttpResponse(status=304, headers={"ETag": etag})
     is_shown = media_type in SHOWN_TYPES
-    url = blobs.signed_url(
-        blob.sha256, media_type=media_type, download_as="" if is_shown else name
-    )
+    told_type = media_type if is_shown else "application/octet-stream"
+    disposition = content_disposition_header(not is_shown, name) or "inline"
+    url = blobs.signed_url(blob.sha256, media_type=told_type, disposition=disposition)
     if url is not None:
         return HttpResponseRedirect(url)
     first, last = _range(request, blob.size)
@@ -51,15 +51,13 @@ def blob_response(
     response = StreamingHttpResponse(
         _Pieces(file, first, last - first + 1),
         status=206 if is_part else 200,
-        content_type=media_type if is_shown else "application/octet-stream",
+        content_type=told_type,
     )
     response["ETag"] = etag
     response["Accept-Ranges"] = "bytes"
     response["Content-Length"] = str(last - first + 1)
     response["Cache-Control"] = "private, max-age=31536000, immutable"
-    disposition = content_disposition_header(not is_shown, name)
-    if disposition:
-        response["Content-Disposition"] = disposition
+    response["Content-Disposition"] = disposition
     if is_part:
         response["Content-Range"] = f"bytes {first}-{last}/{blob.size}"
     return response

@@ -16,7 +16,7 @@ from dsportal.services.valkey import Valkey
 
 INTERRUPTED = 130
 # Bench measures and is run by its own task; what needs hardware skips itself.
-DEFAULT_SELECTION = ("-m", "not bench")
+DEFAULT_SELECTION = ("-m", "not bench and not shots")
 
 
 def borrow(root: Path, *commands: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ import venv
 from functools import cached_property
 from pathlib import Path
 
-from dsportal.services.steps import StepError, output_of, run, say, step, succeeds
+from dsportal.services.steps import output_of, run, say, step, succeeds
 
 TORCH = "torch==2.13.0"
 RUN_FILE = "requirements.txt"
@@ -90,15 +90,14 @@ class Environment:
             return
         with step("virtual environment"):
             shutil.rmtree(self.folder, ignore_errors=True)
-            try:
-                venv.create(self.folder, with_pip=True)
-            except Exception as error:
-                raise StepError(
-                    "virtual environment",
-                    str(error),
-                    fix="Python's venv module is incomplete: on Debian and Ubuntu "
-                    "`apt-get install python3-venv`, elsewhere reinstall Python",
-                ) from error
+            venv.create(self.folder)
+            self._half_done.touch()
+            run(
+                [self.python, "-m", "ensurepip", "--default-pip"],
+                name="virtual environment",
+                fix="Python's venv module is incomplete: on Debian and Ubuntu "
+                "`apt-get install python3-venv`, elsewhere reinstall Python",
+            )
 
     def _install_uv(self) -> None:
         if (self.bin / "uv").exists():

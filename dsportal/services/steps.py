@@ -30,6 +30,10 @@ _KNOWN_CAUSES = {
         "the package index cannot be reached: check the network, or name a mirror in "
         "pip's (`pip config set global.index-url URL`) or npm's configuration"
     ),
+    r"could not look up effective user ID": (
+        "PostgreSQL wants a user that the system knows: add this one to /etc/passwd, "
+        "or name a server with DATABASE_URL"
+    ),
     r"certificate|CERT_|SSL": (
         "the package index's certificate is not trusted: name your company's "
         "certificate file with `pip config set global.cert FILE` or SSL_CERT_FILE"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
+import dsportal.celery  # noqa: F401 -- or a process that only enqueues has no broker
 from dsportal.settings.servers import (
     blob_storage,
     celery_broker,

@@ -114,6 +114,7 @@ class Checkpointer:
         self.group = dist.new_group(backend="gloo")
         self._thread: threading.Thread | None = None
         self._cost_s, self._saved_at = 0.0, time.monotonic()
+        self._last_step: int | None = None
         try:
             self.dir.mkdir(parents=True, exist_ok=True)
             probe = self.dir / f".probe-{self.rank}"
@@ -140,11 +141,12 @@ class Checkpointer:
 
     def is_due(self, step: int) -> bool:
         """Whether this rank wants to save; rank 0's answer counts."""
+        every = self.config.every_steps
+        if every is not None and step % every == 0:
+            return True
         if self._thread is not None and self._thread.is_alive():
             return False
-        every = self.config.every_steps
-        is_time = time.monotonic() - self._saved_at >= self.interval_s()
-        return is_time or (every is not None and step % every == 0)
+        return time.monotonic() - self._saved_at >= self.interval_s()
 
     def save(
         self,
@@ -165,6 +167,9 @@ class Checkpointer:
             common: State that all ranks share; rank 0's is written.
         """
         self.wait()
+        if step == self._last_step:
+            return
+        self._last_step = step
         saving = _Saving(
             step,
             self.dir / f"step-{step:08d}",
@@ -173,8 +178,6 @@ class Checkpointer:
             signature(model),
             time.perf_counter(),
         )
-        if saving.final.exists():
-            return
         model_state, optimizer_state = get_state_dict(model, optimizer)
         writer = FileSystemWriter(saving.partial, single_file_per_rank=True)
         state = {"model": model_state, "optimizer": optimizer_state}
@@ -235,6 +238,7 @@ class Checkpointer:
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=1))
         _sync(partial / MANIFEST)
         _sync(partial)
+        shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
         _sync(self.dir)
         if self.config.durable_url:
@@ -326,6 +330,7 @@ class Checkpointer:
             CheckpointMismatchError: It belongs to another model.
         """
         check_signature(manifest, signature(model))
+        self._last_step = manifest.step
         model_state, optimizer_state = get_state_dict(model, optimizer)
         state: dict[str, Any] = {"model": model_state, "optimizer": optimizer_state}
         reader = FileSystemReader(manifest.path)

@@ -26,6 +26,7 @@ from deepseek_optimizer.events import Event, from_wire
 from deepseek_optimizer.spec import TrainConfig
 
 PAYLOAD, RESULT, EVENTS = "payload.pt", "result.json", "events.jsonl"
+MODEL = "model.pt"
 
 
 def num_local_processes(config: TrainConfig) -> int:

@@ -17,7 +17,11 @@ from typing import Any, TypedDict, Unpack
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+)
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from deepseek_optimizer import launch
@@ -178,7 +182,7 @@ class DistributedTrainer:
         try:
             launch.write_payload(run_dir, {**recipe.parts(), "config": self.config})
             result = launch.launch(run_dir, self.config, self._sinks())
-            trained = torch.load(run_dir / "model.pt", weights_only=True)
+            trained = torch.load(run_dir / launch.MODEL, weights_only=True)
             recipe.model.load_state_dict(trained)
             return TrainResult(**result)
         finally:
@@ -219,6 +223,8 @@ def train_here(
             loop = _build_loop(recipe, config, device, (reporter, run_dir))
             progress = loop.run()
             loop.parts.replica.exchange.close()
+            if run_dir is not None:
+                _save_model(recipe.model, run_dir / launch.MODEL)
         except (RuntimeError, ValueError, OSError, ArithmeticError, TypeError) as error:
             reason = f"{type(error).__name__}: {error}"
             progress.step = loop.progress.step if loop else 0
@@ -389,13 +395,15 @@ def work(run_dir: Path) -> None:
         config, recipe = spec.config, call_entry(spec)
     result = train_here(recipe, config, [], run_dir)
     if os.environ.get("RANK") == "0":
-        state = {n: _whole(t) for n, t in recipe.model.state_dict().items()}
-        torch.save(state, run_dir / "model.pt")
         (run_dir / launch.RESULT).write_text(json.dumps(asdict(result)))
 
 
-def _whole(tensor: Tensor) -> Tensor:
-    return tensor.detach().cpu()
+def _save_model(model: nn.Module, path: Path) -> None:
+    """Write the whole trained weights, gathered from all shards; all ranks call it."""
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    state = get_model_state_dict(model, options=options)
+    if dist.get_rank() == 0:
+        torch.save(state, path)
 
 
 def _read_payload(run_dir: Path) -> tuple[Recipe, TrainConfig]:

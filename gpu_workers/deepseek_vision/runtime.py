@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]
 from numpy.typing import NDArray
+from onnxruntime.capi import (  # type: ignore[import-untyped]
+    onnxruntime_pybind11_state as ort_errors,
+)
 
 from deepseek_vision.errors import ModelFormatError
 from deepseek_vision.hub import refuse_pickle
@@ -32,6 +35,18 @@ class RawOutput:
     complexity_B: Array
 
 
+# The runtime's errors share no base narrower than Exception.
+_REFUSALS = (
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NoSuchFile,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
+
+
 class Session:
     """A loaded graph; safe to call from several threads."""
 
@@ -47,7 +62,7 @@ class Session:
             self._session = ort.InferenceSession(
                 path, options, providers=["CPUExecutionProvider"]
             )
-        except (RuntimeError, ValueError) as error:
+        except _REFUSALS as error:
             reason = str(error).splitlines()[0]
             raise ModelFormatError(
                 f"{path}: not a usable ONNX file ({reason})"

@@ -66,4 +66,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.e2e)
+            name = "shots" if item.path.name == "test_shots.py" else "e2e"
+            item.add_marker(name)

@@ -359,7 +359,7 @@ def _shard(folder, kind, steps):
     _, events = train(
         steps, folder, model=Plain(), parallel=parallel, gradient_compression=kind
     )
-    return [e.loss for e in _of(events, StepDone)][-1]
+    return [e.loss for e in _of(events, StepDone)][-1:]
 
 
 @pytest.mark.parametrize(("kind", "limit"), [("none", 1e-4), ("int8", 0.05)])
@@ -369,9 +369,9 @@ def test_sharded_training_follows_the_single_process(tmp_path, kind, limit):
 
     losses = run_ranks(_shard, 2, str(tmp_path), kind, 20)
 
-    assert losses[0] == pytest.approx(alone, rel=limit)
+    assert losses[0][0] == pytest.approx(alone, rel=limit)
     again = run_ranks(_shard, 1, str(tmp_path), kind, 24)
-    assert math.isfinite(again[0])
+    assert math.isfinite(again[0][0])
 
 
 def test_a_stop_saves_and_a_new_run_goes_on_from_there(tmp_path):

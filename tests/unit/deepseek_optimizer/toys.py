@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.utils.data import Dataset, TensorDataset
 
 from deepseek_optimizer import DistributedTrainer
@@ -58,7 +59,10 @@ def toy_data(size: int = 100) -> TensorDataset:
 
 
 def weights(model: nn.Module) -> Tensor:
-    return torch.cat([p.detach().flatten() for p in model.parameters()])
+    whole = [
+        p.full_tensor() if isinstance(p, DTensor) else p for p in model.parameters()
+    ]
+    return torch.cat([p.detach().flatten() for p in whole])
 
 
 def train(

@@ -127,8 +127,8 @@ def test_the_loss_equals_its_definition_written_out():
 
     losses = detection_loss(logits, distances, CENTRES, box, labels, top_k=5)
 
-    boxes = to_boxes(distances, CENTRES)
-    match = assign(logits.sigmoid(), boxes, CENTRES, box, labels, top_k=5)
+    boxes = to_boxes(distances, CENTRES).detach()
+    match = assign(logits.detach().sigmoid(), boxes, CENTRES, box, labels, top_k=5)
     wanted_classes = wanted_boxes = 0.0
     total = max(1.0, float(match.quality_BA.sum()))
     for cell in range(NUM_CELLS):

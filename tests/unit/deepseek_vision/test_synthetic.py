@@ -48,9 +48,9 @@ def test_the_annotations_are_coco_with_boxes_inside(tmp_path):
 
 
 @pytest.mark.parametrize("label", list(BRUSHES))
-def test_a_box_bounds_what_the_defect_changed(label, monkeypatch):
+def test_a_box_bounds_what_the_defect_changed(label):
     rng = np.random.default_rng(9)
-    plain = np.full((120, 260, 3), 0.55, np.float32)
+    plain = np.full((240, 320, 3), 0.55, np.float32)
     picture = plain.copy()
     add = production_line._add_defect  # noqa: SLF001
 
@@ -73,7 +73,7 @@ def test_a_box_bounds_what_the_defect_changed(label, monkeypatch):
 
 
 def test_scenes_differ_and_some_are_clean():
-    scenes = [draw_scene(np.random.default_rng([3, n])) for n in range(24)]
+    scenes = [draw_scene(np.random.default_rng([3, n])) for n in range(40)]
 
     assert any(not scene.labels for scene in scenes)
     assert len({label for scene in scenes for label in scene.labels}) == len(BRUSHES)

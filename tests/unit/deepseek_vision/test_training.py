@@ -3,16 +3,19 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw
 
 from deepseek_vision import events
 from deepseek_vision.data.augment import NONE, Augmentation, Augmenter
 from deepseek_vision.data.coco import (
+    PackedSet,
     pack,
     read_coco,
     read_together,
     sampling_weights,
 )
 from deepseek_vision.errors import DatasetError
+from deepseek_vision.measure import evaluate_served
 from deepseek_vision.metrics import as_results, as_truth, average_precision
 from deepseek_vision.training.ema import SlowCopy
 from deepseek_vision.training.recipe import Recipe, preset
@@ -28,21 +31,17 @@ def generator():
     return torch.Generator().manual_seed(5)
 
 
-def test_without_augmentation_a_batch_is_the_set_itself(packed):
-    batch = Augmenter(packed, NONE, generator()).draw(
-        torch.arange(len(packed)), side=160
-    )
+def test_without_augmentation_a_square_batch_is_the_set_itself():
+    noise = torch.randint(0, 256, (3, 3, 64, 64), generator=generator())
+    boxes = torch.tensor([[5.0, 6, 30, 40], [8.0, 8, 50, 20]]).expand(3, 2, 4)
+    packed = pack_of(noise.to(torch.uint8), boxes)
 
-    torch.testing.assert_close(batch.images, packed.images.float(), atol=1e-2, rtol=0)
-    real = packed.labels >= 0
-    for row in range(len(packed)):
-        count = int(real[row].sum())
-        assert (
-            batch.labels[row][:count].tolist() == packed.labels[row][real[row]].tolist()
-        )
-        torch.testing.assert_close(
-            batch.boxes[row][:count], packed.boxes[row][real[row]], atol=1e-3, rtol=0
-        )
+    batch = Augmenter(packed, NONE, generator()).draw(torch.arange(3), side=64)
+
+    torch.testing.assert_close(batch.images, noise.float(), atol=1e-2, rtol=0)
+    torch.testing.assert_close(batch.boxes[:, :2], boxes, atol=1e-3, rtol=0)
+    assert batch.labels[:, :2].tolist() == [[0, 0]] * 3
+    assert (batch.labels[:, 2:] == -1).all()
 
 
 def test_a_flip_mirrors_pixels_and_boxes_alike(packed):
@@ -91,9 +90,8 @@ def test_boxes_still_bound_their_pixels_after_any_view():
 def pack_of(images, boxes):
     side = float(images.shape[-1])
     template = {"sizes": torch.full((len(images), 2), side), "classes": ("thing",)}
-    kind = __import__("deepseek_vision.data.coco", fromlist=["PackedSet"]).PackedSet
     labels = torch.zeros(boxes.shape[:2], dtype=torch.long)
-    return kind(images=images, boxes=boxes, labels=labels, **template)
+    return PackedSet(images=images, boxes=boxes, labels=labels, **template)
 
 
 def test_the_same_state_draws_the_same_batch(packed):
@@ -223,7 +221,7 @@ def test_the_same_seed_trains_the_same_model(line, tmp_path):
     weights = []
     for name in ("a", "b"):
         job = Job(data=(line,), out=tmp_path / name, name=name)
-        train(job, short(), report=lambda event: None)
+        train(job, short(), report=str)
         weights.append((tmp_path / name / "model.safetensors").read_bytes())
 
     assert weights[0] == weights[1]
@@ -259,8 +257,63 @@ def test_a_run_reports_from_start_to_finish_and_leaves_a_model(line, tmp_path):
 def test_a_run_told_to_stop_still_leaves_its_model(line, tmp_path):
     job = Job(data=(line,), out=tmp_path / "m", name="mine")
 
-    train(
-        job, short(num_steps=10**6), report=lambda event: None, should_stop=lambda: True
-    )
+    train(job, short(num_steps=10**6), report=str, should_stop=lambda: True)
 
     assert (tmp_path / "m" / "model.int8.onnx").is_file()
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """Red squares and green discs on grey noise, forty small pictures."""
+    folder = tmp_path_factory.mktemp("shapes")
+    (folder / "images").mkdir()
+    rng = np.random.default_rng(2)
+    images, annotations = [], []
+    for number in range(1, 41):
+        noise = rng.integers(60, 140, (64, 64, 1), dtype=np.uint8)
+        picture = Image.fromarray(np.repeat(noise, 3, axis=2))
+        pen = ImageDraw.Draw(picture)
+        for category in (1, 2):
+            side = int(rng.integers(14, 26))
+            x = int(
+                rng.integers(0, 32 - side)
+                if category == 1
+                else rng.integers(32, 64 - side)
+            )
+            y = int(rng.integers(0, 64 - side))
+            corners = (x, y, x + side - 1, y + side - 1)
+            if category == 1:
+                pen.rectangle(corners, fill=(220, 20, 20))
+            else:
+                pen.ellipse(corners, fill=(20, 200, 40))
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": category,
+                    "bbox": [x, y, side, side],
+                }
+            )
+        name = f"{number}.png"
+        picture.save(folder / "images" / name)
+        split = "val" if number > 30 else "train"
+        images.append(
+            {"id": number, "file_name": name, "width": 64, "height": 64, "split": split}
+        )
+    names = [{"id": 1, "name": "square"}, {"id": 2, "name": "disc"}]
+    coco = {"images": images, "annotations": annotations, "categories": names}
+    (folder / "annotations.json").write_text(json.dumps(coco))
+    return folder
+
+
+def test_a_training_from_nothing_finds_what_it_has_not_seen(shapes, tmp_path):
+    recipe = short(
+        num_steps=150, batch_size=16, side_px=64, lr=4e-3, ema_decay=0.95, ema_ramp=20
+    )
+    folder = tmp_path / "m"
+
+    train(Job(data=(shapes,), out=folder, name="shapes"), recipe, report=str)
+
+    for precision in ("fp32", "int8"):
+        metrics = evaluate_served(folder, shapes, precision=precision)
+        assert metrics["AP50"] >= 0.9

@@ -17,6 +17,7 @@ from dsportal.services.steps import StepError, cause_of, run, step
         ("error: failed to create: Permission denied (os error 13)", "someone else"),
         ("Temporary failure in name resolution", "check the network"),
         ("npm error code EAI_AGAIN", "check the network"),
+        ("initdb: could not look up effective user ID 1001", "/etc/passwd"),
         ("invalid peer certificate: UnknownIssuer", "certificate file"),
     ],
 )
