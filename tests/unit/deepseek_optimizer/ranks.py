@@ -16,7 +16,7 @@ import torch.distributed as dist
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["deepseek_optimizer.trainer"])
 # The server forks ranks with torch imported once: 10 ms a rank, not 5 s.
-TIMEOUT_S = 60
+TIMEOUT_S = 240
 
 
 def run_ranks(
