@@ -5,6 +5,7 @@
 """
 
 import argparse
+import functools
 import gc
 import importlib
 import json
@@ -12,10 +13,12 @@ import statistics
 import sys
 import threading
 import time
+from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 from torch.utils.data import DataLoader, Dataset
 
 from deepseek_optimizer import DistributedTrainer
@@ -47,7 +50,7 @@ class Block(nn.Module):
         batch, length, width = x.shape
         qkv = self.qkv(self.norm1(x)).view(batch, length, 3, self.heads, -1)
         q, k, v = qkv.transpose(1, 3).unbind(2)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mixed = scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, width))
         return x + self.mlp(self.norm2(x))
 
@@ -74,7 +77,7 @@ class Gpt(nn.Module):
         for block in self.blocks:
             x = block(x)
         logits = self.head(self.norm(x))
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        return cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
 class Text(Dataset[Tensor]):
@@ -180,6 +183,25 @@ def compiled(model: Gpt) -> Gpt:
     return model
 
 
+def prepare(arm: str, model: nn.Module, loader: Any, device: torch.device) -> Any:
+    """Set up model, optimizer, loader and backward as the arm's library wants."""
+    make = functools.partial(torch.optim.AdamW, lr=3e-4, fused=device.type == "cuda")
+    if arm == "fabric":
+        fabric_class = importlib.import_module("lightning.fabric").Fabric
+        fabric = fabric_class(
+            precision="bf16-mixed", accelerator=device.type, devices=1
+        )
+        model, optimizer = fabric.setup(model, make(model.parameters()))
+        return model, optimizer, fabric.setup_dataloaders(loader), fabric.backward
+    model.to(device)
+    optimizer = make(model.parameters())
+    if arm == "hand":
+        return model, optimizer, loader, Tensor.backward
+    library = importlib.import_module("accelerate")
+    accelerator = library.Accelerator(mixed_precision="bf16")
+    return *accelerator.prepare(model, optimizer, loader), accelerator.backward
+
+
 def run_loop(size: str, steps: int, warmup: int, arm: str) -> float:
     """Tokens a second of a plain loop, by hand or under another library."""
     model, text, batch = build(size)
@@ -192,30 +214,10 @@ def run_loop(size: str, steps: int, warmup: int, arm: str) -> float:
         num_workers=0 if size == "tiny" else 2,
         pin_memory=device.type == "cuda",
     )
-    fused = device.type == "cuda"
-    backward, autocast = Tensor.backward, None
-    compiled(model)
+    model, optimizer, loader, backward = prepare(arm, compiled(model), loader, device)
+    autocast = nullcontext()
     if arm == "hand":
-        model.to(device)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, fused=fused)
         autocast = torch.autocast(device.type, dtype=torch.bfloat16)
-    elif arm == "fabric":
-        fabric_class = importlib.import_module("lightning.fabric").Fabric
-        fabric = fabric_class(
-            precision="bf16-mixed", accelerator=device.type, devices=1
-        )
-        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, fused=fused)
-        model, optimizer = fabric.setup(model, optimizer)
-        loader = fabric.setup_dataloaders(loader)
-        backward = fabric.backward
-    else:
-        accelerator = importlib.import_module("accelerate").Accelerator(
-            mixed_precision="bf16"
-        )
-        model.to(device)
-        optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, fused=fused)
-        model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
-        backward = accelerator.backward
     done, started = 0, 0.0
     while done < warmup + steps:
         for batch_text in loader:
@@ -223,10 +225,7 @@ def run_loop(size: str, steps: int, warmup: int, arm: str) -> float:
                 synchronize()
                 started = time.perf_counter()
             x = batch_text.to(device, non_blocking=True)
-            if autocast is not None:
-                with autocast:
-                    loss = model(x)
-            else:
+            with autocast:
                 loss = model(x)
             backward(loss)
             nn.utils.clip_grad_norm_(model.parameters(), 1e9)
