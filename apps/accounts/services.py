@@ -99,6 +99,8 @@ def invite(
         workspace_id=workspace_id, user__email__iexact=email
     ).exists():
         raise AlreadyMemberError(f"{email} is a member already")
+    # Two at once would both find none: the workspace's row makes the second wait.
+    Workspace.objects.select_for_update().get(pk=workspace_id)
     Invitation.objects.filter(
         workspace_id=workspace_id, email__iexact=email, accepted_at=None
     ).delete()

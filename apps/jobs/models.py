@@ -36,6 +36,7 @@ class Job(TimeStamped):
         task: The registered Celery task that carries it out.
         attempt: How often a worker has claimed it; the fencing token.
         lease_until: Until when the claim holds; None unless active.
+        num_done_before: What earlier attempts had done when this one began.
         last_seq: Number of the newest event; events count 1, 2, 3, ... per job.
     """
 
@@ -57,6 +58,7 @@ class Job(TimeStamped):
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     enqueued_at = models.DateTimeField(default=timezone.now)
     num_done = models.PositiveIntegerField(default=0)
+    num_done_before = models.PositiveIntegerField(default=0)
     num_total = models.PositiveIntegerField(default=0)
     last_seq = models.PositiveBigIntegerField(default=0)
     result = models.JSONField(default=dict)

@@ -91,8 +91,9 @@ def fenced(claim: Claim) -> Iterator[Job]:
 def start_running(claim: Claim, *, num_total: int, num_done: int = 0) -> None:
     """Say that the work itself begins, or goes on after ``num_done`` of it."""
     with fenced(claim) as job:
-        job.num_done, job.num_total = num_done, num_total
-        job.save(update_fields=["num_done", "num_total"])
+        job.num_done = job.num_done_before = num_done
+        job.num_total = num_total
+        job.save(update_fields=["num_done", "num_done_before", "num_total"])
         _move(job, JobStatus.RUNNING)
 
 
@@ -288,10 +289,11 @@ def _state(job: Job) -> NewEvent:
 
 def _progress(job: Job) -> NewEvent:
     """Progress with the time left, from the mean rate of this attempt."""
+    newly_done = job.num_done - job.num_done_before
     elapsed_s = (
         (timezone.now() - job.started_at).total_seconds() if job.started_at else 0.0
     )
-    rate = job.num_done / elapsed_s if elapsed_s > 0 else 0.0
+    rate = newly_done / elapsed_s if elapsed_s > 0 else 0.0
     payload = {
         "done": job.num_done,
         "total": job.num_total,

@@ -8,7 +8,7 @@ import venv
 from functools import cached_property
 from pathlib import Path
 
-from dsportal.services.steps import output_of, run, say, step, succeeds
+from dsportal.services.steps import StepError, output_of, run, say, step, succeeds
 
 TORCH = "torch==2.13.0"
 RUN_FILE = "requirements.txt"
@@ -117,7 +117,12 @@ class Environment:
                 return
             if self._uv_succeeds("--torch-backend", "cpu", TORCH):
                 return
-            say("no CPU build within reach, taking the published one (may be large)")
+            raise StepError(
+                "PyTorch (CPU)",
+                "its CPU build is not within reach",
+                fix=f"check the network and {ASK_AGAIN}; or take the published build, "
+                "which may bring gigabytes of CUDA: ./portal up --gpu",
+            )
         self._uv(*self._links(), TORCH, name="PyTorch")
 
     def _install(self, *, tests: bool) -> None:

@@ -7,6 +7,7 @@ from csp.constants import NONCE, NONE, SELF
 
 import dsportal.celery  # noqa: F401 -- or a process that only enqueues has no broker
 from dsportal.settings.servers import (
+    blob_origins,
     blob_storage,
     celery_broker,
     database,
@@ -199,6 +200,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SORT_OPERATIONS": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ShapeKindEnum": "apps.labeling.models.KIND_CHOICES",
+        "ScopeEnum": "apps.accounts.models.SCOPE_CHOICES",
+    },
 }
 
 LANGUAGE_CODE = "en"
@@ -208,15 +213,17 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+# Where signed addresses of the blob store lead; none for a folder.
+BLOB_ORIGINS = blob_origins(os.environ.get("STORAGE_URL", ""))
 # One policy for every page; the admin theme and the API page get their own in views.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF, NONCE],
         "style-src": [SELF, NONCE],
-        "img-src": [SELF, "data:", "blob:"],
+        "img-src": [SELF, "data:", "blob:", *BLOB_ORIGINS],
         "font-src": [SELF],
-        "connect-src": [SELF],
+        "connect-src": [SELF, *BLOB_ORIGINS],
         "worker-src": [SELF, "blob:"],
         "manifest-src": [SELF],
         "form-action": [SELF],

@@ -98,3 +98,16 @@ def blob_storage(url: str, *, default: Path) -> dict[str, Any]:
         options["access_key"] = unquote(parts.username)
         options["secret_key"] = unquote(parts.password or "")
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+def blob_origins(url: str) -> list[str]:
+    """Say which hosts a browser is sent to for a blob, as a policy names them."""
+    parts = urlsplit(url)
+    if parts.scheme != "s3":
+        return []
+    query = parse_qs(parts.query)
+    if not parts.path.strip("/"):
+        return ["https://*.amazonaws.com"]
+    scheme = "http" if query.get("tls") == ["0"] else "https"
+    port = f":{parts.port}" if parts.port else ""
+    return [f"{scheme}://{parts.hostname}{port}"]

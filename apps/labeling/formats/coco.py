@@ -17,6 +17,9 @@ def export_coco(*, project_id: int, only_submitted: bool = False) -> Iterator[st
     labels = list(Label.objects.filter(project_id=project_id))
     category_of = {label.pk: number for number, label in enumerate(labels, start=1)}
     images = Image.objects.filter(project_id=project_id).order_by("pk")
+    # What is uploaded meanwhile stays out of both lists.
+    newest = images.values_list("pk", flat=True).last()
+    images = images.filter(pk__lte=newest or 0)
     if only_submitted:
         images = images.filter(state="submitted")
     categories = [

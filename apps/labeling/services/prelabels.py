@@ -121,7 +121,7 @@ def images_to_detect(claim: Claim) -> list[tuple[int, str]]:
 
 
 def record_predictions(claim: Claim, *, image_id: int, found: Sequence[Found]) -> None:
-    """Replace the image's proposals of this model by what the job found, once.
+    """Replace the image's proposals by what the job found, once.
 
     Raises:
         StaleAttemptError: Another attempt has the job; nothing was written.

@@ -30,7 +30,7 @@ const NOT_SIGNED_IN = 4401;
 const NO_SUCH_JOB = 4404;
 const FIRST_MS = 500;
 const MOST_MS = 20_000;
-const OVER = new Set(["succeeded", "failed", "cancelled"]);
+const OVER = new Set(["done", "failed", "cancelled"]);
 
 /**
  * A job's events, each once and in order, through whatever happens to the connection.
