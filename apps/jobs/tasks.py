@@ -29,7 +29,9 @@ def announce(sender: Any, **_kwargs: Any) -> None:
 
 @signals.worker_shutdown.connect
 def leave(sender: Any, **_kwargs: Any) -> None:
-    services.forget_worker(name=sender.hostname)
+    # Everything may be going down at once; a worker that says nothing is forgotten too.
+    with suppress(DatabaseError):
+        services.forget_worker(name=sender.hostname)
 
 
 def _beat(name: str, queues: list[str]) -> None:

@@ -213,6 +213,7 @@ def test_a_document_holds_all_that_the_editor_needs(
                 "label_id": scratch.pk,
                 "kind": "box",
                 "bbox": [10.0, 20.0, 110.0, 70.0],
+                "geometry": None,
                 "source": "human",
                 "score": None,
                 "attributes": {},
@@ -303,8 +304,14 @@ def test_an_export_holds_what_was_saved(
             "category_id": 1,
             "bbox": [1.5, 2.0, 2.5, 8.0],
             "area": 20.0,
+            "segmentation": [],
             "iscrowd": 0,
-            "attributes": {"depth": 2, "occluded": False, "truncated": False},
+            "attributes": {
+                "depth": 2,
+                "occluded": False,
+                "truncated": False,
+                "kind": "box",
+            },
         }
     ]
 

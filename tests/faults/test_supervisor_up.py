@@ -106,7 +106,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_works(
     family = running.processes()
 
     assert running.end(signal.SIGKILL) == -signal.SIGKILL
-    _, alive = psutil.wait_procs(family, timeout=15)
+    _, alive = psutil.wait_procs(family, timeout=45)
 
     assert alive == []
     started.append(Running(running.var))
