@@ -1,15 +1,33 @@
 import logging
 from collections.abc import Callable
+from functools import cache, cached_property
 from typing import Any
 
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
 
+@cache
+def _client(servers: tuple[str, ...], options: tuple[tuple[str, Any], ...]) -> Any:
+    return RedisCacheClient(list(servers), **dict(options))
+
+
 class ForgivingRedisCache(RedisCache):
     """A cache whose server may be away: reads miss, writes are dropped, pages work."""
+
+    _servers: list[str]
+    _options: dict[str, Any]
+
+    @cached_property
+    def _cache(self) -> Any:
+        """One client a process, whose pool outlives the request.
+
+        Django makes a backend for each context, which behind a2wsgi is each request;
+        a client of its own would connect anew every time.
+        """
+        return _client(tuple(self._servers), tuple(sorted(self._options.items())))
 
     def _try(
         self, call: Callable[..., Any], *args: Any, instead: Any, **kw: Any
