@@ -95,12 +95,27 @@ class Query:
 
 
 class ObjectDetector:
-    """Finds objects in pictures with a loaded model."""
+    """Finds objects in pictures with a loaded model.
 
-    def __init__(self, model: Model, *, iou_threshold: float | None = None) -> None:
+    `side_px` is the longer side of what the model sees, in place of the one it was
+    trained at: more finds smaller things and takes longer.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        iou_threshold: float | None = None,
+        side_px: int | None = None,
+    ) -> None:
+        if side_px is not None and side_px < model.directory.config.stride:
+            raise VisionError(
+                f"side_px must be at least {model.directory.config.stride}, "
+                f"got {side_px}"
+            )
         config = model.directory.config
         self.model = model
-        self._side = config.side_px
+        self._side = side_px or config.side_px
         self._stride = config.stride
         self._iou = config.iou_threshold if iou_threshold is None else iou_threshold
 
