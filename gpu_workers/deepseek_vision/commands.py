@@ -148,6 +148,7 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model")
     parser.add_argument("data", type=Path)
     parser.add_argument("--split", default="val")
+    parser.add_argument("--side", type=int, help="longer side, in pixels")
     parser.add_argument("--precision", default="int8")
 
 
@@ -157,7 +158,11 @@ def _evaluate(
     del report, should_stop
     measure = importlib.import_module("deepseek_vision.measure")
     metrics = measure.evaluate_served(
-        options.model, options.data, precision=options.precision, split=options.split
+        options.model,
+        options.data,
+        precision=options.precision,
+        split=options.split,
+        side_px=options.side,
     )
     sys.stdout.write(json.dumps(metrics) + "\n")
     return True

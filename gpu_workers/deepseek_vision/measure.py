@@ -12,12 +12,17 @@ _MAX_NUM = 100
 
 
 def evaluate_served(
-    name: str | Path, data: Path, *, precision: str, split: str = "val"
+    name: str | Path,
+    data: Path,
+    *,
+    precision: str,
+    split: str = "val",
+    side_px: int | None = None,
 ) -> dict[str, float]:
     """COCO figures through decode, resize, ONNX Runtime and suppression."""
     model = load_model(name, precision=precision)
     coco = read_coco(data, splits=(split,), classes=model.classes)
-    detector = ObjectDetector(model)
+    detector = ObjectDetector(model, side_px=side_px)
     results: list[dict[str, Any]] = []
     for image in coco.images:
         found = detector.find(

@@ -1,10 +1,11 @@
 # ruff: noqa: N815 -- array fields end in their shape, like every array here
 """`load_model` and `ObjectDetector`: pictures in, named boxes out."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,11 @@ from deepseek_vision.prompts import embed_prompts
 from deepseek_vision.runtime import Array, Session
 from deepseek_vision.tiling import is_cut, tile_windows
 
+log = logging.getLogger(__name__)
 _MAX_CANDIDATES = 1000
 _MAX_DETECTIONS = 300
+
+Pictures = list[Any] | tuple[Any, ...]  # of ImageSource; a str is none of them
 
 # The keys are those a caller reads, `class` among them.
 Detection = TypedDict("Detection", {"class": str, "score": float, "bbox": list[float]})
@@ -95,15 +99,31 @@ class Query:
 
 
 class ObjectDetector:
-    """Finds objects in pictures with a loaded model."""
+    """Finds objects in pictures with a loaded model.
 
-    def __init__(self, model: Model, *, iou_threshold: float | None = None) -> None:
+    `side_px` is the longer side of what the model sees, in place of the one it was
+    trained at: more finds smaller things and takes longer.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        iou_threshold: float | None = None,
+        side_px: int | None = None,
+    ) -> None:
+        if side_px is not None and side_px < model.directory.config.stride:
+            raise VisionError(
+                f"side_px must be at least {model.directory.config.stride}, "
+                f"got {side_px}"
+            )
         config = model.directory.config
         self.model = model
-        self._side = config.side_px
+        self._side = side_px or config.side_px
         self._stride = config.stride
         self._iou = config.iou_threshold if iou_threshold is None else iou_threshold
 
+    @overload
     def detect(
         self,
         source: ImageSource,
@@ -111,21 +131,65 @@ class ObjectDetector:
         text: Sequence[str] | None = None,
         score_threshold: float | None = None,
         tile: bool = False,
-    ) -> list[Detection]:
-        """Detect in one picture.
+    ) -> list[Detection]: ...
+
+    @overload
+    def detect(
+        self,
+        source: Pictures,
+        *,
+        text: Sequence[str] | None = None,
+        score_threshold: float | None = None,
+        tile: bool = False,
+    ) -> list[list[Detection]]: ...
+
+    def detect(
+        self,
+        source: ImageSource | Pictures,
+        *,
+        text: Sequence[str] | None = None,
+        score_threshold: float | None = None,
+        tile: bool = False,
+    ) -> list[Detection] | list[list[Detection]]:
+        """Detect in one picture, or in each of a list.
 
         Args:
-            source: a path, bytes, a PIL image or an array.
+            source: a path, bytes, a PIL image or an array; or a list of such, where
+                a picture that cannot be read is named in the log and gives nothing.
+                For a folder, or to see each error, take `detect_many`.
             text: what to look for in words, in place of the model's own classes.
             score_threshold: in [0, 1]; None takes the model's own.
             tile: looks at the picture whole and in overlapping tiles.
 
         Raises:
-            ImageError: when it cannot be read.
+            ImageError: when a single picture cannot be read.
         """
+        if isinstance(source, list | tuple):
+            return [
+                self._detect_or_log(
+                    one, text=text, score_threshold=score_threshold, tile=tile
+                )
+                for one in source
+            ]
         return self.find(
             source, text=text, score_threshold=score_threshold, tile=tile
         ).as_dicts()
+
+    def _detect_or_log(
+        self,
+        source: ImageSource,
+        *,
+        text: Sequence[str] | None,
+        score_threshold: float | None,
+        tile: bool,
+    ) -> list[Detection]:
+        try:
+            return self.detect(
+                source, text=text, score_threshold=score_threshold, tile=tile
+            )
+        except ImageError as error:
+            log.warning("%s", error)
+            return []
 
     def find(
         self,

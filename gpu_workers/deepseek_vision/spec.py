@@ -21,7 +21,7 @@ class DetectSpec:
     """Pre-label `images` with `model`.
 
     `model` is a shipped name or a model directory. `labels` restricts the answer to
-    these class names; None keeps all classes of the model.
+    those of its classes; names that it does not know are left out. None keeps all.
     """
 
     model: str

@@ -3,12 +3,14 @@
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from deepseek_vision import events
-from deepseek_vision.errors import ImageError
+from deepseek_vision.errors import ImageError, UnknownModelError
 from deepseek_vision.images import Picture
 from deepseek_vision.predict import Found, ObjectDetector, Query, load_model
+from deepseek_vision.prompts import normal_form
 from deepseek_vision.spec import DetectSpec, ImageRef
 
 Report = Callable[[events.Event], None]
@@ -21,7 +23,7 @@ def run_detect(
     """Answer a spec, one event a picture; False when it was stopped before the end.
 
     Raises:
-        VisionError: when the model cannot be loaded.
+        VisionError: when the model cannot be loaded, or knows none of the labels.
     """
     began = time.perf_counter()
     model = load_model(
@@ -36,7 +38,7 @@ def run_detect(
             num_images=len(spec.images),
         )
     )
-    query = detector.query(text=spec.labels, score_threshold=spec.score_threshold)
+    query = _asked(detector, spec)
     num_images = num_detections = 0
     for start in range(0, len(spec.images), spec.batch_size):
         if should_stop():
@@ -57,6 +59,22 @@ def run_detect(
         )
     )
     return True
+
+
+def _asked(detector: ObjectDetector, spec: DetectSpec) -> Query:
+    """All classes of the model, or those that `labels` name, under the asker's names."""
+    query = detector.query(score_threshold=spec.score_threshold)
+    if spec.labels is None:
+        return query
+    classes = [normal_form(name) for name in query.names]
+    known = [name for name in spec.labels if normal_form(name) in classes]
+    if not known:
+        raise UnknownModelError(
+            f"none of the labels {', '.join(spec.labels)} is a class of this model; "
+            f"its classes are: {', '.join(query.names)}"
+        )
+    rows = [classes.index(normal_form(name)) for name in known]
+    return replace(query, names=tuple(known), prompts_PD=query.prompts_PD[rows])
 
 
 def _answer(

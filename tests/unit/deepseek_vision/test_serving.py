@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from deepseek_vision import events
-from deepseek_vision.errors import ImageError
+from deepseek_vision.errors import ImageError, VisionError
 from deepseek_vision.predict import ObjectDetector, load_model
 from deepseek_vision.spec import DetectSpec, ImageRef
 
@@ -93,6 +93,30 @@ def test_a_child_without_its_model_says_why_in_one_line(tmp_path):
     )
 
 
+def test_a_child_answers_only_for_labels_it_knows(tmp_path, nano_folder, line):
+    image = ImageRef(id=1, path=str(pictures_of(line)[0]))
+    spec = DetectSpec(
+        model=str(nano_folder),
+        images=(image,),
+        labels=("Scratch", "unheard of"),
+        score_threshold=0.0,
+    )
+
+    code, said, _ = run(tmp_path / "run", spec)
+
+    assert code == 0
+    assert {found.label for found in said[1].detections} == {"Scratch"}
+
+
+def test_a_child_that_knows_no_label_says_what_it_knows(tmp_path, nano_folder):
+    spec = DetectSpec(model=str(nano_folder), images=(), labels=("unheard of",))
+
+    code, _, err = run(tmp_path / "run", spec)
+
+    assert code == 1
+    assert "none of the labels unheard of is a class of this model" in err
+
+
 def test_a_child_told_to_stop_ends_after_its_batch(tmp_path, nano_folder, line):
     file = pictures_of(line)[0]
     spec = DetectSpec(
@@ -171,6 +195,26 @@ def test_a_folder_goes_on_past_a_bad_file(detector, line, tmp_path):
     assert isinstance(answers[1], ImageError)
     assert "b.jpg" in str(answers[1])
     assert answers[0] == answers[2]
+
+
+def test_a_list_goes_on_past_a_bad_file_and_names_it(detector, line, caplog):
+    good = pictures_of(line)[0]
+
+    answers = detector.detect([good, "/missing.jpg", good], score_threshold=0.001)
+
+    assert answers[0] == answers[2] == detector.detect(good, score_threshold=0.001)
+    assert answers[1] == []
+    assert "/missing.jpg: no such file" in caplog.text
+
+
+def test_a_larger_side_is_answered_in_original_pixels(nano_folder, line):
+    wide = ObjectDetector(load_model(nano_folder), side_px=256)
+
+    found = wide.find(pictures_of(line)[0], score_threshold=0.0)
+
+    assert found.boxes_xyxy_N4[:, 2].max() <= 640
+    with pytest.raises(VisionError, match="side_px must be at least 32, got 8"):
+        ObjectDetector(load_model(nano_folder), side_px=8)
 
 
 def test_a_batch_answers_like_single_pictures(detector, line):
