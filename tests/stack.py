@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,8 +94,17 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path, *, num_images: int) -> Iterator[Stack]:
-    """Start a portal with demo data; needs DATABASE_URL and REDIS_URL of real servers."""
+def running_stack(
+    folder: Path,
+    *,
+    num_images: int,
+    parts: Sequence[str] = ("web", "worker"),
+    **settings: str,
+) -> Iterator[Stack]:
+    """Start a portal with demo data; needs DATABASE_URL and REDIS_URL of real servers.
+
+    ``settings`` are environment variables that differ from this process's.
+    """
     name = f"stack_{secrets.token_hex(4)}"
     with _database(name) as database_url, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -110,15 +119,15 @@ def running_stack(folder: Path, *, num_images: int) -> Iterator[Stack]:
             "DSPORTAL_ADMIN_EMAIL": EMAIL,
             "DSPORTAL_ADMIN_PASSWORD": PASSWORD,
             "PYTHONWARNINGS": "ignore",
-            "CELERY_QUEUE_PREFIX": name,
+            **settings,
         }
         stack = Stack(url=f"http://127.0.0.1:{port}", env=env, folder=folder)
         stack.manage("migrate", "-v0")
         stack.manage("collectstatic", "--noinput", "-v0")
         stack.manage("seed_demo", "--images", str(num_images))
         try:
-            stack.start("web")
-            stack.start("worker")
+            for part in parts:
+                stack.start(part)
             stack.wait_ready()
             yield stack
         finally:
