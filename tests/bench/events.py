@@ -47,7 +47,7 @@ def _delays_ms(address: str, client: httpx.Client, job_id: str) -> list[float]:
 def _is_end(event: dict[str, object]) -> bool:
     payload = event["payload"]
     assert isinstance(payload, dict)
-    ends = {"succeeded", "failed", "cancelled"}
+    ends = {"done", "failed", "cancelled"}
     return event["kind"] == "state" and payload["status"] in ends
 
 
