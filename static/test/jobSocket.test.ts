@@ -69,7 +69,7 @@ test.each([4401, 4404])("%i is no reason to try again", async (code) => {
 
 test("a job that is over needs no line", async () => {
   const { paths, say, drop } = setUp();
-  say(1, "state", { status: "succeeded" });
+  say(1, "state", { status: "done" });
 
   await drop(1000);
 
