@@ -1,7 +1,7 @@
 """Words as vectors without a text model: a table of sentence embeddings.
 
 `vocabulary.safetensors` holds MiniLM embeddings (384 numbers of unit length) of a
-few thousand names, computed once by `python -m deepseek_vision embed`. Phrases that
+few thousand names, computed once from MiniLM by `text_encoder`. Phrases that
 the table lacks are put together from its words.
 """
 
