@@ -9,6 +9,7 @@ from dsportal.services.steps import StepError
 
 # Linux's bits; either lets nobody reach a data folder below a closed home folder.
 _CAPABILITIES = ((2, "dac_read_search"), (1, "dac_override"))
+_SETPCAP = 8
 
 
 def is_root() -> bool:
@@ -33,8 +34,16 @@ def as_nobody() -> tuple[str, ...]:
             "or name a server with DATABASE_URL",
         )
     nobody = pwd.getpwnam("nobody")
-    user = (f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
+    user: tuple[str, ...] = (
+        f"--reuid={nobody.pw_uid}",
+        f"--regid={nobody.pw_gid}",
+        "--clear-groups",
+    )
     ours = _effective_capabilities()
+    if ours >> _SETPCAP & 1:
+        # PostgreSQL asks access(2) for its own programs, which forgets capabilities
+        # of other users than root unless told otherwise.
+        user = (*user, "--securebits=+no_setuid_fixup")
     for bit, name in _CAPABILITIES:
         if ours >> bit & 1:
             keep = (f"--inh-caps=+{name}", f"--ambient-caps=+{name}")

