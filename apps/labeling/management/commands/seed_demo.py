@@ -31,7 +31,7 @@ GUIDE = (
     "picture cuts is labeled too. The photographs at the end carry no defect: submit "
     "them empty. Press P for the model's proposals and ? for all keys."
 )
-# scikit-image carries these; its data/README.txt names their free licences.
+# scikit-image carries these: NASA's portrait is in the public domain, the others are CC0.
 PHOTOGRAPHS = ("coffee.png", "chelsea.png", "rocket.jpg", "astronaut.png")
 
 
