@@ -120,8 +120,9 @@ class Environment:
             raise StepError(
                 "PyTorch (CPU)",
                 "its CPU build is not within reach",
-                fix=f"check the network and {ASK_AGAIN}; or take the published build, "
-                "which may bring gigabytes of CUDA: ./portal up --gpu",
+                fix=f"check the network and {ASK_AGAIN}; or set PIP_FIND_LINKS to a folder "
+                f"that holds {TORCH}+cpu; or take the published build, which may "
+                "bring gigabytes of CUDA: ./portal up --gpu",
             )
         self._uv(*self._links(), TORCH, name="PyTorch")
 
