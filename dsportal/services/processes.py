@@ -24,6 +24,7 @@ def programs(
                 name=name,
                 command=(python, "-m", "dsportal.services.web", str(listener_fd)),
                 env={**env, "DSPORTAL_ROLE": "web"},
+                orphan_signal=signal.SIGKILL,  # nothing in it needs a farewell
                 is_ready=lambda _pid: _answers(address),
                 fds=(listener_fd,),
             )
@@ -42,7 +43,7 @@ def programs(
                 # Only JSON is accepted, which is what Celery's warning is about.
                 "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
             },
-            orphan_signal=signal.SIGQUIT,  # gives its tasks back instead of finishing
+            orphan_signal=signal.SIGKILL,  # its leases end; another takes the work
             grace_s=20,
         ),
     ]
