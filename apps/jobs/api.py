@@ -7,7 +7,7 @@ from rest_framework.response import Response
 from apps.core.http import Api, ApiRequest, NewestFirst
 from apps.core.parsers import query_number
 from apps.jobs import selectors, services
-from apps.jobs.models import Job, JobEvent, Worker
+from apps.jobs.models import Device, DeviceLease, Job, JobEvent, Worker
 
 
 class JobOut(serializers.ModelSerializer[Job]):
@@ -15,8 +15,11 @@ class JobOut(serializers.ModelSerializer[Job]):
         model = Job
         fields = [
             "id", "workspace_id", "kind", "title", "status", "attempt", "params",
+            "queue", "priority", "num_gpus", "num_cpus", "is_gpu_shared",
+            "time_limit_s", "waits_for", "worker", "failures",
             "num_done", "num_total", "last_seq", "result", "error_code", "error",
-            "cancel_requested_at", "created_at", "started_at", "finished_at",
+            "cancel_requested_at", "pause_requested_at",
+            "created_at", "started_at", "finished_at",
         ]  # fmt: skip
 
 
@@ -31,7 +34,28 @@ class WorkerOut(serializers.ModelSerializer[Worker]):
 
     class Meta:
         model = Worker
-        fields = ["name", "queues", "versions", "started_at", "seen_at", "is_alive"]
+        fields = [
+            "name", "host", "queues", "versions", "num_processes", "memory_bytes",
+            "disk_free_bytes", "is_drained", "started_at", "seen_at", "is_alive",
+        ]  # fmt: skip
+
+
+class LeaseOut(serializers.ModelSerializer[DeviceLease]):
+    class Meta:
+        model = DeviceLease
+        fields = ["slot", "job_id", "attempt", "taken_at"]
+
+
+class DeviceOut(serializers.ModelSerializer[Device]):
+    is_alive = serializers.BooleanField()
+    leases = LeaseOut(many=True)
+
+    class Meta:
+        model = Device
+        fields = [
+            "host", "kind", "index", "name", "num_slots", "memory_total",
+            "memory_used", "temperature_c", "load", "seen_at", "is_alive", "leases",
+        ]  # fmt: skip
 
 
 class NewestJobs(NewestFirst):
@@ -89,6 +113,20 @@ class JobCancelApi(Api):
         return Response(JobOut(job).data)
 
 
+class JobPauseApi(Api):
+    @extend_schema(request=None, responses=JobOut)
+    def post(self, request: ApiRequest, job_id: UUID) -> Response:
+        job = services.pause_job(user=request.user, job_id=job_id)
+        return Response(JobOut(job).data)
+
+
+class JobResumeApi(Api):
+    @extend_schema(request=None, responses=JobOut)
+    def post(self, request: ApiRequest, job_id: UUID) -> Response:
+        job = services.resume_job(user=request.user, job_id=job_id)
+        return Response(JobOut(job).data)
+
+
 class JobRetryApi(Api):
     @extend_schema(request=None, responses=JobOut)
     def post(self, request: ApiRequest, job_id: UUID) -> Response:
@@ -102,3 +140,11 @@ class WorkerListApi(Api):
     @extend_schema(operation_id="worker_list", responses=WorkerOut(many=True))
     def get(self, request: ApiRequest) -> Response:
         return Response(WorkerOut(selectors.list_workers(), many=True).data)
+
+
+class DeviceListApi(Api):
+    pagination_class = None
+
+    @extend_schema(operation_id="device_list", responses=DeviceOut(many=True))
+    def get(self, request: ApiRequest) -> Response:
+        return Response(DeviceOut(selectors.list_devices(), many=True).data)

@@ -7,8 +7,17 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.devices import DeviceKind
 from apps.core.models import TimeStamped
-from apps.jobs.types import ACTIVE, ENDED, NEXT_STATUSES, EventKind, JobStatus
+from apps.jobs.types import (
+    ACTIVE,
+    ENDED,
+    NEXT_STATUSES,
+    EventKind,
+    JobStatus,
+    Needs,
+    Priority,
+)
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -18,9 +27,15 @@ STATUS_CHOICES = [
     (JobStatus.STARTING, _("Starting")),
     (JobStatus.RUNNING, _("Running")),
     (JobStatus.FINISHING, _("Finishing")),
+    (JobStatus.PREEMPTED, _("Paused")),
     (JobStatus.DONE, _("Done")),
     (JobStatus.FAILED, _("Failed")),
     (JobStatus.CANCELLED, _("Cancelled")),
+]
+PRIORITY_CHOICES = [
+    (Priority.LOW, _("Low")),
+    (Priority.NORMAL, _("Normal")),
+    (Priority.URGENT, _("Urgent")),
 ]
 
 
@@ -34,7 +49,10 @@ class Job(TimeStamped):
 
     Attributes:
         task: The registered Celery task that carries it out.
+        waits_for: What kept it from being claimed at the last try, such as devices.
         attempt: How often a worker has claimed it; the fencing token.
+        failures: Attempts lost one after the other, without a checkpoint between.
+        last_write: Names the newest write of its worker, so that one is not repeated.
         lease_until: Until when the claim holds; None unless active.
         num_done_before: What earlier attempts had done when this one began.
         last_seq: Number of the newest event; events count 1, 2, 3, ... per job.
@@ -48,6 +66,14 @@ class Job(TimeStamped):
     task = models.CharField(max_length=64)
     queue = models.CharField(max_length=16, default="cpu")
     params = models.JSONField(default=dict)
+    priority = models.PositiveSmallIntegerField(
+        choices=PRIORITY_CHOICES, default=Priority.NORMAL
+    )
+    num_gpus = models.PositiveSmallIntegerField(default=0)
+    num_cpus = models.PositiveSmallIntegerField(default=0)
+    is_gpu_shared = models.BooleanField(default=False)
+    time_limit_s = models.PositiveIntegerField(null=True, blank=True)
+    waits_for = models.CharField(max_length=32, blank=True)
     status = models.CharField(
         max_length=16, choices=STATUS_CHOICES, default=JobStatus.QUEUED
     )
@@ -56,11 +82,14 @@ class Job(TimeStamped):
     worker = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    pause_requested_at = models.DateTimeField(null=True, blank=True)
+    yield_requested_at = models.DateTimeField(null=True, blank=True)
     enqueued_at = models.DateTimeField(default=timezone.now)
     num_done = models.PositiveIntegerField(default=0)
     num_done_before = models.PositiveIntegerField(default=0)
     num_total = models.PositiveIntegerField(default=0)
     last_seq = models.PositiveBigIntegerField(default=0)
+    last_write = models.UUIDField(null=True, blank=True)
     result = models.JSONField(default=dict)
     error_code = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
@@ -78,9 +107,15 @@ class Job(TimeStamped):
                 name="job_active_lease",
             ),
             models.Index(
-                fields=["enqueued_at"],
+                fields=["queue", "enqueued_at"],
                 condition=models.Q(status=JobStatus.QUEUED),
                 name="job_waiting",
+            ),
+            models.Index(fields=["-created_at"], name="job_newest"),
+            models.Index(
+                fields=["-finished_at"],
+                condition=models.Q(status__in=sorted(ENDED)),
+                name="job_ended",
             ),
         ]
         constraints = [
@@ -110,6 +145,23 @@ class Job(TimeStamped):
     @property
     def may_cancel(self) -> bool:
         return not self.is_over and self.cancel_requested_at is None
+
+    @property
+    def may_pause(self) -> bool:
+        is_asked = self.pause_requested_at or self.cancel_requested_at
+        return self.may_become(JobStatus.PREEMPTED) and not is_asked
+
+    @property
+    def may_resume(self) -> bool:
+        return self.status == JobStatus.PREEMPTED
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(
+            num_gpus=self.num_gpus,
+            num_cpus=self.num_cpus,
+            is_gpu_shared=self.is_gpu_shared,
+        )
 
     @property
     def may_retry(self) -> bool:
@@ -145,11 +197,25 @@ class JobEvent(models.Model):
 
 
 class Worker(models.Model):
-    """A Celery worker and when it was last heard of."""
+    """A Celery worker and when it was last heard of.
+
+    Attributes:
+        machine: Where its process id means something: host and PID namespace.
+        is_drained: It finishes what it has and takes nothing new.
+        is_leaving: It is going down; its jobs are to be given back.
+    """
 
     name = models.CharField(max_length=120, primary_key=True)
+    host = models.CharField(max_length=120, blank=True)
+    machine = models.CharField(max_length=200, blank=True)
+    pid = models.PositiveIntegerField(default=0)
     queues = models.JSONField(default=list)
     versions = models.JSONField(default=dict)
+    num_processes = models.PositiveIntegerField(default=1)
+    memory_bytes = models.PositiveBigIntegerField(default=0)
+    disk_free_bytes = models.PositiveBigIntegerField(default=0)
+    is_drained = models.BooleanField(default=False)
+    is_leaving = models.BooleanField(default=False)
     started_at = models.DateTimeField(default=timezone.now)
     seen_at = models.DateTimeField(default=timezone.now)
 
@@ -160,3 +226,55 @@ class Worker(models.Model):
     def is_alive(self) -> bool:
         silence = timedelta(seconds=settings.WORKER_SILENT_S)
         return self.seen_at > timezone.now() - silence
+
+
+class Device(models.Model):
+    """A GPU, or all the CPUs, of a host; a slot of it is leased to one job at a time."""
+
+    host = models.CharField(max_length=120)
+    kind = models.CharField(
+        max_length=8, choices=[(kind, kind.value) for kind in DeviceKind]
+    )
+    index = models.PositiveSmallIntegerField(default=0)
+    name = models.CharField(max_length=120, blank=True)
+    num_slots = models.PositiveSmallIntegerField(default=1)
+    memory_total = models.PositiveBigIntegerField(default=0)
+    memory_used = models.PositiveBigIntegerField(default=0)
+    temperature_c = models.FloatField(null=True, blank=True)
+    load = models.FloatField(null=True, blank=True)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["host", "kind", "index"], name="device_named_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.host} {self.kind}{self.index}"
+
+    @property
+    def is_alive(self) -> bool:
+        silence = timedelta(seconds=settings.WORKER_SILENT_S)
+        return self.seen_at > timezone.now() - silence
+
+
+class DeviceLease(models.Model):
+    """One slot of a device, held by one job; who holds a device alone has every slot."""
+
+    device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="leases")
+    slot = models.PositiveSmallIntegerField()
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="leases")
+    attempt = models.PositiveIntegerField()
+    taken_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["device", "slot"], name="device_slot_leased_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device_id}/{self.slot} for {self.job_id}"

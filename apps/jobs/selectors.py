@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
-from apps.jobs.models import Job, JobEvent, Worker
+from apps.jobs.models import Device, Job, JobEvent, Worker
 from apps.jobs.types import ENDED, EventKind
 
 if TYPE_CHECKING:
@@ -107,3 +107,8 @@ def has_worker(*, queue: str = "cpu") -> bool:
 
 def list_workers() -> QuerySet[Worker]:
     return Worker.objects.order_by("name")
+
+
+def list_devices() -> QuerySet[Device]:
+    """The devices of all hosts, each with who holds its slots."""
+    return Device.objects.prefetch_related("leases").order_by("host", "kind", "index")

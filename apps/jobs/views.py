@@ -3,7 +3,9 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.selectors import workspace_of
@@ -84,11 +86,32 @@ def job(request: PageRequest, job_id: UUID) -> HttpResponse:
 @require_POST
 def cancel(request: PageRequest, job_id: UUID) -> HttpResponse:
     services.cancel_job(user=request.user, job_id=job_id)
-    return redirect("jobs:job", job_id)
+    return redirect(back(request, job_id))
 
 
 @login_required
 @require_POST
 def retry(request: PageRequest, job_id: UUID) -> HttpResponse:
     services.retry_job(user=request.user, job_id=job_id)
-    return redirect("jobs:job", job_id)
+    return redirect(back(request, job_id))
+
+
+@login_required
+@require_POST
+def pause(request: PageRequest, job_id: UUID) -> HttpResponse:
+    services.pause_job(user=request.user, job_id=job_id)
+    return redirect(back(request, job_id))
+
+
+@login_required
+@require_POST
+def resume(request: PageRequest, job_id: UUID) -> HttpResponse:
+    services.resume_job(user=request.user, job_id=job_id)
+    return redirect(back(request, job_id))
+
+
+def back(request: PageRequest, job_id: UUID) -> str:
+    """The page of ours that asked, else the job's own."""
+    asked = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(asked, allowed_hosts=None)
+    return asked if asked and is_ours else reverse("jobs:job", args=[job_id])

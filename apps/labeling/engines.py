@@ -4,12 +4,10 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
-
-from django.conf import settings
 
 from apps.core import blobs
 from apps.core.processes import run_child
+from apps.jobs import services as jobs
 from apps.jobs.types import Claim
 from deepseek_vision.events import Event, from_wire
 from deepseek_vision.spec import DetectSpec, ImageRef
@@ -30,7 +28,7 @@ def detect(claim: Claim, images: Sequence[tuple[int, str]]) -> Iterator[Event | 
     Raises:
         EngineError: The process ended with an error; carries the end of its log.
     """
-    run_dir = Path(settings.RUNS_DIR) / f"{claim.job_id}-{claim.attempt}"
+    run_dir = jobs.run_dir(claim.job_id)
     with ExitStack() as lent:
         files = [
             ImageRef(id=pk, path=str(lent.enter_context(blobs.local_copy(sha256))))

@@ -247,9 +247,12 @@ MAX_UPLOAD_BYTES = int(os.environ.get("MAX_UPLOAD_MB", "200")) * 1024 * 1024
 MAX_IMAGE_PIXELS = 120_000_000
 THUMBNAIL_PX = 384
 
-JOB_LEASE_S = 30
+# A job's claim, and the devices with it, outlive their worker by no more than this
+# and a heartbeat.
+JOB_LEASE_S = 20
 JOB_MAX_ATTEMPTS = 3
 WORKER_SILENT_S = 20
+RUN_DIR_KEPT_DAYS = 7
 
 LOGGING = {
     "version": 1,

@@ -147,6 +147,9 @@ JOBS_API: Rules = {
     "jobs-api:job": {"GET": read()},
     "jobs-api:event-list": {"GET": read()},
     "jobs-api:cancel": {"POST": write(ANNOTATOR)},
+    "jobs-api:device-list": {"GET": read(**OWN)},
+    "jobs-api:pause": {"POST": write(ANNOTATOR)},
+    "jobs-api:resume": {"POST": write(ANNOTATOR, 409)},
     "jobs-api:retry": {"POST": write(ANNOTATOR, 409)},
 }
 OTHER_API: Rules = {
@@ -229,6 +232,8 @@ PAGES: Rules = {
     "jobs:news": {"GET": read(**OWN)},
     "jobs:job": {"GET": read()},
     "jobs:cancel": {"POST": write(ANNOTATOR, 302)},
+    "jobs:pause": {"POST": write(ANNOTATOR, 302)},
+    "jobs:resume": {"POST": write(ANNOTATOR, 409)},
     "jobs:retry": {"POST": write(ANNOTATOR, 409)},
 }
 

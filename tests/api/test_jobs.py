@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from apps.accounts.models import User, Workspace
 from apps.jobs import services
 from apps.jobs.models import Job
-from apps.jobs.types import EventKind, JobStatus, NewEvent
+from apps.jobs.types import Claim, EventKind, JobStatus, NewEvent
 from tests.waiting import waiting_job
 
 As = Callable[[User], APIClient]
@@ -21,7 +21,7 @@ def job(alice: User, workspace: Workspace) -> Job:
     return waiting_job(alice, workspace.pk)
 
 
-def run(job: Job, num_items: int = 0) -> services.Claim:
+def run(job: Job, num_items: int = 0) -> Claim:
     claim = services.claim_job(job_id=job.pk, worker="w")
     assert claim is not None
     services.start_running(claim, num_total=num_items)
@@ -127,7 +127,9 @@ def test_jobs_are_listed_by_what_one_asks(bob: User, job: Job, api_as: As):
 
 
 def test_workers_are_shown_while_they_are_heard_of(bob: User, api_as: As, settings):
-    services.note_worker(name="w@host", queues=["cpu"], versions={"celery": "5"})
+    services.note_worker(
+        services.Beat(name="w@host", queues=["cpu"], versions={"celery": "5"})
+    )
     url = reverse("jobs-api:worker-list")
 
     alive = api_as(bob).get(url).json()

@@ -1,11 +1,15 @@
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from apps.core import processes
+from apps.core.errors import StorageFullError
 from apps.core.processes import EngineError, run_child
+from tests.running import wait_for
 
 
 def child(tmp_path: Path, code: str, *, poll_s: float = 2.0):
@@ -64,3 +68,85 @@ def _is_running(pid: int) -> bool:
         return False
     stat = Path(f"/proc/{pid}/stat")
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("import sys; sys.exit('no such model')", "bad_input"),
+        (
+            "import sys; print('CUDA out of memory', file=sys.stderr); sys.exit(1)",
+            "out_of_memory",
+        ),
+        ("raise OSError(28, 'No space left on device')", "disk_full"),
+        ("import os; os.kill(os.getpid(), 9)", "killed"),
+        ("import os; os.kill(os.getpid(), 11)", "crashed"),
+        ("1 / 0", "engine_failed"),
+    ],
+)
+def test_a_failure_names_its_cause(tmp_path: Path, code: str, cause: str):
+    with pytest.raises(EngineError) as caught:
+        list(child(tmp_path, code))
+
+    assert caught.value.cause == cause
+
+
+def test_an_older_failure_in_the_same_folder_is_not_told_again(tmp_path: Path):
+    for words in ("first", "second"):
+        with pytest.raises(EngineError) as caught:
+            list(child(tmp_path, f"import sys; sys.exit('{words}')"))
+
+    assert str(caught.value) == "second"
+
+
+def test_one_child_at_a_time_works_in_a_folder(tmp_path: Path):
+    lines = child(tmp_path, "print(1, flush=True); import time; time.sleep(30)")
+    assert next(lines) == "1"
+
+    with (
+        pytest.raises(processes.FolderBusyError),
+        processes.locked(tmp_path / "run", timeout_s=0.2),
+    ):
+        pass
+    lines.close()
+
+    with processes.locked(tmp_path / "run", timeout_s=5):
+        pass
+
+
+def test_no_room_is_said_before_anything_starts(tmp_path: Path):
+    with pytest.raises(StorageFullError, match="free some space"):
+        processes.check_room(tmp_path, least=2**60)
+
+
+GRANDCHILD = """
+import subprocess, sys, time
+code = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
+grandchild = subprocess.Popen([sys.executable, "-c", code])
+print(grandchild.pid, flush=True)
+time.sleep(60)
+"""
+WORKER = """
+import sys
+from pathlib import Path
+from apps.core.processes import run_child
+folder = Path(sys.argv[1])
+for line in run_child([sys.executable, str(folder / "child.py")], spec="{}", run_dir=folder):
+    if line:
+        (folder / "pid").write_text(line)
+"""
+
+
+def test_nothing_outlives_a_worker_that_was_killed(tmp_path: Path):
+    (tmp_path / "child.py").write_text(GRANDCHILD)
+    worker = subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path)])
+    wait_for((tmp_path / "pid").exists, 20)
+    wait_for(lambda: (tmp_path / "pid").read_text() != "", 5)
+    pid = int((tmp_path / "pid").read_text())
+
+    worker.kill()
+    worker.wait()
+
+    wait_for(lambda: not _is_running(pid), 5)
+    with processes.locked(tmp_path, timeout_s=5):
+        pass

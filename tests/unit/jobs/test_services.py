@@ -88,7 +88,7 @@ def test_of_eight_workers_at_once_one_gets_it(job: Job):
         services.renew_lease,
         lambda claim: services.finish_job(claim, result={"a": 1}),
         lambda claim: services.fail_job(claim, code="c", error="e"),
-        services.end_cancelled,
+        services.end_stopped,
     ],
 )
 @pytest.mark.parametrize("is_claimed_again", [True, False])
@@ -241,7 +241,7 @@ def test_what_ended_badly_is_tried_again_from_a_clean_slate(
     if status is JobStatus.FAILED:
         services.fail_job(claim, code="c", error="e")
     else:
-        services.end_cancelled(claim)
+        services.end_stopped(claim)
 
     again = services.retry_job(user=alice, job_id=job.pk)
 

@@ -1,0 +1,128 @@
+"""What people ask of jobs: make, cancel, pause, resume, try again."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.accounts.types import Role
+from apps.jobs import selectors
+from apps.jobs.errors import IllegalTransitionError
+from apps.jobs.models import Job
+from apps.jobs.services.machine import append, move, requeue, send, state
+from apps.jobs.types import JobStatus, NewJob
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+
+@transaction.atomic
+def create_job(*, user: "User", workspace_id: int, new: NewJob) -> Job:
+    """Queue a piece of work; the caller has checked that the user may start it."""
+    job = Job.objects.create(
+        created_by=user,
+        workspace_id=workspace_id,
+        kind=new.kind,
+        title=new.title,
+        task=new.task,
+        params=new.params,
+        queue=new.queue,
+        priority=new.priority,
+        num_gpus=new.needs.num_gpus,
+        num_cpus=new.needs.num_cpus,
+        is_gpu_shared=new.needs.is_gpu_shared,
+        time_limit_s=new.time_limit_s,
+    )
+    append(job, [state(job)])
+    send(job)
+    return job
+
+
+@transaction.atomic
+def cancel_job(*, user: "User", job_id: UUID) -> Job:
+    """Stop a job: at once if it waits, else as soon as its worker notices.
+
+    Raises:
+        NotFoundError: No such job for this user.
+        RoleTooLowError: It takes an annotator.
+        IllegalTransitionError: The job is already over.
+    """
+    return cancel(_access(user, job_id))
+
+
+def cancel(job: Job) -> Job:
+    """Stop a locked job; see :func:`cancel_job`."""
+    if job.status in {JobStatus.QUEUED, JobStatus.PREEMPTED}:
+        return move(job, JobStatus.CANCELLED)
+    if not job.is_active:
+        raise IllegalTransitionError(f"a {job.status} job cannot be cancelled")
+    if job.cancel_requested_at is None:
+        job.cancel_requested_at = timezone.now()
+        job.save(update_fields=["cancel_requested_at", "updated_at"])
+        append(job, [state(job)])
+    return job
+
+
+@transaction.atomic
+def pause_job(*, user: "User", job_id: UUID) -> Job:
+    """Set a job aside, with its devices free, until it is resumed.
+
+    Raises:
+        NotFoundError: No such job for this user.
+        RoleTooLowError: It takes an annotator.
+        IllegalTransitionError: The job is over, or paused already.
+    """
+    job = _access(user, job_id)
+    if not job.may_become(JobStatus.PREEMPTED):
+        raise IllegalTransitionError(f"a {job.status} job cannot be paused")
+    if job.status == JobStatus.QUEUED:
+        return move(job, JobStatus.PREEMPTED)
+    if job.pause_requested_at is None:
+        job.pause_requested_at = timezone.now()
+        job.save(update_fields=["pause_requested_at", "updated_at"])
+        append(job, [state(job)])
+    return job
+
+
+@transaction.atomic
+def resume_job(*, user: "User", job_id: UUID) -> Job:
+    """Queue a paused job; it goes on from its checkpoint.
+
+    Raises:
+        NotFoundError: No such job for this user.
+        RoleTooLowError: It takes an annotator.
+        IllegalTransitionError: The job is not paused.
+    """
+    job = _access(user, job_id)
+    if not job.may_resume:
+        raise IllegalTransitionError(f"a {job.status} job cannot be resumed")
+    return requeue(job)
+
+
+@transaction.atomic
+def retry_job(*, user: "User", job_id: UUID) -> Job:
+    """Queue a failed or cancelled job again.
+
+    Raises:
+        NotFoundError: No such job for this user.
+        RoleTooLowError: It takes an annotator.
+        IllegalTransitionError: The job is not over, or it went well.
+    """
+    return retry(_access(user, job_id))
+
+
+def retry(job: Job) -> Job:
+    """Queue a locked job again; see :func:`retry_job`."""
+    if not job.may_retry:
+        raise IllegalTransitionError(f"a {job.status} job cannot be retried")
+    job.failures = 0
+    job.cancel_requested_at = None
+    job.error = job.error_code = ""
+    return requeue(job)
+
+
+def _access(user: "User", job_id: UUID) -> Job:
+    return selectors.access_job(
+        user=user, job_id=job_id, needs=Role.ANNOTATOR, lock=True
+    )

@@ -1,0 +1,129 @@
+"""The one state machine: what every change of a job goes through.
+
+Every write of a worker passes :func:`fenced`: it locks the job's row and refuses an
+attempt that is no longer the current one. That makes redelivery by the broker, a worker
+that wakes after its lease ended, and two workers at once harmless.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from apps.core.queue import enqueue
+from apps.core.realtime import publish
+from apps.jobs.errors import IllegalTransitionError, StaleAttemptError
+from apps.jobs.events import JobPoked, group
+from apps.jobs.models import Job, JobEvent
+from apps.jobs.services import leases
+from apps.jobs.types import Claim, EventKind, JobStatus, NewEvent
+
+
+@contextmanager
+def fenced(claim: Claim) -> Iterator[Job]:
+    """Open a transaction in which this attempt alone may write about its job.
+
+    Raises:
+        StaleAttemptError: The job ended, or another attempt has it.
+    """
+    with transaction.atomic():
+        job = Job.objects.select_for_update().filter(pk=claim.job_id).first()
+        if job is None or job.attempt != claim.attempt or not job.is_active:
+            raise StaleAttemptError(
+                f"attempt {claim.attempt} of {claim.job_id} is over"
+            )
+        yield job
+
+
+def move(job: Job, status: JobStatus, *, detail: str = "") -> Job:
+    """Change a locked job's status, stamp the time, and tell its watchers."""
+    if not job.may_become(status):
+        raise IllegalTransitionError(f"a {job.status} job cannot become {status}")
+    job.status = status
+    if status == JobStatus.STARTING:
+        job.started_at, job.finished_at, job.waits_for = timezone.now(), None, ""
+    if job.is_over:
+        job.finished_at = timezone.now()
+    job.lease_until = lease_end() if job.is_active else None
+    if not job.is_active:
+        job.pause_requested_at = job.yield_requested_at = None
+    job.save()
+    append(job, [state(job, detail=detail)])
+    if not job.is_active:
+        for waiting in leases.free(job):
+            send(waiting)
+    return job
+
+
+def fail(job: Job, *, code: str, error: str) -> Job:
+    job.error_code, job.error = code[:64], error
+    return move(job, JobStatus.FAILED)
+
+
+def requeue(job: Job, *, detail: str = "") -> Job:
+    move(job, JobStatus.QUEUED, detail=detail)
+    send(job)
+    return job
+
+
+def send(job: Job) -> None:
+    """Put a ticket for a waiting job into the broker; one too many does no harm."""
+    job.enqueued_at = timezone.now()
+    job.save(update_fields=["enqueued_at"])
+    enqueue(job.task, queue=job.queue, priority=job.priority, job_id=str(job.pk))
+
+
+def lease_end() -> datetime:
+    return timezone.now() + timedelta(seconds=settings.JOB_LEASE_S)
+
+
+def state(job: Job, *, detail: str = "") -> NewEvent:
+    payload = {"status": job.status, "attempt": job.attempt}
+    if detail:
+        payload["detail"] = detail
+    if job.error:
+        payload |= {"code": job.error_code, "detail": job.error}
+    if job.cancel_requested_at and not job.is_over:
+        payload["is_cancelling"] = True
+    if job.pause_requested_at and job.is_active:
+        payload["is_pausing"] = True
+    if job.status == JobStatus.DONE:
+        payload["result"] = job.result
+    return NewEvent(kind=EventKind.STATE, payload=payload)
+
+
+def progress(job: Job) -> NewEvent:
+    """Progress with the time left, from the mean rate of this attempt."""
+    newly_done = job.num_done - job.num_done_before
+    elapsed_s = (
+        (timezone.now() - job.started_at).total_seconds() if job.started_at else 0.0
+    )
+    rate = newly_done / elapsed_s if elapsed_s > 0 else 0.0
+    payload = {
+        "done": job.num_done,
+        "total": job.num_total,
+        "rate_per_s": round(rate, 2),
+        "eta_s": round((job.num_total - job.num_done) / rate) if rate else None,
+    }
+    return NewEvent(kind=EventKind.PROGRESS, payload=payload)
+
+
+def append(job: Job, events: Sequence[NewEvent]) -> None:
+    """Number and store events of a locked (or new) job, then poke its watchers."""
+    rows = [
+        JobEvent(
+            job=job,
+            seq=job.last_seq + offset,
+            attempt=job.attempt,
+            kind=event.kind,
+            payload=event.payload,
+        )
+        for offset, event in enumerate(events, start=1)
+    ]
+    JobEvent.objects.bulk_create(rows)
+    job.last_seq += len(rows)
+    job.save(update_fields=["last_seq", "num_done", "last_write", "updated_at"])
+    publish(group(job.pk), JobPoked(job_id=str(job.pk), seq=job.last_seq))
