@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 
 /** One file an entry and no shared chunks: Django adds the hashes to the names. */
 const ENTRIES: Readonly<Record<string, string>> = {
+  charts: "src/charts/main.ts",
   editor: "src/editor/view/main.ts",
   live: "src/live/main.ts",
   shell: "src/shell/main.ts",

@@ -1,8 +1,9 @@
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, Max, Prefetch, Q, QuerySet
+from django.contrib.auth import get_user_model
+from django.db.models import Count, Exists, Max, Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from apps.accounts.selectors import check_role, role_in
@@ -249,12 +250,37 @@ class FirstSteps:
 def first_steps(*, user: "User", workspace_id: int) -> FirstSteps:
     projects = Project.objects.visible_to(user).filter(workspace_id=workspace_id)
     images = Image.objects.filter(project__in=projects)
-    return FirstSteps(
-        has_project=projects.exists(),
-        has_images=images.exists(),
-        has_proposals=images.filter(num_predictions__gt=0).exists(),
-        has_submitted=images.filter(state=ImageState.SUBMITTED).exists(),
+    found = get_user_model().objects.values(
+        has_project=Exists(projects),
+        has_images=Exists(images),
+        has_proposals=Exists(images.filter(num_predictions__gt=0)),
+        has_submitted=Exists(images.filter(state=ImageState.SUBMITTED)),
     )
+    return FirstSteps(**found.get(pk=user.pk))
+
+
+def submitted_by_day(
+    *, user: "User", workspace_id: int, days: int = 14
+) -> dict[date, int]:
+    """How many images were submitted on each of the last days, today last."""
+    today = timezone.localdate()
+    first = today - timedelta(days=days - 1)
+    rows = (
+        Image.objects.filter(
+            project__in=Project.objects.visible_to(user).filter(
+                workspace_id=workspace_id
+            ),
+            submitted_at__date__gte=first,
+        )
+        .values_list("submitted_at__date")
+        .annotate(num=Count("pk"))
+        .order_by()
+    )
+    found = dict(rows)
+    return {
+        day: found.get(day, 0)
+        for day in (first + timedelta(days=at) for at in range(days))
+    }
 
 
 def list_history(*, image_id: int) -> QuerySet[OperationLog]:

@@ -1,17 +1,20 @@
 from collections.abc import Callable
+from datetime import date
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.selectors import list_members, role_in, workspace_of
 from apps.accounts.types import Role
+from apps.core.charts import Axis, Chart, Series
 from apps.core.errors import DomainError
 from apps.core.http import PageRequest
 from apps.core.parsers import number
@@ -50,8 +53,25 @@ def home(request: PageRequest) -> HttpResponse:
         "num_members": list_members(user=user, workspace_id=workspace.pk).count(),
         "may_manage": _may(request, workspace.pk, Role.MANAGER),
         "has_worker": jobs.has_worker(),
+        "pace": _pace(selectors.submitted_by_day(user=user, workspace_id=workspace.pk)),
     }
     return render(request, "labeling/home.html", context)
+
+
+def _pace(num_by_day: dict[date, int]) -> Chart | None:
+    """Images a day as bars; none where nobody submitted any."""
+    if not any(num_by_day.values()):
+        return None
+    short = pgettext("day and month, in Django's date letters", "M j")
+    days = [date_format(day, short) for day in num_by_day]
+    images = Series(name=_("Images"), x=days, y=list(num_by_day.values()))
+    return Chart(
+        title=_("Submitted images a day"),
+        kind="bar",
+        x=Axis(label=_("Day"), scale="category"),
+        y=Axis(label=_("Images")),
+        series=[images],
+    )
 
 
 def _may(request: PageRequest, workspace_id: int, needs: Role) -> bool:

@@ -12,10 +12,11 @@ const sources = readdirSync(at("../src"), { recursive: true })
   .map((name) => ({ name, text: readFileSync(at(`../src/${name}`), "utf8") }));
 
 test.each([
+  ["charts", 8.2],
   ["editor", 30],
   ["live", 2],
   ["shell", 4],
-])("%s.js is at most %i kB for the wire", async (mode, most) => {
+])("%s.js is at most %d kB for the wire", async (mode, most) => {
   const { output } = await build({
     root: at(".."),
     mode,

@@ -1,12 +1,14 @@
 """Home, projects and the gallery, as a browser without scripts sees them."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.messages import get_messages
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.jobs.models import Job
@@ -58,6 +60,22 @@ def test_the_checklist_leaves_when_it_is_complete(
     submit_image(user=alice, image_id=image.pk)
 
     assert 'class="steps"' not in client.get(reverse("home:home")).text
+
+
+def test_home_counts_the_images_of_each_day(
+    client: Client, alice: User, project: Project
+) -> None:
+    yesterday = timezone.now() - timedelta(days=1)
+    before = client.get(reverse("home:home")).context["pace"]
+    ImageFactory(project=project, submitted_at=yesterday)
+    ImageFactory.create_batch(2, project=project, submitted_at=timezone.now())
+    ImageFactory(submitted_at=timezone.now())
+
+    answer = client.get(reverse("home:home"))
+
+    assert before is None
+    assert list(answer.context["pace"].series[0].y) == [0] * 12 + [1, 2]
+    assert "<chart-figure" in answer.text
 
 
 def test_home_tells_who_submitted_how_many(

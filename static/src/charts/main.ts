@@ -1,0 +1,3 @@
+import { ChartFigure } from "./element.ts";
+
+customElements.define("chart-figure", ChartFigure);
