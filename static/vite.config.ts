@@ -7,6 +7,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   editor: "src/editor/view/main.ts",
   live: "src/live/main.ts",
   shell: "src/shell/main.ts",
+  wall: "src/wall/main.ts",
 };
 
 export default defineConfig(({ mode }) => ({

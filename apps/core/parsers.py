@@ -69,6 +69,22 @@ def number(text: str) -> int | None:
     return int(text) if is_number else None
 
 
+def query_share(request: Request, name: str) -> float:
+    """Read a share in [0, 1] from the query; 0 where it is not given.
+
+    Raises:
+        BadQueryError: What is given is no such number.
+    """
+    text = request.query_params.get(name, "") or "0"
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise BadQueryError(f"{name} must be in [0, 1], got {text[:40]!r}")
+    return share
+
+
 def query_number(request: Request, name: str) -> int | None:
     """Read a number from the query; None where it is not given.
 

@@ -18,6 +18,10 @@ class BadOperationError(DomainError):
     code = "bad_operation"
 
 
+class BadRegionError(DomainError):
+    code = "bad_region"
+
+
 class LabelInUseError(ConflictError):
     code = "label_in_use"
 

@@ -1,6 +1,11 @@
+from typing import Any
+
 from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
+
+from apps.labeling.models import Label
+from apps.labeling.types import AttributeKind
 
 
 class ProjectForm(forms.Form):
@@ -42,6 +47,81 @@ class SettingsForm(forms.Form):
         required=False,
         widget=forms.Textarea(attrs={"rows": 8}),
     )
+
+
+class LabelSchemaForm(forms.Form):
+    """A label's attributes and joints, one a line, as people write them.
+
+    ``colour: red, green`` is a choice, ``damaged: yes/no`` a checkbox, ``length: number``
+    and ``note: text`` are fields. Joints: ``head, neck, hand``; edges: ``head - neck``.
+    """
+
+    attributes = forms.CharField(
+        label=_("Attributes, one a line"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    joints = forms.CharField(label=_("Joints of its skeleton"), required=False)
+    edges = forms.CharField(label=_("Edges between joints"), required=False)
+
+    def clean_attributes(self) -> list[dict[str, Any]]:
+        lines = map(str.strip, self.cleaned_data["attributes"].splitlines())
+        rows = [_attribute(line) for line in lines if line]
+        if len({row["name"] for row in rows}) < len(rows):
+            raise forms.ValidationError(_("Two attributes have the same name."))
+        return rows
+
+    def clean_joints(self) -> list[str]:
+        names = [part.strip() for part in self.cleaned_data["joints"].split(",")]
+        return list(dict.fromkeys(filter(None, names)))
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        joints = given.get("joints", [])
+        edges = []
+        for edge in filter(None, map(str.strip, given.get("edges", "").split(","))):
+            ends = [end.strip() for end in edge.split("-")]
+            if len(ends) != 2 or not set(ends) <= set(joints):
+                raise forms.ValidationError(
+                    _("%(edge)s does not join two of the joints.") % {"edge": edge}
+                )
+            edges.append([joints.index(end) for end in ends])
+        skeleton = {"joints": joints, "edges": edges} if joints else None
+        return {"attributes": given.get("attributes", []), "skeleton": skeleton}
+
+
+def _attribute(line: str) -> dict[str, Any]:
+    name, _colon, rest = (part.strip() for part in line.partition(":"))
+    match rest.lower():
+        case "yes/no":
+            return {"name": name, "kind": AttributeKind.CHECKBOX.value}
+        case "number":
+            return {"name": name, "kind": AttributeKind.NUMBER.value}
+        case "text" | "":
+            return {"name": name, "kind": AttributeKind.TEXT.value}
+    options = [part.strip() for part in rest.split(",") if part.strip()]
+    return {"name": name, "kind": AttributeKind.SELECT.value, "options": options}
+
+
+def schema_texts(label: Label) -> dict[str, str]:
+    """What the form shows of a label's schema."""
+    joints = label.skeleton.get("joints", [])
+    edges = label.skeleton.get("edges", [])
+    return {
+        "attributes": "\n".join(
+            f"{row['name']}: {_ATTRIBUTE_TEXTS.get(row['kind']) or ', '.join(row['options'])}"
+            for row in label.attributes
+        ),
+        "joints": ", ".join(joints),
+        "edges": ", ".join(f"{joints[a]} - {joints[b]}" for a, b in edges),
+    }
+
+
+_ATTRIBUTE_TEXTS = {
+    AttributeKind.CHECKBOX: "yes/no",
+    AttributeKind.NUMBER: "number",
+    AttributeKind.TEXT: "text",
+}
 
 
 class LabelForm(forms.Form):

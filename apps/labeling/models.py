@@ -27,6 +27,8 @@ KIND_CHOICES = [
     (ShapeKind.POLYLINE, _("Polyline")),
     (ShapeKind.POINTS, _("Points")),
     (ShapeKind.MASK, _("Mask")),
+    (ShapeKind.SKELETON, _("Skeleton")),
+    (ShapeKind.TAG, _("Image tag")),
 ]
 SOURCE_CHOICES = [(Source.HUMAN, _("Human")), (Source.PREDICTION, _("Prediction"))]
 
@@ -53,6 +55,13 @@ class Project(TimeStamped):
 
 
 class Label(models.Model):
+    """A class of objects.
+
+    Attributes:
+        attributes: What annotators say of each object: name, kind, options, default.
+        skeleton: Names of joints, and edges between them by number; empty for none.
+    """
+
     project = models.ForeignKey(
         Project, on_delete=models.CASCADE, related_name="labels"
     )
@@ -60,6 +69,8 @@ class Label(models.Model):
     color = models.CharField(max_length=7)
     hotkey = models.CharField(max_length=1, blank=True)
     position = models.PositiveIntegerField(default=0)
+    attributes = models.JSONField(default=list, blank=True)
+    skeleton = models.JSONField(default=dict, blank=True)
 
     class Meta:
         ordering = ["position", "pk"]
@@ -160,6 +171,8 @@ class Annotation(TimeStamped, BoundingBox):
 
     Attributes:
         packed: Its geometry beyond the bounding box (labeling.formats.geometry).
+        group: Shapes of one group belong together.
+        layer: Higher ones lie above lower ones.
     """
 
     image = models.ForeignKey(
@@ -176,6 +189,8 @@ class Annotation(TimeStamped, BoundingBox):
     attributes = models.JSONField(default=dict, blank=True)
     is_occluded = models.BooleanField(default=False)
     is_truncated = models.BooleanField(default=False)
+    group = models.UUIDField(null=True, blank=True)
+    layer = models.SmallIntegerField(default=0)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -220,6 +235,35 @@ class Prediction(BoundingBox):
 
     def __str__(self) -> str:
         return f"{self.label} {self.score:.2f}"
+
+
+class Verdict(BoundingBox):
+    """What a person said of a proposal; it outlives the proposal.
+
+    Attributes:
+        uid: The proposal's.
+        label: What the model took it for.
+        is_right: It was taken over with its label and about its box.
+    """
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="verdicts")
+    uid = models.UUIDField()
+    label = models.ForeignKey(Label, on_delete=models.CASCADE)
+    model = models.CharField(max_length=200)
+    score = models.FloatField()
+    is_right = models.BooleanField()
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["image", "uid"], name="verdict_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.uid}: {self.is_right}"
 
 
 class OperationLog(models.Model):

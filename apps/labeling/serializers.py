@@ -3,9 +3,11 @@
 import re
 from typing import Any
 
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.labeling.formats.crops import around
 from apps.labeling.formats.geometry import unpack
 from apps.labeling.models import (
     Annotation,
@@ -15,9 +17,25 @@ from apps.labeling.models import (
     Prediction,
     Project,
 )
-from apps.labeling.types import Operation, Put, Remove, Shape, ShapeKind, Source
+from apps.labeling.types import (
+    AttributeKind,
+    Operation,
+    Put,
+    Remove,
+    Says,
+    Shape,
+    ShapeKind,
+    Source,
+)
 
 MAX_OPERATIONS = 5000
+
+
+class CalibrationOut(serializers.Serializer[Any]):
+    num_verdicts = serializers.IntegerField()
+    points = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField())
+    )
 
 
 class ProjectOut(serializers.ModelSerializer[Project]):
@@ -40,10 +58,51 @@ class ProjectPatch(serializers.Serializer[Project]):
     guide = serializers.CharField(required=False, allow_blank=True)
 
 
+class AttributeIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=60)
+    kind = serializers.ChoiceField([kind.value for kind in AttributeKind])
+    options = serializers.ListField(
+        child=serializers.CharField(max_length=120), required=False, max_length=200
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["kind"] == AttributeKind.SELECT and not attrs.get("options"):
+            raise serializers.ValidationError({"options": "a select needs options"})
+        return attrs
+
+
+class SkeletonIn(serializers.Serializer[Any]):
+    joints = serializers.ListField(
+        child=serializers.CharField(max_length=60), max_length=200
+    )
+    edges = serializers.ListField(
+        child=serializers.ListField(
+            child=serializers.IntegerField(min_value=0), min_length=2, max_length=2
+        ),
+        required=False,
+        default=list,
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        last = len(attrs["joints"]) - 1
+        if any(end > last for edge in attrs["edges"] for end in edge):
+            raise serializers.ValidationError(
+                {"edges": f"joints are numbered from 0 to {last}"}
+            )
+        return attrs
+
+
 class LabelOut(serializers.ModelSerializer[Label]):
+    attributes = AttributeIn(many=True)
+    skeleton = serializers.SerializerMethodField()
+
+    @extend_schema_field(SkeletonIn(allow_null=True))
+    def get_skeleton(self, row: Label) -> dict[str, Any] | None:
+        return row.skeleton or None
+
     class Meta:
         model = Label
-        fields = ["id", "name", "color", "hotkey"]
+        fields = ["id", "name", "color", "hotkey", "attributes", "skeleton"]
 
 
 class LabelIn(serializers.Serializer[Label]):
@@ -62,6 +121,8 @@ class LabelPatch(serializers.Serializer[Label]):
     hotkey = serializers.RegexField(
         re.compile("^[0-9a-z]$"), required=False, allow_blank=True
     )
+    attributes = AttributeIn(many=True, required=False)
+    skeleton = SkeletonIn(required=False, allow_null=True)
 
 
 class ImageOut(serializers.ModelSerializer[Image]):
@@ -91,7 +152,7 @@ class AnnotationOut(serializers.ModelSerializer[Annotation]):
         model = Annotation
         fields = [
             "id", "label_id", "kind", "bbox", "geometry", "source", "score", "attributes",
-            "is_occluded", "is_truncated",
+            "is_occluded", "is_truncated", "group", "layer",
         ]  # fmt: skip
 
 
@@ -102,6 +163,60 @@ class PredictionOut(serializers.ModelSerializer[Prediction]):
     class Meta:
         model = Prediction
         fields = ["id", "label_id", "kind", "bbox", "score", "model"]
+
+
+class JudgedPredictionOut(PredictionOut):
+    is_rejected = serializers.BooleanField()
+
+    class Meta(PredictionOut.Meta):
+        fields = [*PredictionOut.Meta.fields, "is_rejected"]
+
+
+class ProposalOut(PredictionOut):
+    image_id = serializers.IntegerField()
+    crop = serializers.SerializerMethodField()
+    crop_url = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": "array", "items": {"type": "integer"}})
+    def get_crop(self, row: Prediction) -> tuple[int, int, int, int]:
+        return around(row.bbox, (row.image.width, row.image.height))
+
+    @extend_schema_field(str)
+    def get_crop_url(self, row: Prediction) -> str:
+        box = ",".join(map(str, self.get_crop(row)))
+        url = reverse("labeling-api:crop", args=[row.image_id])
+        return f"{url}?box={box}"
+
+    class Meta(PredictionOut.Meta):
+        fields = [*PredictionOut.Meta.fields, "image_id", "crop", "crop_url"]
+
+
+class RejectionsIn(serializers.Serializer[Any]):
+    ids = serializers.ListField(
+        child=serializers.UUIDField(), max_length=MAX_OPERATIONS
+    )
+
+
+class RejectedOut(serializers.Serializer[Any]):
+    num_rejected = serializers.IntegerField()
+
+
+class DecisionIn(serializers.Serializer[Any]):
+    image_id = serializers.IntegerField()
+    id = serializers.UUIDField(source="uid")
+    says = serializers.ChoiceField([says.value for says in Says])
+    label_id = serializers.IntegerField(required=False, allow_null=True)
+
+
+class VerdictsIn(serializers.Serializer[Any]):
+    verdicts = serializers.ListField(
+        child=DecisionIn(), allow_empty=False, max_length=500
+    )
+
+
+class JudgedOut(serializers.Serializer[Any]):
+    num_added = serializers.IntegerField()
+    calibration = CalibrationOut()
 
 
 class DocumentImage(serializers.Serializer[Any]):
@@ -128,7 +243,7 @@ class DocumentOut(serializers.Serializer[Any]):
     labels = LabelOut(many=True)
     revision = serializers.IntegerField()
     annotations = AnnotationOut(many=True)
-    predictions = PredictionOut(many=True)
+    predictions = JudgedPredictionOut(many=True)
     previous_id = serializers.IntegerField(allow_null=True)
     next_id = serializers.IntegerField(allow_null=True)
 
@@ -150,6 +265,8 @@ class AnnotationIn(serializers.Serializer[Any]):
     attributes = serializers.DictField(default=dict)
     is_occluded = serializers.BooleanField(default=False)
     is_truncated = serializers.BooleanField(default=False)
+    group = serializers.UUIDField(allow_null=True, default=None)
+    layer = serializers.IntegerField(default=0, min_value=-1000, max_value=1000)
 
 
 class OperationIn(serializers.Serializer[Any]):

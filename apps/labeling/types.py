@@ -20,6 +20,23 @@ class ShapeKind(StrEnum):
     POLYLINE = "polyline"
     POINTS = "points"
     MASK = "mask"
+    SKELETON = "skeleton"
+    TAG = "tag"
+
+
+class AttributeKind(StrEnum):
+    SELECT = "select"
+    CHECKBOX = "checkbox"
+    NUMBER = "number"
+    TEXT = "text"
+
+
+class Says(StrEnum):
+    """What a reviewer says of a proposal."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    OPEN = "open"
 
 
 class Source(StrEnum):
@@ -34,6 +51,8 @@ class Shape:
     Attributes:
         bbox: x1, y1, x2, y2 in pixels of the upright original image; read for a box,
             worked out from the geometry for every other kind.
+        group: Shapes of one group belong together; None for one alone.
+        layer: Higher ones lie above lower ones.
         geometry: What the API states beside the box, by kind; None for a box.
         score: The model's confidence where a prediction was taken over, else None.
     """
@@ -48,6 +67,8 @@ class Shape:
     attributes: dict[str, Any] = field(default_factory=dict)
     is_occluded: bool = False
     is_truncated: bool = False
+    group: UUID | None = None
+    layer: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,58 +1,78 @@
 from django.urls import path
 
-from apps.labeling import api, views
+from apps.labeling.api import data, documents, images, projects, review
+from apps.labeling.views import pages, work
 
 # /
 home_urls = [
-    path("", views.home, name="home"),
+    path("", pages.home, name="home"),
 ]
 
 # /labeling/
 page_urls = [
-    path("", views.projects, name="projects"),
-    path("projects/new/", views.new_project, name="new-project"),
-    path("projects/<int:project_id>/", views.project, name="project"),
+    path("", pages.projects, name="projects"),
+    path("projects/new/", pages.new_project, name="new-project"),
+    path("projects/<int:project_id>/", pages.project, name="project"),
     path(
-        "projects/<int:project_id>/settings/", views.project_settings, name="settings"
+        "projects/<int:project_id>/settings/", pages.project_settings, name="settings"
     ),
-    path("projects/<int:project_id>/labels/", views.add_label, name="add-label"),
+    path("projects/<int:project_id>/labels/", pages.add_label, name="add-label"),
     path(
         "projects/<int:project_id>/labels/<int:label_id>/",
-        views.update_label,
+        pages.update_label,
         name="update-label",
     ),
     path(
+        "projects/<int:project_id>/labels/<int:label_id>/schema/",
+        pages.label_schema,
+        name="label-schema",
+    ),
+    path(
         "projects/<int:project_id>/labels/<int:label_id>/delete/",
-        views.delete_label,
+        pages.delete_label,
         name="delete-label",
     ),
-    path("projects/<int:project_id>/archive/", views.archive, name="archive"),
-    path("projects/<int:project_id>/images/", views.gallery, name="gallery"),
-    path("projects/<int:project_id>/images/act/", views.act_on_images, name="act"),
-    path("projects/<int:project_id>/prelabel/", views.prelabel, name="prelabel"),
-    path("projects/<int:project_id>/next/", views.next_image, name="next-image"),
-    path("images/<int:image_id>/", views.editor, name="editor"),
+    path("projects/<int:project_id>/archive/", pages.archive, name="archive"),
+    path("projects/<int:project_id>/images/", pages.gallery, name="gallery"),
+    path("projects/<int:project_id>/images/act/", pages.act_on_images, name="act"),
+    path("projects/<int:project_id>/prelabel/", pages.prelabel, name="prelabel"),
+    path("projects/<int:project_id>/next/", work.next_image, name="next-image"),
+    path("projects/<int:project_id>/wall/", work.wall, name="wall"),
+    path("images/<int:image_id>/", work.editor, name="editor"),
 ]
 
 # /api/v1/labeling/
 _project, _image = "projects/<int:project_id>", "images/<int:image_id>"
 api_urls = [
-    path("projects/", api.ProjectListApi.as_view(), name="project-list"),
-    path(f"{_project}/", api.ProjectApi.as_view(), name="project"),
-    path(f"{_project}/labels/", api.LabelListApi.as_view(), name="label-list"),
-    path(f"{_project}/labels/<int:label_id>/", api.LabelApi.as_view(), name="label"),
-    path(f"{_project}/images/", api.ImageListApi.as_view(), name="image-list"),
-    path(f"{_project}/prelabel/", api.PrelabelApi.as_view(), name="prelabel"),
-    path(f"{_project}/export/", api.ExportApi.as_view(), name="export"),
-    path(f"{_image}/", api.ImageApi.as_view(), name="image"),
-    path(f"{_image}/file/", api.ImageFileApi.as_view(), name="image-file"),
-    path(f"{_image}/shown/", api.ImageShownApi.as_view(), name="image-shown"),
+    path("projects/", projects.ProjectListApi.as_view(), name="project-list"),
+    path(f"{_project}/", projects.ProjectApi.as_view(), name="project"),
+    path(f"{_project}/labels/", projects.LabelListApi.as_view(), name="label-list"),
     path(
-        f"{_image}/thumbnail/", api.ImageThumbnailApi.as_view(), name="image-thumbnail"
+        f"{_project}/labels/<int:label_id>/", projects.LabelApi.as_view(), name="label"
     ),
-    path(f"{_image}/document/", api.DocumentApi.as_view(), name="document"),
-    path(f"{_image}/operations/", api.OperationsApi.as_view(), name="operations"),
-    path(f"{_image}/history/", api.HistoryApi.as_view(), name="history"),
-    path(f"{_image}/submit/", api.SubmitApi.as_view(), name="submit"),
-    path(f"{_image}/reopen/", api.ReopenApi.as_view(), name="reopen"),
+    path(f"{_project}/images/", images.ImageListApi.as_view(), name="image-list"),
+    path(f"{_project}/prelabel/", data.PrelabelApi.as_view(), name="prelabel"),
+    path(
+        f"{_project}/proposals/", review.ProposalListApi.as_view(), name="proposal-list"
+    ),
+    path(
+        f"{_project}/calibration/", review.CalibrationApi.as_view(), name="calibration"
+    ),
+    path(f"{_project}/verdicts/", review.VerdictsApi.as_view(), name="verdicts"),
+    path(f"{_project}/export/", data.ExportApi.as_view(), name="export"),
+    path(f"{_image}/", images.ImageApi.as_view(), name="image"),
+    path(f"{_image}/file/", images.ImageFileApi.as_view(), name="image-file"),
+    path(f"{_image}/shown/", images.ImageShownApi.as_view(), name="image-shown"),
+    path(
+        f"{_image}/thumbnail/",
+        images.ImageThumbnailApi.as_view(),
+        name="image-thumbnail",
+    ),
+    path(f"{_image}/document/", documents.DocumentApi.as_view(), name="document"),
+    path(f"{_image}/operations/", documents.OperationsApi.as_view(), name="operations"),
+    path(f"{_image}/history/", documents.HistoryApi.as_view(), name="history"),
+    path(f"{_image}/submit/", documents.SubmitApi.as_view(), name="submit"),
+    path(f"{_image}/rejections/", review.RejectionsApi.as_view(), name="rejections"),
+    path(f"{_image}/crop/", review.CropApi.as_view(), name="crop"),
+    path(f"{_image}/reopen/", documents.ReopenApi.as_view(), name="reopen"),
 ]

@@ -16,6 +16,7 @@ test.each([
   ["editor", 30],
   ["live", 2],
   ["shell", 4],
+  ["wall", 7],
 ])("%s.js is at most %d kB for the wire", async (mode, most) => {
   const { output } = await build({
     root: at(".."),

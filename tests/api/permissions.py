@@ -60,6 +60,11 @@ def _put(world: World) -> dict[str, Any]:
     return {"operations": [{"op": "put", "annotation": shape}]}
 
 
+def _verdict(world: World) -> dict[str, Any]:
+    one = {"image_id": 0, "id": "7d1b2f0c-6a0e-4f57-9f0e-0a4c2c9b1d11", "says": "open"}
+    return {"verdicts": [one]}
+
+
 VIEWER, ANNOTATOR, MANAGER, OWNER = (
     Role.VIEWER,
     Role.ANNOTATOR,
@@ -138,6 +143,11 @@ LABELING_API: Rules = {
         "POST": write(ANNOTATOR, body=_put, headers={"If-Match": '"0"'})
     },
     "labeling-api:history": {"GET": read()},
+    "labeling-api:rejections": {"POST": write(ANNOTATOR, body=lambda _w: {"ids": []})},
+    "labeling-api:crop": {"GET": read()},
+    "labeling-api:proposal-list": {"GET": read()},
+    "labeling-api:calibration": {"GET": read()},
+    "labeling-api:verdicts": {"POST": write(ANNOTATOR, body=_verdict)},
     "labeling-api:submit": {"POST": write(ANNOTATOR)},
     "labeling-api:reopen": {"POST": write(ANNOTATOR)},
 }
@@ -211,6 +221,11 @@ PAGES: Rules = {
     "labeling:update-label": {
         "POST": write(MANAGER, 302, body=lambda _w: {"name": "crack"})
     },
+    "labeling:label-schema": {
+        "GET": read(needs=MANAGER),
+        "POST": write(MANAGER, 302, body=lambda _w: {"attributes": "colour: red"}),
+    },
+    "labeling:wall": {"GET": read(needs=ANNOTATOR)},
     "labeling:delete-label": {"POST": write(MANAGER, 302)},
     "labeling:archive": {"POST": write(MANAGER, 302)},
     "labeling:gallery": {"GET": read()},

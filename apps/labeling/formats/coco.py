@@ -4,9 +4,19 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from apps.labeling.formats.geometry import Ring, mask_runs, outline
+from apps.labeling.formats.geometry import Ring, mask_runs, outline, unpack
 from apps.labeling.models import Annotation, Image, Label
 from apps.labeling.types import ShapeKind
+
+WITHOUT_AREA = frozenset(
+    {
+        ShapeKind.BOX,
+        ShapeKind.POLYLINE,
+        ShapeKind.POINTS,
+        ShapeKind.SKELETON,
+        ShapeKind.TAG,
+    }
+)
 
 
 def export_coco(*, project_id: int, only_submitted: bool = False) -> Iterator[str]:
@@ -23,7 +33,12 @@ def export_coco(*, project_id: int, only_submitted: bool = False) -> Iterator[st
     if only_submitted:
         images = images.filter(state="submitted")
     categories = [
-        {"id": category_of[label.pk], "name": label.name, "supercategory": ""}
+        {
+            "id": category_of[label.pk],
+            "name": label.name,
+            "supercategory": "",
+            **_skeleton(label),
+        }
         for label in labels
     ]
     yield '{"info": {"description": "dsportal export", "version": "1.0"},\n'
@@ -40,6 +55,14 @@ def export_coco(*, project_id: int, only_submitted: bool = False) -> Iterator[st
         for number, row in enumerate(rows.iterator(chunk_size=2000), start=1)
     )
     yield "\n]}\n"
+
+
+def _skeleton(label: Label) -> dict[str, Any]:
+    """Joint names and edges as COCO has them; it counts joints from 1."""
+    if not label.skeleton:
+        return {}
+    edges = [[a + 1, b + 1] for a, b in label.skeleton.get("edges", [])]
+    return {"keypoints": label.skeleton["joints"], "skeleton": edges}
 
 
 def _joined(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
@@ -72,13 +95,27 @@ def _annotation(
         "area": width * height if area is None else area,
         "segmentation": segmentation,
         "iscrowd": 0,
+        **_keypoints(row),
         "attributes": {
             **row.attributes,
             "occluded": row.is_occluded,
             "truncated": row.is_truncated,
             "kind": row.kind,
+            **({"group": str(row.group)} if row.group else {}),
         },
     }
+
+
+def _keypoints(row: Annotation) -> dict[str, Any]:
+    if row.kind != ShapeKind.SKELETON:
+        return {}
+    joints = unpack(ShapeKind.SKELETON, bytes(row.packed)) or {}
+    triples = [
+        number
+        for (x, y), visible in zip(joints["points"], joints["visible"], strict=True)
+        for number in ((x, y, visible) if visible else (0, 0, 0))
+    ]
+    return {"keypoints": triples, "num_keypoints": sum(map(bool, joints["visible"]))}
 
 
 def _segmentation(row: Annotation) -> tuple[list[Any] | dict[str, Any], float | None]:
@@ -88,7 +125,7 @@ def _segmentation(row: Annotation) -> tuple[list[Any] | dict[str, Any], float | 
     COCO's own rings only add up.
     """
     kind, packed = ShapeKind(row.kind), bytes(row.packed)
-    if kind in {ShapeKind.BOX, ShapeKind.POLYLINE, ShapeKind.POINTS}:
+    if kind in WITHOUT_AREA:
         return [], None
     if kind is ShapeKind.MASK:
         size = [row.image.height, row.image.width]

@@ -18,8 +18,17 @@ BBox = tuple[float, float, float, float]
 Ring = list[list[float]]
 
 MAX_POINTS = 100_000
-MIN_POINTS = {ShapeKind.POLYGON: 3, ShapeKind.POLYLINE: 2, ShapeKind.POINTS: 1}
+MIN_POINTS = {
+    ShapeKind.POLYGON: 3,
+    ShapeKind.POLYLINE: 2,
+    ShapeKind.POINTS: 1,
+    ShapeKind.SKELETON: 1,
+}
 PATHS = frozenset(MIN_POINTS)
+# Beside its box, which is the whole image for a tag, nothing is kept of these.
+BARE = frozenset({ShapeKind.BOX, ShapeKind.TAG})
+# COCO's: not labeled, labeled but hidden, seen.
+VISIBILITIES = frozenset({0, 1, 2})
 FRAMED = {ShapeKind.ROTATED_BOX: "size", ShapeKind.ELLIPSE: "radii"}
 
 
@@ -29,7 +38,7 @@ def pack(kind: ShapeKind, geometry: dict[str, Any] | None) -> bytes:
     Raises:
         BadOperationError: It is not one of its kind; says what is wrong.
     """
-    if kind is ShapeKind.BOX:
+    if kind in BARE:
         return b""
     if not isinstance(geometry, dict):
         raise BadOperationError(f"a {kind} needs a geometry")
@@ -40,7 +49,11 @@ def pack(kind: ShapeKind, geometry: dict[str, Any] | None) -> bytes:
 
 
 def unpack(kind: ShapeKind, packed: bytes) -> dict[str, Any] | None:
-    """Return the geometry as the API states it; None for a box."""
+    """Return the geometry as the API states it; None for a box and a tag."""
+    if kind is ShapeKind.SKELETON:
+        (num_joints,) = struct.unpack_from("<I", packed)
+        (joints,) = _unpack_rings(packed[4 + num_joints :])
+        return {"points": joints, "visible": list(packed[4 : 4 + num_joints])}
     if kind in PATHS:
         rings = _unpack_rings(packed)
         if kind is ShapeKind.POLYGON:
@@ -61,7 +74,10 @@ def bounds(kind: ShapeKind, packed: bytes) -> BBox:
     if kind is ShapeKind.MASK:
         x, y, width, height = struct.unpack_from("<4i", packed)
         return (x, y, x + width, y + height)
-    points = [point for ring in outline(kind, packed) for point in ring]
+    if kind is ShapeKind.SKELETON:
+        points = _labeled_joints(packed)
+    else:
+        points = [point for ring in outline(kind, packed) for point in ring]
     across, down = [x for x, _y in points], [y for _x, y in points]
     return (min(across), min(down), max(across), max(down))
 
@@ -118,6 +134,21 @@ def _unpack_rings(packed: bytes) -> list[Ring]:
     return rings
 
 
+def _pack_skeleton(kind: ShapeKind, geometry: dict[str, Any]) -> bytes:
+    visible = bytes(map(_whole, geometry["visible"]))
+    if len(visible) != len(geometry["points"]):
+        raise ValueError("each joint needs its visibility: 0, 1 or 2")
+    if not set(visible) <= VISIBILITIES or not any(visible):
+        raise ValueError("visibilities are 0, 1 or 2, and one joint must be labeled")
+    return struct.pack("<I", len(visible)) + visible + _pack_path(kind, geometry)
+
+
+def _labeled_joints(packed: bytes) -> Ring:
+    joints = unpack(ShapeKind.SKELETON, packed) or {}
+    pairs = zip(joints["points"], joints["visible"], strict=True)
+    return [point for point, visible in pairs if visible]
+
+
 def _pack_framed(kind: ShapeKind, geometry: dict[str, Any]) -> bytes:
     x, y = geometry["center"]
     across, down = geometry[FRAMED[kind]]
@@ -154,6 +185,7 @@ def _whole(value: Any) -> int:
 _PACKERS: dict[ShapeKind, Callable[[ShapeKind, dict[str, Any]], bytes]] = {
     **dict.fromkeys(PATHS, _pack_path),
     **dict.fromkeys(FRAMED, _pack_framed),
+    ShapeKind.SKELETON: _pack_skeleton,
     ShapeKind.MASK: _pack_mask,
 }
 

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
@@ -104,11 +104,29 @@ def update_label(
     name: str | None = None,
     color: str | None = None,
     hotkey: str | None = None,
+    **schema: Any,
 ) -> Label:
-    label = _access_label(user, project_id, label_id)
+    """Change a class.
+
+    Args:
+        user: Who does it; it takes a manager.
+        project_id: Whose label.
+        label_id: Which.
+        name: As it is shown; None leaves it, as everywhere here.
+        color: As #rrggbb.
+        hotkey: The key that picks it.
+        schema: ``attributes`` and ``skeleton``, as the API states them. Values that
+            annotations hold already stay, also of attributes that are no more.
+
+    Raises:
+        DuplicateLabelError: The name or the key is taken.
+    """
+    label = access_label(user=user, project_id=project_id, label_id=label_id)
     label.name = label.name if name is None else name
     label.color = label.color if color is None else color
     label.hotkey = label.hotkey if hotkey is None else hotkey
+    label.attributes = schema.get("attributes", label.attributes)
+    label.skeleton = schema.get("skeleton", label.skeleton) or {}
     _save(label)
     return label
 
@@ -120,7 +138,7 @@ def delete_label(*, user: "User", project_id: int, label_id: int) -> None:
     Raises:
         LabelInUseError: Annotations carry it.
     """
-    label = _access_label(user, project_id, label_id)
+    label = access_label(user=user, project_id=project_id, label_id=label_id)
     try:
         with transaction.atomic():
             label.delete()
@@ -131,9 +149,19 @@ def delete_label(*, user: "User", project_id: int, label_id: int) -> None:
         ) from exc
 
 
-def _access_label(user: "User", project_id: int, label_id: int) -> Label:
+def access_label(*, user: "User", project_id: int, label_id: int) -> Label:
+    """Return a label that the user may change.
+
+    Raises:
+        NotFoundError: No such label, or not of this project.
+        RoleTooLowError: It takes a manager.
+    """
     selectors.access_project(user=user, project_id=project_id, needs=Role.MANAGER)
-    label = Label.objects.filter(project_id=project_id, pk=label_id).first()
+    label = (
+        Label.objects.filter(project_id=project_id, pk=label_id)
+        .select_related("project")
+        .first()
+    )
     if label is None:
         raise NotFoundError("label not found")
     return label

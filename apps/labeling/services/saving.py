@@ -13,6 +13,7 @@ from apps.labeling import selectors
 from apps.labeling.errors import BadOperationError, RevisionConflictError
 from apps.labeling.formats.geometry import bounds, pack
 from apps.labeling.models import Annotation, Image, Label, OperationLog
+from apps.labeling.services import verdicts
 from apps.labeling.types import ImageState, Operation, Put, Remove, Shape, ShapeKind
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ def apply_operations(
             "read it again and merge",
             revision=image.revision,
         )
-    operations = [_measured(operation) for operation in operations]
+    operations = [_measured(image, operation) for operation in operations]
     _check(image, operations)
     _apply(image, user, operations)
+    verdicts.follow(image=image, user=user, operations=operations)
     image.revision += 1
     image.num_annotations = Annotation.objects.filter(image=image).count()
     if image.state == ImageState.UNLABELED and image.num_annotations:
@@ -83,11 +85,13 @@ def _check(image: Image, operations: Sequence[Operation]) -> None:
             _check_shape(image, operation.shape, known)
 
 
-def _measured(operation: Operation) -> Operation:
-    """Give a shape that is not a box the bounding box of its geometry."""
+def _measured(image: Image, operation: Operation) -> Operation:
+    """Give a shape that is not a box the bounding box of its geometry, a tag all."""
     if not isinstance(operation, Put) or operation.shape.kind is ShapeKind.BOX:
         return operation
     shape = operation.shape
+    if shape.kind is ShapeKind.TAG:
+        return Put(shape=replace(shape, bbox=(0, 0, image.width, image.height)))
     bbox = bounds(shape.kind, pack(shape.kind, shape.geometry))
     return Put(shape=replace(shape, bbox=bbox))
 
@@ -127,7 +131,7 @@ def _apply(image: Image, user: "User", operations: Sequence[Operation]) -> None:
         unique_fields=["image", "uid"],
         update_fields=[
             "label", "kind", "packed", "source", "score", "attributes", "is_occluded",
-            "is_truncated", "x1", "y1", "x2", "y2", "updated_by", "updated_at",
+            "is_truncated", "group", "layer", "x1", "y1", "x2", "y2", "updated_by", "updated_at",
         ],
     )  # fmt: skip
 
@@ -149,6 +153,8 @@ def _row(image: Image, user: "User", shape: Shape) -> Annotation:
         attributes=shape.attributes,
         is_occluded=shape.is_occluded,
         is_truncated=shape.is_truncated,
+        group=shape.group,
+        layer=shape.layer,
         x1=x1,
         y1=y1,
         x2=x2,

@@ -22,6 +22,7 @@ GEOMETRIES = {
     ShapeKind.POINTS: {"points": SQUARE[:1]},
     ShapeKind.ROTATED_BOX: {"center": [5.5, 6.5], "size": [4.0, 2.0], "angle": 30.0},
     ShapeKind.ELLIPSE: {"center": [5.5, 6.5], "radii": [4.0, 2.0], "angle": -30.0},
+    ShapeKind.SKELETON: {"points": SQUARE[:3], "visible": [2, 0, 1]},
     ShapeKind.MASK: {"origin": [3, 4], "size": [2, 3], "counts": [1, 3, 2]},
 }
 
@@ -50,6 +51,22 @@ def test_what_is_packed_comes_back(kind: ShapeKind):
 
 def test_a_box_is_its_bounding_box():
     assert (pack(ShapeKind.BOX, None), unpack(ShapeKind.BOX, b"")) == (b"", None)
+
+
+def test_the_bounds_of_a_skeleton_leave_out_joints_that_nobody_has_placed():
+    geometry = {"points": [[5, 5], [900, 900], [20, 8]], "visible": [2, 0, 1]}
+
+    packed = pack(ShapeKind.SKELETON, geometry)
+
+    assert bounds(ShapeKind.SKELETON, packed) == (5, 5, 20, 8)
+
+
+@pytest.mark.parametrize("visible", [[2], [0, 0], [2, 3]])
+def test_a_skeleton_needs_a_visibility_a_joint(visible: list[int]):
+    geometry = {"points": [[5, 5], [9, 9]], "visible": visible}
+
+    with pytest.raises(BadOperationError, match="visib"):
+        pack(ShapeKind.SKELETON, geometry)
 
 
 def test_the_bounds_of_a_turned_box_hold_its_corners():

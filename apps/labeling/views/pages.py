@@ -20,11 +20,17 @@ from apps.core.http import PageRequest
 from apps.core.parsers import number
 from apps.jobs import selectors as jobs
 from apps.labeling import selectors
-from apps.labeling.forms import LabelForm, ProjectForm, SettingsForm
+from apps.labeling.forms import (
+    LabelForm,
+    LabelSchemaForm,
+    ProjectForm,
+    SettingsForm,
+    schema_texts,
+)
 from apps.labeling.services import images as image_services
 from apps.labeling.services import prelabels
 from apps.labeling.services import projects as project_services
-from apps.labeling.types import ImageState, ShapeKind
+from apps.labeling.types import ImageState
 from apps.marketplace.selectors import list_detectors
 from apps.marketplace.types import Detector
 
@@ -225,6 +231,27 @@ def update_label(request: PageRequest, project_id: int, label_id: int) -> HttpRe
 
 
 @login_required
+@require_http_methods(["GET", "POST"])
+def label_schema(request: PageRequest, project_id: int, label_id: int) -> HttpResponse:
+    """What annotators say of each object of a label, and its joints."""
+    label = project_services.access_label(
+        user=request.user, project_id=project_id, label_id=label_id
+    )
+    form = LabelSchemaForm(request.POST or None, initial=schema_texts(label))
+    if request.method == "POST" and form.is_valid():
+        project_services.update_label(
+            user=request.user,
+            project_id=project_id,
+            label_id=label_id,
+            **form.cleaned_data,
+        )
+        messages.success(request, _("Saved."))
+        return redirect("labeling:settings", project_id)
+    context = {"project": label.project, "label": label, "form": form}
+    return render(request, "labeling/label_schema.html", context)
+
+
+@login_required
 @require_POST
 def delete_label(request: PageRequest, project_id: int, label_id: int) -> HttpResponse:
     _attempt(
@@ -325,33 +352,3 @@ def prelabel(request: PageRequest, project_id: int) -> HttpResponse:
         ),
     )
     return redirect("labeling:project", project_id)
-
-
-@login_required
-@require_GET
-def next_image(request: PageRequest, project_id: int) -> HttpResponse:
-    """Open the next image that waits, or the gallery when none does."""
-    selectors.access_project(user=request.user, project_id=project_id)
-    image_id = selectors.next_to_label(project_id=project_id)
-    if image_id is None:
-        return redirect("labeling:gallery", project_id)
-    return redirect("labeling:editor", image_id)
-
-
-@login_required
-@require_GET
-@ensure_csrf_cookie
-def editor(request: PageRequest, image_id: int) -> HttpResponse:
-    image = selectors.access_image(user=request.user, image_id=image_id)
-    context = {
-        "image": image,
-        "project": image.project,
-        "editor_config": {
-            "image_id": image.pk,
-            "api": "/api/v1/labeling/",
-            "csrf_cookie": "csrftoken",
-            "kinds": list(ShapeKind),
-            "translations": {},
-        },
-    }
-    return render(request, "labeling/editor.html", context)

@@ -1,0 +1,60 @@
+from django.http import HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.response import Response
+
+from apps.core.errors import DomainError
+from apps.core.http import Api, ApiRequest
+from apps.jobs.types import JobStatus
+from apps.labeling import selectors
+from apps.labeling.formats.coco import export_coco
+from apps.labeling.serializers import PrelabelIn
+from apps.labeling.services import prelabels
+
+
+class UnknownFormatError(DomainError):
+    code = "unknown_format"
+
+
+class PrelabelApi(Api):
+    @extend_schema(
+        request=PrelabelIn,
+        responses={202: OpenApiTypes.OBJECT},
+        operation_id="prelabel",
+    )
+    def post(self, request: ApiRequest, project_id: int) -> Response:
+        """Start a job; its events are at /api/v1/jobs/<id>/events/."""
+        body = PrelabelIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        job = prelabels.start_prelabel(
+            user=request.user, project_id=project_id, **body.validated_data
+        )
+        answer = {"job_id": str(job.pk), "status": JobStatus(job.status).value}
+        return Response(answer, status.HTTP_202_ACCEPTED)
+
+
+class ExportApi(Api):
+    @extend_schema(
+        operation_id="export",
+        parameters=[
+            OpenApiParameter("form", str, enum=["coco"], default="coco"),
+            OpenApiParameter("only_submitted", bool, default=False),
+        ],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: ApiRequest, project_id: int) -> HttpResponseBase:
+        """Stream the project's annotations as a COCO file."""
+        project = selectors.access_project(user=request.user, project_id=project_id)
+        form = request.query_params.get("form", "coco")
+        if form != "coco":
+            raise UnknownFormatError(f"no format is called {form!r}; there is: coco")
+        only_submitted = request.query_params.get("only_submitted", "") in {"1", "true"}
+        pieces = export_coco(project_id=project.pk, only_submitted=only_submitted)
+        return StreamingHttpResponse(
+            pieces,
+            content_type="application/json",
+            headers={
+                "Content-Disposition": f'attachment; filename="project-{project.pk}.json"'
+            },
+        )

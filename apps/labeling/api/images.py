@@ -1,0 +1,92 @@
+from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.response import Response
+
+from apps.core.files import blob_response
+from apps.core.http import Api, ApiRequest, NewestFirst
+from apps.labeling import selectors
+from apps.labeling.serializers import ImageIn, ImageOut
+from apps.labeling.services import images
+
+
+class UploadOrder(NewestFirst):
+    ordering = "pk"
+
+
+class ImageListApi(Api):
+    pagination_class = UploadOrder
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        operation_id="image_list",
+        parameters=[OpenApiParameter("state", str), OpenApiParameter("name", str)],
+        responses=ImageOut(many=True),
+    )
+    def get(self, request: ApiRequest, project_id: int) -> Response:
+        selectors.access_project(user=request.user, project_id=project_id)
+        rows = selectors.list_images(
+            project_id=project_id,
+            state=request.query_params.get("state", ""),
+            name=request.query_params.get("name", ""),
+        )
+        return self.paginate(request, rows, ImageOut)
+
+    @extend_schema(
+        request={"multipart/form-data": ImageIn},
+        responses={201: ImageOut, 200: ImageOut},
+        description="201 for a new image, 200 where the project has these bytes.",
+    )
+    def post(self, request: ApiRequest, project_id: int) -> Response:
+        selectors.access_project(user=request.user, project_id=project_id)
+        body = ImageIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        file = body.validated_data["file"]
+        image, is_new = images.add_image(
+            user=request.user, project_id=project_id, name=file.name, file=file.file
+        )
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(ImageOut(image).data, code)
+
+
+class ImageApi(Api):
+    @extend_schema(operation_id="image", responses=ImageOut)
+    def get(self, request: ApiRequest, image_id: int) -> Response:
+        image = selectors.access_image(user=request.user, image_id=image_id)
+        return Response(ImageOut(image).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: ApiRequest, image_id: int) -> Response:
+        images.delete_image(user=request.user, image_id=image_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ImageFileApi(Api):
+    @extend_schema(responses={(200, "image/*"): OpenApiTypes.BINARY})
+    def get(self, request: ApiRequest, image_id: int) -> HttpResponseBase:
+        """Answer the original file, byte for byte."""
+        image = selectors.access_image(user=request.user, image_id=image_id)
+        return blob_response(
+            request, image.original, media_type=image.media_type, name=image.name
+        )
+
+
+class ImageShownApi(Api):
+    @extend_schema(responses={(200, "image/*"): OpenApiTypes.BINARY})
+    def get(self, request: ApiRequest, image_id: int) -> HttpResponseBase:
+        """Answer what a browser can draw: the original, or an upright copy of it."""
+        image = selectors.access_image(user=request.user, image_id=image_id)
+        return blob_response(
+            request, image.shown, media_type=image.shown_media_type, name=image.name
+        )
+
+
+class ImageThumbnailApi(Api):
+    @extend_schema(responses={(200, "image/jpeg"): OpenApiTypes.BINARY})
+    def get(self, request: ApiRequest, image_id: int) -> HttpResponseBase:
+        image = selectors.access_image(user=request.user, image_id=image_id)
+        return blob_response(
+            request, image.thumbnail, media_type="image/jpeg", name=f"{image.pk}.jpg"
+        )
