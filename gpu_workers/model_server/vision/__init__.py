@@ -1,0 +1,1 @@
+"""Foreign picture models: how to read and how to understand them, by declaration."""

@@ -1,0 +1,106 @@
+"""uvicorn, with a limit on how long a client may take to send its headers."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from model_server.app import App
+
+log = logging.getLogger(__name__)
+KEEP_ALIVE_S = 75
+GRACE_S = 20
+MAX_CONNECTIONS = 1000
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """Closes a connection whose request line and headers take too long.
+
+    uvicorn waits for them for ever, so a few hundred slow clients hold all it has.
+    """
+
+    headers_s = 10.0
+    _impatience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._start_waiting()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._impatience is None:
+            self._start_waiting()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _start_waiting(self) -> None:
+        self._impatience = self.loop.call_later(self.headers_s, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._impatience is not None:
+            self._impatience.cancel()
+            self._impatience = None
+
+    def _give_up(self) -> None:
+        self._impatience = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """Says that it is not ready as soon as it is asked to stop."""
+
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
+        super().__init__(config)
+        self._app = app
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on the usual signals; unlike uvicorn's own, end with code 0."""
+        before = {
+            number: signal.signal(number, self.handle_exit)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        self._app.is_draining = True
+        super().handle_exit(sig, frame)
+
+
+def serve(app: App, listener: socket.socket, *, headers_s: float) -> None:
+    """Serve until asked to stop; then answer what has come in."""
+    PatientProtocol.headers_s = headers_s
+    host, port = listener.getsockname()[:2]
+    log.info("listening on %s:%d", host, port)
+    config = uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+        limit_concurrency=MAX_CONNECTIONS,
+    )
+    Server(config, app).run(sockets=[listener])

@@ -1,0 +1,130 @@
+"""Loading, switching and failing while others serve."""
+
+import json
+import shutil
+import threading
+
+import pytest
+
+from tests.unit.model_server import graphs
+from tests.unit.model_server.running import ModelServer, admin
+
+ONE = json.dumps(
+    {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3], "data": [0, 0, 0]}]}
+)
+
+
+def _switch(server, name, **parameters):
+    return server.ask(
+        "POST",
+        f"/v2/repository/models/{name}/load",
+        json.dumps({"parameters": {k: str(v) for k, v in parameters.items()}}),
+        admin(),
+    )
+
+
+def _ask(server, name="m"):
+    status, body = server.ask("POST", f"/v2/models/{name}/infer", ONE)
+    answer = json.loads(body)
+    if status != 200:
+        return status, answer["error"]
+    return answer["model_version"], answer["outputs"][0]["data"][0]
+
+
+def test_a_switch_under_traffic_loses_nothing_and_mixes_nothing(tmp_path):
+    for number in range(1, 9):
+        graphs.adder(tmp_path / str(number), plus=number)
+    server = ModelServer(f"m:1={tmp_path / '1'}", "--workers", "2")
+    seen: list[tuple[object, object]] = []
+    done = threading.Event()
+
+    def traffic() -> None:
+        while not done.is_set():
+            seen.append(_ask(server))
+
+    threads = [threading.Thread(target=traffic) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(2, 9):
+        assert (
+            _switch(server, "m", directory=tmp_path / str(number), version=number)[0]
+            == 200
+        )
+    done.set()
+    for thread in threads:
+        thread.join()
+
+    assert _ask(server) == ("8", 8)
+    assert len(seen) > 30
+    assert {pair for pair in seen if str(pair[0]) != f"{pair[1]:.0f}"} == set()
+    assert server.end() == 0
+
+
+def test_a_version_that_does_not_load_leaves_the_old_one_serving(tmp_path):
+    graphs.adder(tmp_path / "good")
+    graphs.adder(tmp_path / "bad")
+    (tmp_path / "bad" / "model.onnx").write_bytes(b"\x08\x0anonsense")
+    server = ModelServer(f"m:1={tmp_path / 'good'}")
+
+    status, body = _switch(server, "m", directory=tmp_path / "bad", version=2)
+
+    assert status == 500
+    assert "does not load" in json.loads(body)["error"]
+    assert _ask(server) == ("1", 1)
+    assert server.ask("GET", "/v2/health/ready")[0] == 200
+    status, body = server.ask("GET", "/v2/models/m/versions/2/ready")
+    assert status == 503
+    assert server.end() == 0
+
+
+def test_a_model_that_fails_at_start_says_why_and_the_others_serve(tmp_path):
+    graphs.adder(tmp_path / "good")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "strange").mkdir()
+    (tmp_path / "strange" / "config.json").write_text('{"format": "keras-zip"}')
+    server = ModelServer("--root", tmp_path, wait=False)
+    while _ask(server, "good")[0] != "1":
+        assert server.process.poll() is None
+
+    while b"loading" in (body := server.ask("GET", "/v2/health/ready")[1]):
+        assert server.process.poll() is None
+
+    reasons = json.loads(body)
+    assert "there are: no ONNX files" in reasons["empty:1"]
+    assert "nothing here runs the format 'keras-zip'" in reasons["strange:1"]
+    assert server.ask("POST", "/v2/models/empty/infer", ONE)[0] == 503
+    assert server.end() == 0
+
+
+def test_only_who_shows_the_token_changes_what_is_served(server):
+    path = "/v2/repository/models/adder/unload"
+
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        assert server.ask("POST", path, "{}", headers)[0] == 403
+
+    assert _ask(server, "adder") == ("1", 1)
+
+
+def test_a_model_can_be_unloaded_and_loaded_again(tmp_path, server):
+    folder = graphs.adder(tmp_path / "guest", plus=5)
+    assert _switch(server, "guest", directory=folder)[0] == 200
+    assert _ask(server, "guest") == ("1", 5)
+    shutil.rmtree(folder)  # what is loaded needs no files
+
+    assert _ask(server, "guest") == ("1", 5)
+    assert (
+        server.ask("POST", "/v2/repository/models/guest/unload", "{}", admin())[0]
+        == 200
+    )
+
+    assert _ask(server, "guest")[0] == 404
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"directory": "/nowhere"}, {}, {"directory": "/x", "version": "a/b"}]
+)
+def test_a_load_that_makes_no_sense_is_refused(server, parameters):
+    status, _ = _switch(server, "ghost", **parameters)
+
+    assert status in {400, 500}
+    server.ask("POST", "/v2/repository/models/ghost/unload", "{}", admin())
