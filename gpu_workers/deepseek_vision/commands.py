@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deepseek_vision import events
 from deepseek_vision.hub import DEFAULT_MODEL, list_models
-from deepseek_vision.spec import DetectSpec
+from deepseek_vision.spec import TrainSpec, read_spec
 
 Report = Callable[[events.Event], None]
 Stop = Callable[[], bool]
@@ -31,7 +31,11 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace, *, report: Report, should_stop: Stop) -> bool:
-    spec = DetectSpec.from_file(options.run_dir / "spec.json")
+    spec = read_spec(options.run_dir / "spec.json")
+    if isinstance(spec, TrainSpec):
+        run = importlib.import_module("deepseek_vision.training.child")
+        folder = options.run_dir
+        return bool(run.run_train(spec, folder, report=report, should_stop=should_stop))
     worker = importlib.import_module("deepseek_vision.worker")
     return bool(worker.run_detect(spec, report=report, should_stop=should_stop))
 

@@ -50,11 +50,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingStarted:
+    """`first_step` is above 0 where a checkpoint is gone on from."""
+
     type: ClassVar[str] = "training_started"
     num_images: int
     num_steps: int
     num_parameters: int
     classes: tuple[str, ...]
+    first_step: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,29 @@ class EvaluationDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SamplesPredicted:
+    """What the model finds in the same few validation pictures, each evaluation."""
+
+    type: ClassVar[str] = "samples_predicted"
+    step: int
+    samples: tuple["Sample", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A picture by its name in the data, with boxes in its own pixels."""
+
+    file_name: str
+    width: int
+    height: int
+    found: tuple[FoundObject, ...]
+    truth: tuple[FoundObject, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSaved:
+    """A run that is cut off goes on from here."""
+
     type: ClassVar[str] = "checkpoint_saved"
     step: int
     path: str
@@ -103,6 +128,7 @@ Event = (
     | TrainingStarted
     | StepDone
     | EvaluationDone
+    | SamplesPredicted
     | CheckpointSaved
     | TrainingFinished
 )
@@ -117,6 +143,7 @@ _BY_TYPE: dict[str, type[Event]] = {
         TrainingStarted,
         StepDone,
         EvaluationDone,
+        SamplesPredicted,
         CheckpointSaved,
         TrainingFinished,
     )
@@ -139,11 +166,17 @@ def from_wire(line: str) -> Event:
     if kind not in _BY_TYPE:
         raise ValueError(f"unknown event type {kind!r}")
     if kind == ImageDetected.type:
-        wire["detections"] = tuple(
-            FoundObject(
-                label=found["label"], score=found["score"], bbox=tuple(found["bbox"])
+        wire["detections"] = _objects(wire["detections"])
+    if kind == SamplesPredicted.type:
+        wire["samples"] = tuple(
+            Sample(
+                **{
+                    **one,
+                    "found": _objects(one["found"]),
+                    "truth": _objects(one["truth"]),
+                }
             )
-            for found in wire["detections"]
+            for one in wire["samples"]
         )
     if "classes" in wire:
         wire["classes"] = tuple(wire["classes"])
@@ -151,3 +184,10 @@ def from_wire(line: str) -> Event:
         return _BY_TYPE[kind](**wire)
     except TypeError as error:
         raise ValueError(f"event {kind!r} does not fit: {error}") from error
+
+
+def _objects(wire: list[dict[str, Any]]) -> tuple[FoundObject, ...]:
+    return tuple(
+        FoundObject(label=one["label"], score=one["score"], bbox=tuple(one["bbox"]))
+        for one in wire
+    )

@@ -77,13 +77,50 @@ def average_precision(
     """
     if not results:
         return dict.fromkeys(_NAMES, 0.0)
+    run = _evaluated(truth, results)
+    return {
+        name: round(float(value), 5)
+        for name, value in zip(_NAMES, run.stats[: len(_NAMES)], strict=True)
+    }
+
+
+def precision_recall(
+    truth: dict[str, Any], results: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """A curve a class at IoU .50: precision and score at recalls 0, 0.01, ... 1.
+
+    A class without any object has no curve, which is told by an AP50 of None.
+    """
+    names = [one["name"] for one in truth["categories"]]
+    if not results:
+        return [
+            {"class": n, "AP50": None, "precision": [], "scores": []} for n in names
+        ]
+    run = _evaluated(truth, results)
+    precision_RC = np.asarray(run.eval["precision"])[0, :, :, 0, -1]
+    scores_RC = np.asarray(run.eval["scores"])[0, :, :, 0, -1]
+    return [
+        _curve(name, precision_RC[:, column], scores_RC[:, column])
+        for column, name in enumerate(names)
+    ]
+
+
+def _curve(name: str, precision_R: Any, scores_R: Any) -> dict[str, Any]:
+    if (precision_R < 0).all():
+        return {"class": name, "AP50": None, "precision": [], "scores": []}
+    return {
+        "class": name,
+        "AP50": round(float(precision_R.mean()), 5),
+        "precision": [round(float(value), 4) for value in precision_R],
+        "scores": [round(float(value), 4) for value in scores_R],
+    }
+
+
+def _evaluated(truth: dict[str, Any], results: list[dict[str, Any]]) -> Any:
     with _quiet():
         gold = COCO(truth)
         run = COCOeval_faster(gold, gold.loadRes(results), "bbox")
         run.evaluate()
         run.accumulate()
         run.summarize()
-    return {
-        name: round(float(value), 5)
-        for name, value in zip(_NAMES, run.stats[: len(_NAMES)], strict=True)
-    }
+    return run

@@ -5,33 +5,16 @@ mosaic (YOLOv4: Bochkovskiy et al., 2020); two blended pictures a mixup (Zhang e
 al., 2018). Letters: B images, M objects (padded, label -1).
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deepseek_vision.augmentation import Augmentation
 from deepseek_vision.data.coco import PackedSet
 from deepseek_vision.images import FILL
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Augmentation:
-    """Shares are of a batch; `scale` is relative to the picture filling the frame."""
-
-    mosaic_share: float = 0.5
-    mixup_share: float = 0.15
-    scale: tuple[float, float] = (0.5, 1.6)
-    aspect: float = 0.2
-    colour: float = 0.4
-    flip_share: float = 0.5
-    vertical_flip_share: float = 0.0
-
-
-NONE = Augmentation(
-    mosaic_share=0, mixup_share=0, scale=(1.0, 1.0), aspect=0, colour=0, flip_share=0
-)
 _MIN_SIDE_PX = 3.0
 _MIN_VISIBLE = 0.25
 
@@ -56,6 +39,10 @@ class Augmenter:
         self.device = packed.images.device
         self._host = torch.Generator().manual_seed(generator.initial_seed())
         self._most = _room_for_objects(packed)
+
+    @property
+    def host_generator(self) -> torch.Generator:
+        return self._host
 
     def draw(self, rows_B: Tensor, *, side: int) -> Batch:
         """A batch of the pictures `rows_B` (and, for mosaics, of random others)."""

@@ -8,18 +8,26 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from deepseek_vision import events
-from deepseek_vision.data.augment import NONE, Augmentation, Augmenter, Batch
+from deepseek_vision.augmentation import NONE, Augmentation
+from deepseek_vision.data.augment import Augmenter, Batch
 from deepseek_vision.data.coco import CocoSet, PackedSet, sampling_weights
+from deepseek_vision.metrics import as_truth, average_precision
 from deepseek_vision.model.detector import Answers, Detector
 from deepseek_vision.runtime import cell_centres
+from deepseek_vision.training.checkpoint import (
+    State,
+    load_optimizer,
+    optimizer_tensors,
+    prefixed,
+)
 from deepseek_vision.training.ema import SlowCopy
-from deepseek_vision.training.evaluation import evaluate
+from deepseek_vision.training.evaluation import find_all, samples
 from deepseek_vision.training.losses import Losses, detection_loss, imitation_loss
 from deepseek_vision.training.recipe import Recipe
 
@@ -29,6 +37,9 @@ _REPORT_EVERY = 20
 
 class Stepper(Protocol):
     """Turns a loss into a step of the weights."""
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer: ...
 
     def step(self, loss: Tensor, *, lr: float) -> None: ...
 
@@ -44,19 +55,19 @@ class PlainStepper:
 
     def __init__(self, model: Detector, recipe: Recipe) -> None:
         self._model = model
-        self._optimizer = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             list(_groups(model, recipe)),
             betas=(0.9, 0.99),
             fused=next(model.parameters()).is_cuda,
         )
 
     def step(self, loss: Tensor, *, lr: float) -> None:
-        self._optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self._model.parameters(), 5.0)
-        for group in self._optimizer.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = lr * group["share"]
-        self._optimizer.step()
+        self.optimizer.step()
 
 
 def _groups(model: Detector, recipe: Recipe) -> Iterator[dict[str, object]]:
@@ -118,40 +129,104 @@ class Trainer:
         self._best = Outcome(
             model=self.slow.model, metrics={"AP": -1.0}, num_steps=0, elapsed_s=0.0
         )
-        self._start_s = time.perf_counter()
-
-    def run(self, *, should_stop: Callable[[], bool] = lambda: False) -> Outcome:
-        """Train to the end of the recipe, or until told to stop after a step."""
-        recipe = self.recipe
-        self.model.train()
-        rich, plain = (
-            Augmenter(self.sets.train, kind, self._generator)
+        self.num_samples = 0
+        self._augmenters = [
+            Augmenter(sets.train, kind, self._generator)
             for kind in (recipe.augmentation, _gentle(recipe.augmentation))
-        )
-        total = torch.zeros(4, device=self.device)
-        mark, mark_step, step = time.perf_counter(), 0, 0
-        while True:
-            progress = self._progress(step)
-            if progress >= 1 or should_stop():
-                break
-            step += 1
+        ]
+        self.steps_done = self._evaluated_at = self._told_at = 0
+        self._total = torch.zeros(4, device=self.device)
+        self._start_s = self._told_s = time.perf_counter()
+
+    def run(
+        self,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        keep: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Train to the end of the recipe, or until told to stop after a step.
+
+        `keep` is called between steps, where :meth:`state` is whole.
+        """
+        recipe = self.recipe
+        rich, plain = self._augmenters
+        self._told_s = time.perf_counter()
+        while (progress := self._progress(self.steps_done)) < 1 and not should_stop():
+            self.model.train()
+            self.steps_done = step = self.steps_done + 1
             augmenter = rich if progress < 1 - recipe.plain_share else plain
             losses = self._step(augmenter, self._lr(step, progress))
-            total += torch.stack([*(v.detach() for v in losses)])
+            self._total += torch.stack([*(v.detach() for v in losses)])
             if step % _REPORT_EVERY == 0:
-                now = time.perf_counter()
-                speed = (step - mark_step) * recipe.batch_size / (now - mark)
-                self._say(step, total / (step - mark_step), progress, speed)
-                total.zero_()
-                mark, mark_step = now, step
+                self._say(step, progress)
             if step % recipe.evaluate_every == 0 and self._progress(step) < 1:
                 self._evaluate(step)
-        self._evaluate(step)
+            keep()
+
+    def finish(self) -> Outcome:
+        """Evaluate what has not been, and return the best."""
+        if self._evaluated_at < max(1, self.steps_done):
+            self._evaluate(self.steps_done)
         return replace(
             self._best,
-            num_steps=step,
+            num_steps=self.steps_done,
             elapsed_s=time.perf_counter() - self._start_s,
         )
+
+    def state(self) -> State:
+        """Everything that the next steps depend on."""
+        tensors = {
+            **prefixed("model", self.model.state_dict()),
+            **prefixed("slow", self.slow.model.state_dict()),
+            **prefixed("best", self._best.model.state_dict()),
+            **prefixed("optimizer", optimizer_tensors(self.stepper.optimizer)),
+            **prefixed("random", {n: g.get_state() for n, g in self._generators()}),
+            "random.global": torch.get_rng_state(),
+            "total": self._total.cpu().clone(),
+        }
+        numbers = {
+            "steps_done": self.steps_done,
+            "evaluated_at": self._evaluated_at,
+            "told_at": self._told_at,
+            "elapsed_s": time.perf_counter() - self._start_s,
+            "slow_updates": self.slow.num_updates,
+            "best": {"metrics": self._best.metrics, "step": self._best.num_steps},
+        }
+        return State(tensors=tensors, numbers=numbers)
+
+    def restore(self, state: State) -> None:
+        """Go on as the run that had this state would have."""
+        numbers = state.numbers
+        self.model.load_state_dict(state.part("model"))
+        self.slow.model.load_state_dict(state.part("slow"))
+        self.slow.num_updates = numbers["slow_updates"]
+        best = SlowCopy(self.slow.model).model
+        best.load_state_dict(state.part("best"))
+        self._best = Outcome(
+            model=best,
+            metrics=numbers["best"]["metrics"],
+            num_steps=numbers["best"]["step"],
+            elapsed_s=0.0,
+        )
+        load_optimizer(self.stepper.optimizer, state.part("optimizer"))
+        drawn = state.part("random")
+        for name, generator in self._generators():
+            generator.set_state(drawn[name])
+        torch.set_rng_state(drawn["global"])
+        self._total = state.tensors["total"].to(self.device)
+        self.steps_done = numbers["steps_done"]
+        self._evaluated_at = numbers["evaluated_at"]
+        self._told_at = numbers["told_at"]
+        self._start_s = time.perf_counter() - numbers["elapsed_s"]
+
+    def _generators(self) -> list[tuple[str, torch.Generator]]:
+        rich, plain = self._augmenters
+        return [
+            ("device", self._generator),
+            ("host", self._host),
+            ("rich", rich.host_generator),
+            ("plain", plain.host_generator),
+        ]
 
     def _progress(self, step: int) -> float:
         limit = self.recipe.max_seconds
@@ -229,8 +304,12 @@ class Trainer:
         centres = cell_centres(images.shape[-2], images.shape[-1])
         return torch.from_numpy(centres).to(self.device, non_blocking=True)
 
-    def _say(self, step: int, mean: Tensor, progress: float, speed: float) -> None:
-        loss, classes, boxes, imitated = mean.tolist()
+    def _say(self, step: int, progress: float) -> None:
+        now = time.perf_counter()
+        speed = _REPORT_EVERY * self.recipe.batch_size / (now - self._told_s)
+        loss, classes, boxes, imitated = (self._total / (step - self._told_at)).tolist()
+        self._total.zero_()
+        self._told_s, self._told_at = now, step
         if not math.isfinite(loss):
             raise FloatingPointError(f"loss is {loss} at step {step}; lower the lr")
         losses = {"classes": round(classes, 4), "boxes": round(boxes, 4)}
@@ -247,22 +326,28 @@ class Trainer:
         )
 
     def _evaluate(self, step: int) -> None:
-        slow = self.slow.model
-        centres = torch.from_numpy(cell_centres(*self.sets.val.images.shape[-2:]))
-        metrics = evaluate(
-            slow,
-            self.sets.val,
-            self.sets.val_coco,
-            self.prompts_PD,
-            centres.to(self.device),
-        )
+        slow, coco = self.slow.model, self.sets.val_coco
+        results = self.find(slow)
+        metrics = average_precision(as_truth(coco), results)
         is_best = metrics["AP"] >= self._best.metrics["AP"]
         if is_best:
             frozen = SlowCopy(slow).model
             self._best = Outcome(
                 model=frozen, metrics=metrics, num_steps=step, elapsed_s=0.0
             )
+        self._evaluated_at = step
         self.report(events.EvaluationDone(step=step, metrics=metrics, is_best=is_best))
+        if self.num_samples:
+            shown = samples(coco, results, num=self.num_samples)
+            self.report(events.SamplesPredicted(step=step, samples=shown))
+
+    def find(self, model: Detector) -> list[dict[str, Any]]:
+        """What a model finds in the validation pictures, as COCO results."""
+        val = self.sets.val
+        centres = torch.from_numpy(cell_centres(*val.images.shape[-2:]))
+        return find_all(
+            model, val, self.sets.val_coco, self.prompts_PD, centres.to(self.device)
+        )
 
 
 def _gentle(recipe: Augmentation) -> Augmentation:

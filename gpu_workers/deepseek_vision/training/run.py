@@ -28,8 +28,10 @@ from deepseek_vision.model.backbone import load_imagenet
 from deepseek_vision.model.detector import Detector, build_detector
 from deepseek_vision.prompts import class_embeddings
 from deepseek_vision.quantize import quantize_onnx
+from deepseek_vision.training.checkpoint import CheckpointFile
 from deepseek_vision.training.loop import Datasets, Report, Teacher, Trainer
 from deepseek_vision.training.recipe import Recipe
+from deepseek_vision.training.verdict import write_verdict
 
 _NUM_CALIBRATION = 64
 
@@ -41,7 +43,9 @@ class Job:
     `start_from` is a model (name or folder) whose weights are taken where they fit;
     `imagenet` a published EfficientNet-Lite file, for the backbone alone. `teacher` is
     a foreign ONNX detector to imitate, `teacher_class_of` its class number for each
-    of ours, or -1.
+    of ours, or -1. With `checkpoint` a run that is cut off, or told to stop, goes on
+    from that file when it is started again. `num_samples` validation pictures are told
+    about at each evaluation.
     """
 
     data: tuple[Path, ...]
@@ -52,6 +56,9 @@ class Job:
     teacher: Path | None = None
     teacher_class_of: tuple[int, ...] = ()
     device: str = "cpu"
+    checkpoint: Path | None = None
+    checkpoint_every_s: float = 20.0
+    num_samples: int = 0
 
 
 def train(
@@ -60,13 +67,77 @@ def train(
     *,
     report: Report,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Path:
+) -> Path | None:
     """Train, export, quantise; returns the model directory.
+
+    None where it was told to stop and has kept a checkpoint instead.
 
     Raises:
         VisionError: when the data or the starting weights do not fit.
     """
     torch.manual_seed(recipe.seed)
+    trainer, prompts = _trainer(job, recipe, report)
+    train_coco = read_together(job.data, splits=("train",))
+    kept = _checkpoint_file(job, recipe)
+    if kept is not None and (state := kept.load()) is not None:
+        trainer.restore(state)
+    report(
+        events.TrainingStarted(
+            num_images=len(trainer.sets.train),
+            num_steps=recipe.num_steps,
+            num_parameters=sum(p.numel() for p in trainer.model.parameters()),
+            classes=train_coco.classes,
+            first_step=trainer.steps_done,
+        )
+    )
+
+    def save() -> None:
+        if kept is not None:
+            kept.save(trainer.state())
+            report(events.CheckpointSaved(step=trainer.steps_done, path=str(kept.path)))
+
+    trainer.run(
+        should_stop=should_stop,
+        keep=lambda: save() if kept is not None and kept.is_due else None,
+    )
+    if kept is not None and should_stop():
+        save()
+        return None
+    outcome = trainer.finish()
+    save()
+    config = ModelConfig(
+        name=job.name,
+        classes=train_coco.classes,
+        size=recipe.size,
+        side_px=recipe.side_px,
+        options=recipe.options,
+        metrics={"val": outcome.metrics},
+    )
+    results = trainer.find(outcome.model)
+    best = _in_layout(outcome.model.cpu(), torch.contiguous_format)
+    write_model(job.out, best, config, prompts=prompts)
+    (job.out / "recipe.json").write_text(recipe.to_json() + "\n", encoding="utf-8")
+    write_verdict(
+        job.out,
+        trainer.sets.val_coco,
+        results,
+        metrics=outcome.metrics,
+        score_threshold=config.score_threshold,
+    )
+    write_serving_files(job.out, best, config, calibration=train_coco)
+    report(
+        events.TrainingFinished(
+            num_steps=outcome.num_steps,
+            best=outcome.metrics,
+            elapsed_s=round(outcome.elapsed_s, 2),
+            path=str(job.out),
+        )
+    )
+    return job.out
+
+
+def _trainer(job: Job, recipe: Recipe, report: Report) -> tuple[Trainer, Tensor]:
+    """Read the data, build the model; returns also the prompts, on the CPU."""
     train_coco = read_together(job.data, splits=("train",))
     val_coco = read_together(job.data, splits=("val",))
     device = torch.device(job.device)
@@ -80,46 +151,24 @@ def train(
     )
     if device.type == "cuda":
         model = _in_layout(model, torch.channels_last)
-    teacher = _teacher(job, recipe)
     trainer = Trainer(
         model.to(device),
         sets,
         recipe,
         prompts.to(device),
         report=report,
-        teacher=teacher,
+        teacher=_teacher(job, recipe),
     )
-    report(
-        events.TrainingStarted(
-            num_images=len(sets.train),
-            num_steps=recipe.num_steps,
-            num_parameters=sum(p.numel() for p in model.parameters()),
-            classes=train_coco.classes,
-        )
+    trainer.num_samples = job.num_samples
+    return trainer, prompts
+
+
+def _checkpoint_file(job: Job, recipe: Recipe) -> CheckpointFile | None:
+    if job.checkpoint is None:
+        return None
+    return CheckpointFile(
+        job.checkpoint, every_s=job.checkpoint_every_s, recipe=recipe.to_json()
     )
-    outcome = trainer.run(should_stop=should_stop)
-    config = ModelConfig(
-        name=job.name,
-        classes=train_coco.classes,
-        size=recipe.size,
-        side_px=recipe.side_px,
-        options=recipe.options,
-        metrics={"val": outcome.metrics},
-    )
-    best = _in_layout(outcome.model.cpu(), torch.contiguous_format)
-    write_model(job.out, best, config, prompts=prompts)
-    (job.out / "recipe.json").write_text(recipe.to_json() + "\n", encoding="utf-8")
-    report(events.CheckpointSaved(step=outcome.num_steps, path=str(job.out)))
-    write_serving_files(job.out, best, config, calibration=train_coco)
-    report(
-        events.TrainingFinished(
-            num_steps=outcome.num_steps,
-            best=outcome.metrics,
-            elapsed_s=round(outcome.elapsed_s, 2),
-            path=str(job.out),
-        )
-    )
-    return job.out
 
 
 def _teacher(job: Job, recipe: Recipe) -> Teacher | None:

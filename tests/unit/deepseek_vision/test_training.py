@@ -6,7 +6,8 @@ import torch
 from PIL import Image, ImageDraw
 
 from deepseek_vision import events
-from deepseek_vision.data.augment import NONE, Augmentation, Augmenter
+from deepseek_vision.augmentation import NONE, Augmentation
+from deepseek_vision.data.augment import Augmenter
 from deepseek_vision.data.coco import (
     PackedSet,
     pack,
@@ -240,12 +241,12 @@ def test_a_run_reports_from_start_to_finish_and_leaves_a_model(line, tmp_path):
         "training_started",
         "step_done",
         "evaluation_done",
-        "checkpoint_saved",
         "training_finished",
     ]
     assert isinstance(said[-1], events.TrainingFinished)
     assert {p.name for p in (tmp_path / "m").iterdir()} == {
         "config.json",
+        "evaluation.json",
         "model.int8.onnx",
         "model.onnx",
         "model.safetensors",
