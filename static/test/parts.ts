@@ -26,6 +26,8 @@ export function ofGeometry(id: string, geometry: Geometry, extra: Partial<Shape>
     attributes: {},
     isOccluded: false,
     isTruncated: false,
+    group: null,
+    layer: 0,
     ...extra,
   };
 }

@@ -13,7 +13,7 @@ const sources = readdirSync(at("../src"), { recursive: true })
 
 test.each([
   ["charts", 8.2],
-  ["editor", 30],
+  ["editor", 38],
   ["live", 2],
   ["shell", 4],
   ["wall", 7],

@@ -25,6 +25,55 @@ export function toggleFlag(bench: Workbench, flag: "isOccluded" | "isTruncated")
   change(bench, "flag", (shape) => ({ ...shape, [flag]: !isOn }));
 }
 
+/** Say something of what is selected; undefined takes it back. */
+export function setAttribute(bench: Workbench, name: string, value: unknown): void {
+  change(bench, "attribute", (shape) => ({
+    ...shape,
+    attributes: withValue(shape.attributes, name, value),
+  }));
+}
+
+function withValue(all: Shape["attributes"], name: string, value: unknown): Shape["attributes"] {
+  const { [name]: _, ...others } = all;
+  return value === undefined ? others : { ...others, [name]: value };
+}
+
+export function group(bench: Workbench): void {
+  const id = bench.newId();
+  if (bench.editableSelection().length > 1) {
+    change(bench, "group", (shape) => ({ ...shape, group: id }));
+  }
+}
+
+export function ungroup(bench: Workbench): void {
+  if (bench.editableSelection().some((shape) => shape.group !== null)) {
+    change(bench, "ungroup", (shape) => ({ ...shape, group: null }));
+  }
+}
+
+/** Bring what is selected above all others, or below. */
+export function toEdge(bench: Workbench, way: 1 | -1): void {
+  const others = Array.from(bench.doc.values()).filter(({ id }) => !bench.selection.has(id));
+  const layers = others.map(({ layer }) => layer * way);
+  const layer = (Math.max(...layers, -1) + 1) * way;
+  change(bench, "layer", (shape) => ({ ...shape, layer }));
+}
+
+/** Say the active label of the whole image, or take that back. */
+export function toggleTag(bench: Workbench, labelId: number | null): void {
+  if (labelId === null) return;
+  const known = Array.from(bench.doc.values()).find(
+    (shape) => shape.geometry.kind === "tag" && shape.labelId === labelId,
+  );
+  if (known) {
+    step(bench, "tag", () => bench.editor.remove(known.id));
+    return;
+  }
+  const { width, height } = bench.image;
+  const made = bench.newShape(bench.newId(), { kind: "tag", bbox: [0, 0, width, height] });
+  if (made) step(bench, "tag", () => bench.editor.put({ ...made, labelId }));
+}
+
 /** Hide what is selected; show it where all of it is hidden. */
 export function toggleHidden(bench: Workbench): void {
   const ids = Array.from(bench.selection);
@@ -69,28 +118,36 @@ export function acceptProposal(bench: Workbench): void {
     return;
   }
   const successor = neighbour(bench, 1);
-  step(bench, "accept", () => bench.editor.put(toShape(proposal)));
-  bench.select([proposal.id]);
+  acceptOne(bench, proposal);
   bench.proposals.focus(successor);
 }
 
-export function acceptAllProposals(bench: Workbench): number {
-  const { open } = bench.proposals;
+export function acceptOne(bench: Workbench, proposal: Proposal): void {
+  step(bench, "accept", () => bench.editor.put(toShape(proposal)));
+  bench.select([proposal.id]);
+}
+
+/** Accept what is at or above the threshold; of one label, or of all. */
+export function acceptAllProposals(bench: Workbench, labelId: number | null = null): number {
+  const open = ofLabel(bench, labelId);
   if (open.length > 0) step(bench, "acceptAll", () => bench.editor.put(...open.map(toShape)));
   return open.length;
 }
 
-/** Make a shape of a candidate below the threshold. */
-export function promote(bench: Workbench, candidate: Proposal): void {
-  step(bench, "accept", () => bench.editor.put(toShape(candidate)));
-  bench.select([candidate.id]);
+export function rejectAllProposals(bench: Workbench, labelId: number): void {
+  bench.proposals.dismiss(ofLabel(bench, labelId).map(({ id }) => id));
+}
+
+function ofLabel(bench: Workbench, labelId: number | null): readonly Proposal[] {
+  const { open } = bench.proposals;
+  return labelId === null ? open : open.filter((one) => one.labelId === labelId);
 }
 
 /** A click where no shape is: a proposal comes into focus, a dot becomes a shape. */
 export function pickProposal(bench: Workbench, at: Vertex, reach: number): boolean {
   const proposal = bench.proposals.at(at, reach);
   const candidate = proposal ? null : bench.proposals.candidateAt(at, reach);
-  if (candidate) promote(bench, candidate);
+  if (candidate) acceptOne(bench, candidate);
   else bench.proposals.focus(proposal?.id ?? null);
   return proposal !== null || candidate !== null;
 }

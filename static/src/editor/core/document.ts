@@ -14,6 +14,10 @@ export interface Shape {
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly isOccluded: boolean;
   readonly isTruncated: boolean;
+  /** Shapes of one group belong together; null for one alone. */
+  readonly group: string | null;
+  /** Higher ones lie above lower ones. */
+  readonly layer: number;
 }
 
 export type Doc = ReadonlyMap<string, Shape>;

@@ -2,6 +2,8 @@ import { box } from "./kinds/box.ts";
 import { ellipse, rotatedBox } from "./kinds/framed.ts";
 import { mask } from "./kinds/mask.ts";
 import { points, polygon, polyline } from "./kinds/path.ts";
+import { skeleton } from "./kinds/skeleton.ts";
+import { tag } from "./kinds/tag.ts";
 import type { Bbox } from "./units.ts";
 
 export type Vertex = readonly [x: number, y: number];
@@ -56,7 +58,32 @@ export interface Mask {
   readonly counts: readonly number[];
 }
 
-export type Geometry = Mask | Box | RotatedBox | Ellipse | Polygon | Polyline | Points;
+/** COCO's: not labeled, labeled but hidden, seen. */
+export type Visibility = 0 | 1 | 2;
+
+/** Joints in the order of their label's skeleton. */
+export interface Skeleton {
+  readonly kind: "skeleton";
+  readonly points: Ring;
+  readonly visible: readonly Visibility[];
+}
+
+/** Something that is said of the whole image. */
+export interface Tag {
+  readonly kind: "tag";
+  readonly bbox: Bbox;
+}
+
+export type Geometry =
+  | Skeleton
+  | Tag
+  | Mask
+  | Box
+  | RotatedBox
+  | Ellipse
+  | Polygon
+  | Polyline
+  | Points;
 export type GeometryKind = Geometry["kind"];
 
 /** A place to grab. A minor one makes a new vertex when it is dragged. */
@@ -96,6 +123,8 @@ const kinds: { readonly [K in GeometryKind]: Kind<Extract<Geometry, { kind: K }>
   polyline,
   points,
   mask,
+  skeleton,
+  tag,
 };
 
 export function kindOf<G extends Geometry>(geometry: G): Kind<G> {

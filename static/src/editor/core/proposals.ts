@@ -141,5 +141,7 @@ export function toShape({ model: _, ...rest }: Proposal): Shape {
     attributes: {},
     isOccluded: false,
     isTruncated: false,
+    group: null,
+    layer: 0,
   };
 }

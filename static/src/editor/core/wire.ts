@@ -17,6 +17,9 @@ export interface AnnotationWire {
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly is_occluded: boolean;
   readonly is_truncated: boolean;
+  /** Absent in what earlier visits have left in the journal. */
+  readonly group?: string | null;
+  readonly layer?: number;
 }
 
 export interface PredictionWire {
@@ -27,6 +30,8 @@ export interface PredictionWire {
   readonly geometry?: Readonly<Record<string, unknown>> | null;
   readonly score: number;
   readonly model: string;
+  /** Whether somebody has said that it is wrong. */
+  readonly is_rejected?: boolean;
 }
 
 export type OperationWire =
@@ -73,6 +78,8 @@ export function fromAnnotation(wire: AnnotationWire): Shape {
     attributes: wire.attributes,
     isOccluded: wire.is_occluded,
     isTruncated: wire.is_truncated,
+    group: wire.group ?? null,
+    layer: wire.layer ?? 0,
   };
 }
 
@@ -83,12 +90,14 @@ export function toAnnotation(shape: Shape): AnnotationWire {
     label_id: shape.labelId,
     kind,
     bbox: rounded(shape.bbox) as Bbox,
-    ...(kind !== "box" && { geometry: rounded(rest) as Record<string, unknown> }),
+    ...(!isBare(kind) && { geometry: rounded(rest) as Record<string, unknown> }),
     source: shape.source,
     score: shape.score,
     attributes: shape.attributes,
     is_occluded: shape.isOccluded,
     is_truncated: shape.isTruncated,
+    group: shape.group,
+    layer: shape.layer,
   };
 }
 
@@ -111,7 +120,11 @@ export function isSame(a: Shape | undefined, b: Shape | undefined): boolean {
   return isAlike(toAnnotation(a), toAnnotation(b));
 }
 
+/** Its box says it all. */
+const isBare = (kind: GeometryKind): boolean => kind === "box" || kind === "tag";
+
 function readGeometry(wire: Pick<AnnotationWire, "kind" | "bbox" | "geometry">): Geometry {
+  if (wire.kind === "tag") return { kind: "tag", bbox: wire.bbox };
   if (wire.kind === "box" || !wire.geometry) return { kind: "box", bbox: wire.bbox };
   return { ...wire.geometry, kind: wire.kind } as unknown as Geometry;
 }

@@ -17,6 +17,21 @@ export interface Label {
   readonly name: string;
   readonly color: string;
   readonly hotkey: string | null;
+  /** What is to be said of each object of the label. */
+  readonly attributes?: readonly Attribute[];
+  readonly skeleton?: Joints | null;
+}
+
+export interface Attribute {
+  readonly name: string;
+  readonly kind: "select" | "checkbox" | "number" | "text";
+  readonly options?: readonly string[];
+}
+
+export interface Joints {
+  readonly joints: readonly string[];
+  /** Pairs of joints, numbered from 0. */
+  readonly edges: readonly (readonly [number, number])[];
 }
 
 /** What a listener may want to redraw. */
@@ -71,6 +86,10 @@ export class Workbench {
 
   get hovered(): string | null {
     return this.#hovered;
+  }
+
+  labelOf({ labelId }: Pick<Shape, "labelId">): Label | undefined {
+    return this.labels.find(({ id }) => id === labelId);
   }
 
   get activeLabel(): number | null {
@@ -142,26 +161,40 @@ export class Workbench {
     return this.selectedShapes().filter(({ id }) => !this.isLocked(id) && !this.isHidden(id));
   }
 
-  /** The shapes in sight that touch the region. */
+  /** The shapes in sight that touch the region, the lowest layer first. */
   shapesIn(region: Bbox): Shape[] {
-    return this.#index
+    const shapes = this.#index
       .query(region)
       .filter((id) => !this.#hidden.has(id))
       .map((id) => this.doc.get(id))
       .filter((shape) => !!shape);
+    return shapes.some(({ layer }) => layer !== 0)
+      ? shapes.sort((a, b) => a.layer - b.layer)
+      : shapes;
+  }
+
+  /** The shapes with all that belong to their groups. */
+  withGroups(ids: Iterable<string>): string[] {
+    const wanted = new Set(ids);
+    const groups = new Set(Array.from(wanted, (id) => this.doc.get(id)?.group ?? null));
+    groups.delete(null);
+    if (groups.size === 0) return Array.from(wanted);
+    const members = Array.from(this.doc.values()).filter(({ group }) => groups.has(group));
+    return Array.from(new Set([...wanted, ...members.map(({ id }) => id)]));
   }
 
   shapesWithin(region: Bbox): Shape[] {
     return this.shapesIn(region).filter(({ bbox }) => encloses(region, bbox));
   }
 
-  /** The smallest unlocked shape under a point, so that what lies inside another can be had. */
+  /** The smallest unlocked shape of the highest layer under a point, so that what lies inside another can be had. */
   shapeAt(at: Vertex, reach: number): Shape | null {
     const around: Bbox = [at[0] - reach, at[1] - reach, at[0] + reach, at[1] + reach];
     const hits = this.shapesIn(around).filter(
       ({ id, geometry }) => !this.#locked.has(id) && distanceTo(geometry, at) <= reach,
     );
-    return smallest(hits);
+    const top = Math.max(...hits.map(({ layer }) => layer));
+    return smallest(hits.filter(({ layer }) => layer === top));
   }
 
   /** The handle of a lone selected shape under a point; vertices before edge middles. */
@@ -192,6 +225,8 @@ export class Workbench {
       attributes: {},
       isOccluded: false,
       isTruncated: false,
+      group: null,
+      layer: 0,
     };
   }
 

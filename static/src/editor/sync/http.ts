@@ -1,5 +1,6 @@
+import type { Calibration } from "../core/calibration.ts";
 import type { DocumentWire } from "../core/wire.ts";
-import type { Failure, SendAnswer, SubmitAnswer, Transport } from "./transport.ts";
+import type { Adviser, Failure, SendAnswer, SubmitAnswer, Transport } from "./transport.ts";
 
 const TIMEOUT_MS = 20_000;
 
@@ -15,7 +16,7 @@ interface Reply {
   readonly retryAfterS: number | null;
 }
 
-export function httpTransport({ api, csrfCookie }: HttpOptions): Transport {
+export function httpTransport({ api, csrfCookie }: HttpOptions): Transport & Adviser {
   const call = async (path: string, init: RequestInit = {}): Promise<Reply> => {
     const headers = new Headers(init.headers);
     headers.set("Accept", "application/json");
@@ -87,6 +88,25 @@ export function httpTransport({ api, csrfCookie }: HttpOptions): Transport {
       return ask<SubmitAnswer>(path, init, ({ status }) =>
         status === 200 ? { name: "reopened" } : null,
       );
+    },
+
+    reject: async (imageId, ids) => {
+      const init = {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ ids }),
+      };
+      const answer = await ask(`images/${imageId}/rejections/`, init, ({ status }) =>
+        status === 200 ? ({ name: "told" } as const) : null,
+      );
+      return answer.name === "told" || answer.name === "refused" || answer.name === "gone";
+    },
+
+    calibration: async (projectId) => {
+      const answer = await ask(`projects/${projectId}/calibration/`, {}, ({ status, body }) =>
+        status === 200 ? ({ name: "read", calibration: body as Calibration } as const) : null,
+      );
+      return answer.name === "read" ? answer.calibration : null;
     },
   };
 }

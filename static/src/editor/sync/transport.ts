@@ -1,3 +1,4 @@
+import type { Calibration } from "../core/calibration.ts";
 import type { DocumentWire, OperationWire } from "../core/wire.ts";
 
 export type Failure =
@@ -30,4 +31,12 @@ export interface Transport {
   ): Promise<SendAnswer>;
   submit(imageId: number): Promise<SubmitAnswer>;
   reopen(imageId: number): Promise<SubmitAnswer>;
+}
+
+/** What is said and asked of proposals; none of it is work that could be lost. */
+export interface Adviser {
+  /** Say that proposals are wrong; false where the server may not have heard it. */
+  reject(imageId: number, ids: readonly string[]): Promise<boolean>;
+  /** How often proposals of a score have turned out right; null where it cannot be had. */
+  calibration(projectId: number): Promise<Calibration | null>;
 }

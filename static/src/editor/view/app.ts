@@ -3,29 +3,32 @@ import type { GeometryKind } from "../core/geometry.ts";
 import { Brush, BrushSize } from "../core/tools/brush.ts";
 import type { Tool } from "../core/tools/tool.ts";
 import { boundsOfAll, type Camera, type ImagePoint, toImage } from "../core/units.ts";
-import type { ImageWire } from "../core/wire.ts";
 import type { Topic, Workbench } from "../core/workbench.ts";
 import { realClock } from "../sync/clock.ts";
 import { Couriers } from "../sync/couriers.ts";
 import type { Journal } from "../sync/journal.ts";
-import type { Failure, Transport } from "../sync/transport.ts";
+import type { Adviser, Failure, Transport } from "../sync/transport.ts";
 import { editorCommands, PASTE_OFFSET_PX } from "./actions.ts";
 import { Clipboard } from "./clipboard.ts";
 import { Documents } from "./documents.ts";
 import { find } from "./dom.ts";
 import type { OverlayScene } from "./draw.ts";
+import { HandIn } from "./handIn.ts";
 import { KeyBoard } from "./keyboard.ts";
 import { Keymap } from "./keys.ts";
 import type { Words } from "./messages.ts";
 import { type Palette, watchPalette } from "./palette.ts";
 import { Bar } from "./panels/bar.ts";
+import { toggleGuide } from "./panels/guide.ts";
 import { KeysDialog } from "./panels/keysDialog.ts";
 import { Notices } from "./panels/notices.ts";
 import { SavingPanel } from "./panels/saving.ts";
 import { Sidebar } from "./panels/sidebar.ts";
 import { Strip } from "./panels/strip.ts";
+import { WalkPanel } from "./panels/walkPanel.ts";
 import { Pictures } from "./pictures.ts";
 import { Pointer } from "./pointer.ts";
+import { readPixels } from "./readPixels.ts";
 import { Session } from "./session.ts";
 import { Stage } from "./stage.ts";
 import { newUuid } from "./uuid.ts";
@@ -36,7 +39,7 @@ const RETRY_MS = 3000;
 export interface AppOptions {
   readonly root: HTMLElement;
   readonly words: Words;
-  readonly transport: Transport;
+  readonly transport: Transport & Adviser;
   readonly journal: Journal;
   readonly kinds: readonly GeometryKind[];
 }
@@ -50,11 +53,13 @@ export class App {
   readonly #keyboard: KeyBoard;
   readonly #bar: Bar;
   readonly #sidebar: Sidebar;
+  readonly #walk: WalkPanel;
   readonly #saving: SavingPanel;
   readonly #strip: Strip;
   readonly #keysDialog: KeysDialog;
   readonly #couriers: Couriers;
   readonly #notices: Notices;
+  readonly #handIn: HandIn;
   readonly #pictures = new Pictures();
   readonly #documents: Documents;
   #session: Session | null = null;
@@ -66,7 +71,6 @@ export class App {
   #unwatch: () => void = () => {};
   readonly #clipboard = new Clipboard(localStorage);
   #opening = 0;
-  #isSubmitting = false;
 
   constructor(options: AppOptions) {
     this.#options = options;
@@ -90,8 +94,16 @@ export class App {
       tool: () => this.tool(),
       isPanKeyDown: () => this.#keyboard.isSpaceDown,
     });
-    this.#keyboard = new KeyBoard(this.keymap, () => this.bench, this.stage.root);
-    this.#sidebar = new Sidebar(find("[data-panel]", HTMLElement, root), words);
+    this.#walk = new WalkPanel(words, (bbox) => this.stage.showRegion(bbox));
+    this.#keyboard = new KeyBoard({
+      keymap: this.keymap,
+      bench: () => this.bench,
+      stage: this.stage.root,
+      first: (chord) => this.#walk.press(chord),
+    });
+    this.#sidebar = new Sidebar(find("[data-panel]", HTMLElement, root), words, {
+      isIdle: () => !this.tool()?.isBusy,
+    });
     this.#saving = new SavingPanel(words, {
       setting: () => this.#setting(),
       retry: () => this.#session?.outbox.retry(),
@@ -103,6 +115,15 @@ export class App {
       (id) => void this.open(id),
     );
     this.#keysDialog = new KeysDialog(this.keymap, words, () => this.#bar.showKeys());
+    this.#handIn = new HandIn({
+      transport: options.transport,
+      documents: this.#documents,
+      session: () => this.#session,
+      isBusy: () => this.tool()?.isBusy ?? false,
+      open: (id) => this.open(id),
+      notice: (key, values) => this.notice(key, values),
+      showWaiting: () => this.#saving.open(),
+    });
     this.#couriers = new Couriers({
       ...options,
       clock: realClock,
@@ -154,6 +175,7 @@ export class App {
       ...this.#options,
       imageId,
       brush: this.#brush,
+      readPixels: (region) => this.#picture && readPixels(this.#picture, region),
       onState: (state) => {
         if (opening === this.#opening) this.#saving.show(state);
       },
@@ -246,15 +268,17 @@ export class App {
   }
 
   toggleGuide(): void {
-    const dialog = find("#editor-guide", HTMLDialogElement);
-    const guide = this.#session?.document.project.guide || this.#options.words("noGuide");
-    find("[data-guide-text]", HTMLElement).textContent = guide;
-    if (dialog.open) dialog.close();
-    else dialog.showModal();
+    toggleGuide(this.#session?.document.project.guide || this.#options.words("noGuide"));
   }
 
   toggleKeys(): void {
     this.#keysDialog.toggle();
+  }
+
+  toggleWalk(): void {
+    this.onBench((bench) => {
+      if (!this.#walk.toggle(bench)) this.notice("nothingToWalk");
+    });
   }
 
   zoomToSelection(): void {
@@ -273,31 +297,8 @@ export class App {
     if (id) void this.open(id);
   }
 
-  /** Save what waits, hand the image in, go on to the next; or open it again. */
-  async submit(): Promise<void> {
-    const session = this.#session;
-    if (!session || this.#isSubmitting || this.tool()?.isBusy) return;
-    this.#isSubmitting = true;
-    await session.outbox.settle();
-    const { waiting } = session.outbox.state;
-    if (waiting === 0) await this.#handIn(session.document.image);
-    else {
-      this.notice("submitWaits", { count: waiting });
-      this.#saving.open();
-    }
-    this.#isSubmitting = false;
-  }
-
-  async #handIn({ id, state }: ImageWire): Promise<void> {
-    const { transport } = this.#options;
-    const answer = await (state === "submitted" ? transport.reopen(id) : transport.submit(id));
-    this.#documents.forget(id);
-    if (answer.name === "reopened") await this.open(id);
-    else if (answer.name !== "submitted") this.notice("submitFailed", { detail: detailOf(answer) });
-    else if (answer.nextId === null) {
-      await this.open(id);
-      this.notice("allDone");
-    } else await this.open(answer.nextId);
+  submit(): Promise<void> {
+    return this.#handIn.submit();
   }
 
   notice(key: string, values: Readonly<Record<string, string | number>> = {}): void {
@@ -317,6 +318,8 @@ export class App {
     this.stage.show(bench, null);
     this.#bar.showImage(read);
     this.#sidebar.show(bench);
+    this.#walk.end();
+    void this.#showCalibration(session);
     this.#showHistory();
     this.#saving.show(session.outbox.state);
     this.#bar.showTools(Array.from(session.tools.keys()));
@@ -337,6 +340,12 @@ export class App {
     if (ahead) void this.#pictures.get(ahead.image.url);
   }
 
+  async #showCalibration({ bench, document: read }: Session): Promise<void> {
+    if (bench.proposals.all.length === 0) return;
+    const calibration = await this.#documents.calibration(read.project.id);
+    if (bench === this.bench) this.#sidebar.showCalibration(calibration);
+  }
+
   #openFailed(failure: Failure, imageId: number, isBack: boolean): void {
     if (failure.name === "gone" || failure.name === "refused") {
       this.notice("imageGone");
@@ -350,27 +359,20 @@ export class App {
   }
 
   #follow(topic: Topic): void {
-    if (topic === "shapes") {
-      this.stage.repaint(...(this.bench?.editor.isOpen ? [] : (["shapes"] as const)), "overlay");
-      this.#sidebar.showShapes();
-      this.#showHistory();
-    } else if (topic === "hover") {
-      this.stage.repaint("overlay");
-      this.#sidebar.showHover();
-    } else if (topic === "selection") {
-      this.stage.repaint("shapes", "overlay");
-      this.#sidebar.showSelection();
-    } else if (topic === "proposals") {
-      this.stage.repaint("shapes", "overlay");
-      this.#sidebar.showProposals();
-    } else {
-      this.#sidebar.showSelection();
+    if (topic === "shapes" || topic === "selection") this.#walk.refresh();
+    const isGesture = topic === "shapes" && this.bench?.editor.isOpen;
+    if (topic !== "settings") {
+      const hasShapes = topic !== "hover" && !isGesture;
+      this.stage.repaint(...(hasShapes ? (["shapes"] as const) : []), "overlay");
     }
+    this.#sidebar.follow(topic);
+    if (topic === "shapes") this.#showHistory();
   }
 
   #showHistory(): void {
     const editor = this.bench?.editor;
     this.#bar.showHistory(editor?.nextUndo ?? null, editor?.nextRedo ?? null);
+    this.#sidebar.showHistory();
   }
 
   #showCamera({ zoom }: Camera): void {
@@ -393,8 +395,4 @@ export class App {
     if (!bench || !this.#palette) return null;
     return { bench, palette: this.#palette, picture: this.#picture };
   }
-}
-
-function detailOf(failure: Failure | { readonly name: "reopened" }): string {
-  return "detail" in failure ? failure.detail : failure.name;
 }

@@ -82,6 +82,7 @@ export function* drawShapes(ctx: Context, scene: Scene): Generator<number> {
   for (const shape of shapes) {
     const geometry = levelOfDetail(shape, camera);
     paint(ctx, camera, geometry, palette.label(shape.labelId), pen);
+    drawBones(ctx, scene, shape, pen);
     yield costOf(geometry, pen, scene);
   }
   if (shapes.length <= NAMES_UP_TO) {
@@ -141,6 +142,7 @@ function drawSelection(ctx: Context, scene: OverlayScene): void {
   const hasNames = selected.length <= NAMES_UP_TO;
   for (const shape of selected) {
     paint(ctx, camera, shape.geometry, palette.label(shape.labelId), SELECTED);
+    drawBones(ctx, scene, shape, SELECTED);
     if (hasNames) drawName(ctx, scene, shape, nameOf(scene, shape.labelId));
   }
   const [only, another] = selected;
@@ -149,6 +151,21 @@ function drawSelection(ctx: Context, scene: OverlayScene): void {
 
 const HOVERED: Pen = { width: 3, fill: 0.22 };
 const SELECTED: Pen = { width: 2, fill: 0.22 };
+
+/** The edges of a skeleton between joints that are there; dashed to a hidden one. */
+function drawBones(ctx: Context, { bench, camera, palette }: Scene, shape: Shape, pen: Pen): void {
+  const { geometry } = shape;
+  if (geometry.kind !== "skeleton") return;
+  const { points, visible } = geometry;
+  for (const [from, to] of bench.labelOf(shape)?.skeleton?.edges ?? []) {
+    const [a, b] = [points[from], points[to]];
+    if (!a || !b || !visible[from] || !visible[to]) continue;
+    const isHidden = visible[from] === 1 || visible[to] === 1;
+    const bone: Geometry = { kind: "polyline", points: [a, b] };
+    const dash = isHidden ? { dash: [3, 3] } : {};
+    paint(ctx, camera, bone, palette.label(shape.labelId), { ...pen, fill: 0, ...dash });
+  }
+}
 
 function* drawProposals(ctx: Context, scene: Scene, region: Bbox): Generator<number> {
   const { bench, camera, palette } = scene;
@@ -185,11 +202,12 @@ export const percent = (score: number): string => `${Math.round(score * 100)} %`
 function drawName(
   ctx: Context,
   { camera, palette, bench }: Scene,
-  shape: Pick<Shape | Proposal, "bbox" | "labelId" | "id">,
+  shape: Pick<Shape | Proposal, "bbox" | "labelId" | "id" | "geometry">,
   text: string,
   isProposal = false,
 ): void {
   const [x, y, width, height] = onScreen(camera, shape.bbox);
+  if (shape.geometry.kind === "tag") return;
   const isRoomy = width >= NAME_MIN_PX && height >= NAME_MIN_PX / 3;
   if (!isRoomy && !bench.selection.has(shape.id)) return;
   const color = palette.label(shape.labelId);

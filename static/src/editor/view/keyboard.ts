@@ -10,17 +10,27 @@ const ARROWS: Readonly<Record<string, readonly [number, number]>> = {
   "Shift+ArrowDown": [0, FAR_PX],
 };
 
+export interface KeyBoardOptions {
+  readonly keymap: Keymap;
+  readonly bench: () => Workbench | null;
+  readonly stage: HTMLElement;
+  /** Who is asked before all others; true where the key was meant for that. */
+  readonly first: (chord: string) => boolean;
+}
+
 /** Keys of the page: first the labels' own, then the key map. */
 export class KeyBoard {
   readonly #keymap: Keymap;
   readonly #bench: () => Workbench | null;
   readonly #stage: HTMLElement;
+  readonly #first: (chord: string) => boolean;
   #isSpaceDown = false;
 
-  constructor(keymap: Keymap, bench: () => Workbench | null, stage: HTMLElement) {
+  constructor({ keymap, bench, stage, first }: KeyBoardOptions) {
     this.#keymap = keymap;
     this.#bench = bench;
     this.#stage = stage;
+    this.#first = first;
     document.addEventListener("keydown", (event) => this.#press(event));
     document.addEventListener("keyup", (event) => this.#release(event));
     window.addEventListener("blur", () => this.#setSpace(false));
@@ -43,7 +53,8 @@ export class KeyBoard {
       this.#setSpace(true);
       return;
     }
-    if (this.#pickLabel(chord) || this.#run(chord, event)) event.preventDefault();
+    if (this.#first(chord) || this.#pickLabel(chord) || this.#run(chord, event))
+      event.preventDefault();
   }
 
   #release(event: KeyboardEvent): void {

@@ -31,7 +31,7 @@ export function paint(
   }
   const path = tracer(camera, geometry, pen);
   if (pen.fill > 0 && geometry.kind !== "polyline") {
-    ctx.globalAlpha = geometry.kind === "points" ? 1 : pen.fill;
+    ctx.globalAlpha = geometry.kind === "points" || geometry.kind === "skeleton" ? 1 : pen.fill;
     ctx.fillStyle = color;
     path.fill(ctx);
     ctx.globalAlpha = 1;
@@ -64,8 +64,9 @@ function tracer(camera: Camera, geometry: Exclude<Geometry, Mask>, pen: Pen): Tr
     };
   }
   const path = new Path2D();
-  if (geometry.kind === "points") traceDots(path, camera, geometry.points, pen.width + 2);
-  else trace(path, camera, geometry);
+  if (geometry.kind === "points" || geometry.kind === "skeleton") {
+    traceDots(path, camera, outlineOf(geometry).rings.flat(), pen.width + 2);
+  } else trace(path, camera, geometry);
   return { fill: (ctx) => ctx.fill(path, "evenodd"), stroke: (ctx) => ctx.stroke(path) };
 }
 

@@ -57,7 +57,7 @@ export class Pointer {
   }
 
   #press(event: PointerEvent): void {
-    if ((event.target as Element).closest(".editor-adjust")) return;
+    if (isOnPanel(event)) return;
     const { stage } = this.#host;
     const at = stage.toStage(event);
     stage.root.focus({ preventScroll: true });
@@ -122,7 +122,7 @@ export class Pointer {
   }
 
   #wheel(event: WheelEvent): void {
-    if ((event.target as Element).closest(".editor-adjust")) return;
+    if (isOnPanel(event)) return;
     event.preventDefault();
     const { stage } = this.#host;
     const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : 1;
@@ -158,3 +158,7 @@ export class Pointer {
     };
   }
 }
+
+/** Panels lie over the stage; what happens on them is theirs. */
+const isOnPanel = ({ target }: Event): boolean =>
+  (target as Element).closest(".editor-adjust, .editor-walk") !== null;

@@ -3,6 +3,9 @@ import type { GeometryKind } from "../core/geometry.ts";
 import { Brush, type BrushSize } from "../core/tools/brush.ts";
 import { DrawByDrag } from "../core/tools/drawByDrag.ts";
 import { DrawPath } from "../core/tools/drawPath.ts";
+import { DrawSkeleton } from "../core/tools/drawSkeleton.ts";
+import { JustClick } from "../core/tools/justClick.ts";
+import { type ReadPixels, Scissors } from "../core/tools/scissors.ts";
 import { Select } from "../core/tools/select.ts";
 import type { Tool } from "../core/tools/tool.ts";
 import { type DocumentWire, fromAnnotation, fromPrediction } from "../core/wire.ts";
@@ -10,11 +13,12 @@ import { Workbench } from "../core/workbench.ts";
 import { realClock } from "../sync/clock.ts";
 import type { Journal } from "../sync/journal.ts";
 import { Outbox, type OutboxState } from "../sync/outbox.ts";
-import type { Failure, Transport } from "../sync/transport.ts";
+import type { Adviser, Failure, Transport } from "../sync/transport.ts";
+import { tellRejections } from "./rejections.ts";
 import { newUuid } from "./uuid.ts";
 import { keepVisit } from "./visit.ts";
 
-type MakeTool = (bench: Workbench, brush: BrushSize) => Tool;
+type MakeTool = (bench: Workbench, options: SessionOptions) => Tool;
 
 /** Every tool of the editor and the kind that it draws; a new one is a file and a line here. */
 const TOOLS: readonly (readonly [kind: GeometryKind | null, make: MakeTool])[] = [
@@ -23,19 +27,23 @@ const TOOLS: readonly (readonly [kind: GeometryKind | null, make: MakeTool])[] =
   ["rotated_box", (bench) => new DrawByDrag(bench, "rotated_box")],
   ["ellipse", (bench) => new DrawByDrag(bench, "ellipse")],
   ["polygon", (bench) => new DrawPath(bench, "polygon")],
+  ["polygon", (bench, { readPixels }) => new Scissors(bench, readPixels)],
   ["polyline", (bench) => new DrawPath(bench, "polyline")],
   ["points", (bench) => new DrawPath(bench, "points")],
-  ["mask", (bench, brush) => new Brush(bench, "brush", brush)],
-  ["mask", (bench, brush) => new Brush(bench, "eraser", brush)],
+  ["skeleton", (bench) => new DrawSkeleton(bench)],
+  ["box", (bench) => new JustClick(bench)],
+  ["mask", (bench, { brush }) => new Brush(bench, "brush", brush)],
+  ["mask", (bench, { brush }) => new Brush(bench, "eraser", brush)],
 ];
 
 export interface SessionOptions {
   readonly imageId: number;
   readonly journal: Journal;
-  readonly transport: Transport;
+  readonly transport: Transport & Adviser;
   /** The kinds of shapes that the server keeps. */
   readonly kinds: readonly GeometryKind[];
   readonly brush: BrushSize;
+  readonly readPixels: ReadPixels;
   readonly onState: (state: OutboxState) => void;
 }
 
@@ -58,8 +66,10 @@ export class Session {
       newId: newUuid,
     });
     const tools = TOOLS.filter(([kind]) => kind === null || options.kinds.includes(kind)).map(
-      ([, make]) => make(this.bench, options.brush),
+      ([, make]) => make(this.bench, options),
     );
+    const rejected = document.predictions.filter((one) => one.is_rejected).map(({ id }) => id);
+    this.bench.proposals.dismiss(rejected);
     this.tools = new Map(tools.map((tool) => [tool.name, tool]));
     this.bench.editor.subscribe(({ cause, patch }) => {
       if (cause === "commit" || cause === "undo" || cause === "redo") void outbox.record(patch);
@@ -81,7 +91,11 @@ export class Session {
     const answer = await options.transport.read(options.imageId);
     if (answer.name !== "read") return answer;
     session = new Session(answer.document, outbox, options);
+    const rejected = new Set(session.bench.proposals.dismissed);
     await keepVisit(session.bench, options.journal, options.imageId);
+    tellRejections(session.bench, rejected, (ids) =>
+      options.transport.reject(options.imageId, ids),
+    );
     return session;
   }
 

@@ -1,7 +1,8 @@
-import { fitTo, keepInSight } from "../core/camera.ts";
+import { fitTo, keepInSight, visibleRegion } from "../core/camera.ts";
 import {
   type Bbox,
   type Camera,
+  encloses,
   imagePoint,
   type ScreenPoint,
   type Size,
@@ -108,6 +109,12 @@ export class Stage {
     const camera = fitTo(region ?? [0, 0, width, height], this.#view, region ? 80 : 16);
     this.moveTo(camera);
     this.#isFitted = !region;
+  }
+
+  /** Bring a region into sight with what is around it, where it is not well in sight. */
+  showRegion(region: Bbox): void {
+    const isSmall = Math.max(region[2] - region[0], region[3] - region[1]) * this.#camera.zoom < 60;
+    if (isSmall || !encloses(visibleRegion(this.#camera, this.#view), region)) this.fit(region);
   }
 
   moveTo(camera: Camera): void {

@@ -67,7 +67,8 @@ export class Select implements Tool {
         .shapesWithin(state.bbox)
         .map(({ id }) => id)
         .filter((id) => !this.#bench.isLocked(id));
-      this.#bench.select([...(press.shift ? this.#bench.selection : []), ...inside]);
+      const all = [...(press.shift ? this.#bench.selection : []), ...inside];
+      this.#bench.select(this.#bench.withGroups(all));
     }
   }
 
@@ -84,14 +85,16 @@ export class Select implements Tool {
     return this.#bench.shapeAt(press.at, press.reach) ? "move" : "default";
   }
 
-  #pick(id: string, { at, shift }: Press): void {
+  #pick(id: string, { at, shift, alt }: Press): void {
     const { selection } = this.#bench;
     if (shift) {
-      const others = Array.from(selection).filter((other) => other !== id);
-      this.#bench.select(selection.has(id) ? others : [...selection, id]);
+      const meant = this.#bench.withGroups([id]);
+      const others = Array.from(selection).filter((other) => !meant.includes(other));
+      this.#bench.select(selection.has(id) ? others : [...selection, ...meant]);
       return;
     }
-    if (!selection.has(id)) this.#bench.select([id]);
+    // With Alt, one of a group is had alone.
+    if (!selection.has(id)) this.#bench.select(alt ? [id] : this.#bench.withGroups([id]));
     this.#bench.proposals.focus(null);
     this.#state = { name: "pressing", from: at };
   }

@@ -104,7 +104,10 @@ export class ObjectList {
     const [isHidden, isLocked] = [bench.isHidden(shape.id), bench.isLocked(shape.id)];
     part("swatch").style.background = label?.color ?? "";
     part("object-number").textContent = String(index + 1);
-    part("object-name").textContent = label?.name ?? "?";
+    const isTag = shape.geometry.kind === "tag";
+    const name = label?.name ?? "?";
+    part("object-name").textContent = isTag ? `${name} · ${this.#words("tagged")}` : name;
+    row.toggleAttribute("data-grouped", shape.group !== null);
     part("score").textContent = shape.score === null ? "" : shape.score.toFixed(2);
     setPicture(row, "hide", isHidden ? "eye-off" : "eye", isHidden);
     setPicture(row, "lock", isLocked ? "lock" : "unlock", isLocked);

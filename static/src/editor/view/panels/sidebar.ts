@@ -1,21 +1,30 @@
+import { type Calibration, expectedPrecision } from "../../core/calibration.ts";
 import { applyLabel, toggleFlag } from "../../core/commands.ts";
-import type { Workbench } from "../../core/workbench.ts";
+import type { Topic, Workbench } from "../../core/workbench.ts";
 import { element, find } from "../dom.ts";
 import { percent } from "../draw.ts";
 import type { Words } from "../messages.ts";
+import { AttributeFields } from "./attributes.ts";
+import { showByClass } from "./byClass.ts";
 import { ObjectList } from "./objects.ts";
+import { Steps } from "./steps.ts";
 
 /** The right panel: labels, proposals, what is selected, all objects. */
 export class Sidebar {
   readonly #root: HTMLElement;
   readonly #words: Words;
   readonly #objects: ObjectList;
+  readonly #attributes: AttributeFields;
+  readonly #steps: Steps;
   #bench: Workbench | null = null;
+  #calibration: Calibration | null = null;
 
-  constructor(root: HTMLElement, words: Words) {
+  constructor(root: HTMLElement, words: Words, { isIdle }: { isIdle: () => boolean }) {
     this.#root = root;
     this.#words = words;
     this.#objects = new ObjectList(root, words);
+    this.#attributes = new AttributeFields(this.#find("[data-attributes]"));
+    this.#steps = new Steps(root, words, isIdle);
     this.#threshold.addEventListener("input", () => {
       this.#bench?.proposals.setThreshold(Number(this.#threshold.value));
     });
@@ -31,18 +40,32 @@ export class Sidebar {
     this.#bench = bench;
     this.#objects.show(bench);
     this.#threshold.value = String(bench.proposals.threshold);
+    this.#steps.show(bench);
     this.showLabels();
     this.showProposals();
     this.showSelection();
   }
 
-  showShapes(): void {
-    this.#objects.refresh();
-    this.#showMeasure();
+  showCalibration(calibration: Calibration | null): void {
+    this.#calibration = calibration;
+    this.showProposals();
   }
 
-  showHover(): void {
+  showHistory(): void {
+    this.#steps.refresh();
+  }
+
+  follow(topic: Topic): void {
+    if (topic === "shapes") this.#showShapes();
+    else if (topic === "hover") this.#objects.refresh();
+    else if (topic === "proposals") this.showProposals();
+    else this.showSelection();
+  }
+
+  #showShapes(): void {
     this.#objects.refresh();
+    if (this.#bench && !this.#bench.editor.isOpen) this.#attributes.show(this.#bench);
+    this.#showMeasure();
   }
 
   showSelection(): void {
@@ -56,6 +79,7 @@ export class Sidebar {
       flag.checked = numOn > 0 && numOn === shapes.length;
       flag.indeterminate = numOn > 0 && numOn < shapes.length;
     }
+    if (this.#bench) this.#attributes.show(this.#bench);
     this.#showMeasure();
     this.#markLabel();
   }
@@ -81,12 +105,18 @@ export class Sidebar {
   }
 
   showProposals(): void {
-    const proposals = this.#bench?.proposals;
-    if (!proposals) return;
+    const bench = this.#bench;
+    if (!bench) return;
+    const { proposals } = bench;
     const { all, open, threshold, focused } = proposals;
     this.#find("[data-proposals]").hidden = all.length === 0;
     this.#find("[data-proposals-open]").textContent = `${open.length} / ${all.length}`;
     this.#find("[data-threshold-text]").textContent = percent(threshold);
+    const scores = open.map(({ score }) => score);
+    const precision = this.#calibration && expectedPrecision(this.#calibration, scores);
+    this.#find("[data-expected]").textContent =
+      precision === null ? "" : this.#words("expected", { precision: percent(precision) });
+    showByClass(this.#find("[data-by-class]"), bench, this.#words);
     const models = new Set(all.map(({ model }) => model));
     this.#find("[data-model]").textContent = Array.from(models).join(", ");
     for (const name of ["accept", "reject"]) {
