@@ -22,6 +22,10 @@ class BadRegionError(DomainError):
     code = "bad_region"
 
 
+class NoSuchMomentError(DomainError):
+    code = "no_such_moment"
+
+
 class LabelInUseError(ConflictError):
     code = "label_in_use"
 

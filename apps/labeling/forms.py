@@ -124,6 +124,10 @@ _ATTRIBUTE_TEXTS = {
 }
 
 
+class RestoreForm(forms.Form):
+    at = forms.DateTimeField(input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+
 class LabelForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120)
     color = forms.CharField(

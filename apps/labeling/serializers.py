@@ -310,6 +310,18 @@ class RevisionOut(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
 
 
+class RestoreImageIn(serializers.Serializer[Any]):
+    revision = serializers.IntegerField(min_value=0)
+
+
+class RestoreProjectIn(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+
+
+class RestoredOut(serializers.Serializer[Any]):
+    num_images = serializers.IntegerField()
+
+
 class SubmittedOut(serializers.Serializer[Any]):
     state = serializers.CharField()
     next_id = serializers.IntegerField(allow_null=True)

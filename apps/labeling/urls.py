@@ -39,6 +39,8 @@ page_urls = [
     path("projects/<int:project_id>/next/", work.next_image, name="next-image"),
     path("projects/<int:project_id>/wall/", work.wall, name="wall"),
     path("images/<int:image_id>/", work.editor, name="editor"),
+    path("images/<int:image_id>/history/", work.history, name="history"),
+    path("projects/<int:project_id>/restore/", work.restore, name="restore"),
 ]
 
 # /api/v1/labeling/
@@ -59,6 +61,11 @@ api_urls = [
         f"{_project}/calibration/", review.CalibrationApi.as_view(), name="calibration"
     ),
     path(f"{_project}/verdicts/", review.VerdictsApi.as_view(), name="verdicts"),
+    path(
+        f"{_project}/restore/",
+        documents.RestoreProjectApi.as_view(),
+        name="restore-project",
+    ),
     path(f"{_project}/export/", data.ExportApi.as_view(), name="export"),
     path(f"{_image}/", images.ImageApi.as_view(), name="image"),
     path(f"{_image}/file/", images.ImageFileApi.as_view(), name="image-file"),
@@ -71,6 +78,7 @@ api_urls = [
     path(f"{_image}/document/", documents.DocumentApi.as_view(), name="document"),
     path(f"{_image}/operations/", documents.OperationsApi.as_view(), name="operations"),
     path(f"{_image}/history/", documents.HistoryApi.as_view(), name="history"),
+    path(f"{_image}/restore/", documents.RestoreImageApi.as_view(), name="restore"),
     path(f"{_image}/submit/", documents.SubmitApi.as_view(), name="submit"),
     path(f"{_image}/rejections/", review.RejectionsApi.as_view(), name="rejections"),
     path(f"{_image}/crop/", review.CropApi.as_view(), name="crop"),

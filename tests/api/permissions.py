@@ -143,6 +143,10 @@ LABELING_API: Rules = {
         "POST": write(ANNOTATOR, body=_put, headers={"If-Match": '"0"'})
     },
     "labeling-api:history": {"GET": read()},
+    "labeling-api:restore": {"POST": write(ANNOTATOR, body=lambda _w: {"revision": 0})},
+    "labeling-api:restore-project": {
+        "POST": write(MANAGER, body=lambda _w: {"at": "2100-01-01T00:00:00Z"})
+    },
     "labeling-api:rejections": {"POST": write(ANNOTATOR, body=lambda _w: {"ids": []})},
     "labeling-api:crop": {"GET": read()},
     "labeling-api:proposal-list": {"GET": read()},
@@ -224,6 +228,13 @@ PAGES: Rules = {
     "labeling:label-schema": {
         "GET": read(needs=MANAGER),
         "POST": write(MANAGER, 302, body=lambda _w: {"attributes": "colour: red"}),
+    },
+    "labeling:history": {
+        "GET": read(),
+        "POST": write(ANNOTATOR, 302, body=lambda _w: {"revision": 0}),
+    },
+    "labeling:restore": {
+        "POST": write(MANAGER, 302, body=lambda _w: {"at": "2100-01-01T00:00"})
     },
     "labeling:wall": {"GET": read(needs=ANNOTATOR)},
     "labeling:delete-label": {"POST": write(MANAGER, 302)},

@@ -15,10 +15,13 @@ from apps.labeling.serializers import (
     JudgedPredictionOut,
     LabelOut,
     OperationsIn,
+    RestoredOut,
+    RestoreImageIn,
+    RestoreProjectIn,
     RevisionOut,
     SubmittedOut,
 )
-from apps.labeling.services import images, saving
+from apps.labeling.services import images, restoring, saving
 
 
 class NewestRevision(NewestFirst):
@@ -99,6 +102,30 @@ class HistoryApi(Api):
         return self.paginate(
             request, selectors.list_history(image_id=image_id), HistoryOut
         )
+
+
+class RestoreImageApi(Api):
+    @extend_schema(request=RestoreImageIn, responses=RevisionOut)
+    def post(self, request: ApiRequest, image_id: int) -> Response:
+        """Bring the image back to a revision, as one more revision."""
+        body = RestoreImageIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        new = restoring.restore_image(
+            user=request.user, image_id=image_id, **body.validated_data
+        )
+        return Response({"revision": new}, headers={"ETag": f'"{new}"'})
+
+
+class RestoreProjectApi(Api):
+    @extend_schema(request=RestoreProjectIn, responses=RestoredOut)
+    def post(self, request: ApiRequest, project_id: int) -> Response:
+        """Bring all annotations of the project back to a moment."""
+        body = RestoreProjectIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        num = restoring.restore_project(
+            user=request.user, project_id=project_id, **body.validated_data
+        )
+        return Response({"num_images": num})
 
 
 class SubmitApi(Api):

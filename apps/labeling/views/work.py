@@ -2,18 +2,25 @@
 
 from dataclasses import asdict
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.selectors import role_in
 from apps.accounts.types import Role
 from apps.core.http import PageRequest
+from apps.core.parsers import number
 from apps.labeling import selectors
+from apps.labeling.errors import NoSuchMomentError
+from apps.labeling.forms import RestoreForm
 from apps.labeling.serializers import LabelOut
+from apps.labeling.services import restoring
 from apps.labeling.services.calibration import calibrate
 from apps.labeling.types import ShapeKind
 
@@ -72,3 +79,63 @@ def editor(request: PageRequest, image_id: int) -> HttpResponse:
         },
     }
     return render(request, "labeling/editor.html", context)
+
+
+HISTORY_PAGE = 50
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def history(request: PageRequest, image_id: int) -> HttpResponse:
+    """Who changed what of an image, when; and the way back to any of it."""
+    image = selectors.access_image(user=request.user, image_id=image_id)
+    if request.method == "POST":
+        revision = number(request.POST.get("revision", "")) or 0
+        try:
+            restoring.restore_image(
+                user=request.user, image_id=image_id, revision=revision
+            )
+            messages.success(request, _("Restored to revision %d.") % revision)
+        except NoSuchMomentError as exc:
+            messages.error(request, str(exc))
+        return redirect("labeling:history", image_id)
+    rows = selectors.list_history(image_id=image_id)
+    before = number(request.GET.get("before", ""))
+    if before is not None:
+        rows = rows.filter(revision__lt=before)
+    page = list(rows[: HISTORY_PAGE + 1])
+    names = dict(
+        selectors.list_labels(project_id=image.project_id).values_list("pk", "name")
+    )
+    role = role_in(user=request.user, workspace_id=image.project.workspace_id)
+    context = {
+        "image": image,
+        "project": image.project,
+        "entries": [
+            (row, restoring.summary(row, names=names)) for row in page[:HISTORY_PAGE]
+        ],
+        "next_before": page[HISTORY_PAGE].revision + 1
+        if len(page) > HISTORY_PAGE
+        else None,
+        "may_label": role is not None and role.allows(Role.ANNOTATOR),
+    }
+    return render(request, "labeling/history.html", context)
+
+
+@login_required
+@require_POST
+def restore(request: PageRequest, project_id: int) -> HttpResponse:
+    """Bring a whole project back to a moment, given in the server's time zone."""
+    selectors.access_project(
+        user=request.user, project_id=project_id, needs=Role.MANAGER
+    )
+    form = RestoreForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Say the day and the time to go back to."))
+        return redirect("labeling:settings", project_id)
+    changed = restoring.restore_project(
+        user=request.user, project_id=project_id, at=form.cleaned_data["at"]
+    )
+    done = ngettext("%(num)s image changed.", "%(num)s images changed.", changed)
+    messages.success(request, done % {"num": changed})
+    return redirect("labeling:settings", project_id)

@@ -114,7 +114,10 @@ export class Stage {
   /** Bring a region into sight with what is around it, where it is not well in sight. */
   showRegion(region: Bbox): void {
     const isSmall = Math.max(region[2] - region[0], region[3] - region[1]) * this.#camera.zoom < 60;
-    if (isSmall || !encloses(visibleRegion(this.#camera, this.#view), region)) this.fit(region);
+    if (!isSmall && encloses(visibleRegion(this.#camera, this.#view), region)) return;
+    const [x1, y1, x2, y2] = region;
+    const margin = Math.max(x2 - x1, y2 - y1);
+    this.fit([x1 - margin, y1 - margin, x2 + margin, y2 + margin]);
   }
 
   moveTo(camera: Camera): void {

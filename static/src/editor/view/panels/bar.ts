@@ -54,6 +54,8 @@ export class Bar {
     this.#find("[data-project-name]").textContent = project.name;
     find("[data-project-link]", HTMLAnchorElement, this.#root).href =
       `/labeling/projects/${project.id}/images/`;
+    find("[data-history-link]", HTMLAnchorElement, this.#root).href =
+      `/labeling/images/${image.id}/history/`;
     document.title = `${image.name} · ${project.name}`;
   }
 
