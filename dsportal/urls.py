@@ -23,6 +23,7 @@ APPS = {
 urlpatterns = [
     path("", include((core.page_urls, "core"))),
     path("", include((labeling.home_urls, "home"))),
+    path("", include((jobs.root_urls, "monitoring"))),
     path("accounts/", include("allauth.urls")),
     path("settings/", include((accounts.page_urls, "accounts"))),
     path("api/v1/accounts/", include((accounts.api_urls, "accounts-api"))),

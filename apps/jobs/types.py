@@ -1,6 +1,7 @@
 """What other rooms may know of jobs."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 from uuid import UUID
@@ -133,3 +134,29 @@ class NewJob:
 class NewEvent:
     kind: EventKind
     payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """A queue now; workers are those that live and are not being drained."""
+
+    name: str
+    num_waiting: int
+    num_active: int
+    oldest_wait_s: float
+    num_workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureCause:
+    code: str
+    num: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourOfJobs:
+    hour: datetime
+    num_done: int
+    num_failed: int
+    mean_wait_s: float

@@ -2,9 +2,13 @@ from django.urls import path
 
 from apps.jobs import api, views
 
+# /
+root_urls = [path("metrics", views.metrics, name="metrics")]
+
 # /jobs/
 page_urls = [
     path("", views.jobs, name="jobs"),
+    path("drain/", views.drain, name="drain"),
     path("news/", views.news, name="news"),
     path("<uuid:job_id>/", views.job, name="job"),
     path("<uuid:job_id>/cancel/", views.cancel, name="cancel"),

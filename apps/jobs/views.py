@@ -1,17 +1,24 @@
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.selectors import workspace_of
 from apps.accounts.types import Role
+from apps.core.charts import Axis, Chart, Series
 from apps.core.http import PageRequest
 from apps.jobs import selectors, services
+from apps.jobs.formats.prometheus import CONTENT_TYPE, exposition
 from apps.jobs.models import STATUS_CHOICES
 from apps.jobs.types import JobStatus
 
@@ -41,8 +48,82 @@ def jobs(request: PageRequest) -> HttpResponse:
         "workers": selectors.list_workers(),
         "has_worker": selectors.has_worker(),
     }
+    if not request.htmx:
+        context |= _overview(request)
     part = "#rows" if request.htmx else ""
     return render(request, f"jobs/jobs.html{part}", context)
+
+
+def _overview(request: PageRequest) -> dict[str, Any]:
+    """What who is on call looks at first."""
+    whose = {"user": request.user, "workspace_id": workspace_of(request).pk}
+    hours = selectors.history(**whose)
+    moments = [one.hour.timestamp() for one in hours]
+    axis = Axis(label=_("Hour"), scale="time")
+    return {
+        "queues": selectors.list_queues(),
+        "devices": selectors.list_devices(),
+        "failures": selectors.failures_by_cause(**whose),
+        "charts": [
+            Chart(
+                title=_("Jobs ended, last day"),
+                kind="line",
+                x=axis,
+                y=Axis(label=_("Jobs"), unit=_("per hour"), low=0),
+                series=[
+                    Series(name=_("Done"), x=moments, y=[it.num_done for it in hours]),
+                    Series(
+                        name=_("Failed"), x=moments, y=[it.num_failed for it in hours]
+                    ),
+                ],
+            ),
+            Chart(
+                title=_("Mean wait, last day"),
+                kind="line",
+                x=axis,
+                y=Axis(label=_("Wait"), unit="s", low=0),
+                series=[
+                    Series(
+                        name=_("Wait"), x=moments, y=[it.mean_wait_s for it in hours]
+                    )
+                ],
+            ),
+        ],
+    }
+
+
+@login_required
+@require_POST
+def drain(request: PageRequest) -> HttpResponse:
+    """Have a worker take nothing new, or work again; for staff."""
+    if not request.user.is_staff:
+        raise PermissionDenied
+    services.drain_worker(
+        name=request.POST.get("worker", ""),
+        is_drained=request.POST.get("drain") == "1",
+        by=request.user,
+    )
+    return redirect("jobs:jobs")
+
+
+@require_GET
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Numbers for Prometheus: for who knows METRICS_TOKEN, or on this machine."""
+    if not _may_scrape(request):
+        return HttpResponse(
+            _("set METRICS_TOKEN, send it as a bearer token"), status=401
+        )
+    text = exposition(selectors.measurements())
+    return HttpResponse(text, content_type=CONTENT_TYPE)
+
+
+def _may_scrape(request: HttpRequest) -> bool:
+    token = settings.METRICS_TOKEN
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token:
+        return constant_time_compare(given, token)
+    is_proxied = "X-Forwarded-For" in request.headers
+    return request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"} and not is_proxied
 
 
 def _moment(text: str) -> object | None:

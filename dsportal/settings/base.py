@@ -251,6 +251,8 @@ THUMBNAIL_PX = 384
 # and a heartbeat.
 JOB_LEASE_S = 20
 JOB_MAX_ATTEMPTS = 3
+# Who may read /metrics from elsewhere; without it only this machine may.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 WORKER_SILENT_S = 20
 RUN_DIR_KEPT_DAYS = 7
 

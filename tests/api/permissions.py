@@ -256,6 +256,8 @@ PAGES: Rules = {
     "diagnostics:reports": {"GET": read(**OWN)},
     "jobs:jobs": {"GET": read(**OWN)},
     "jobs:news": {"GET": read(**OWN)},
+    "jobs:drain": {"POST": write(VIEWER, 403, stranger=403)},
+    "monitoring:metrics": {"GET": read(**OPEN)},
     "jobs:job": {"GET": read()},
     "jobs:cancel": {"POST": write(ANNOTATOR, 302)},
     "jobs:pause": {"POST": write(ANNOTATOR, 302)},

@@ -1,10 +1,12 @@
 """What others may do with jobs; each name lives in the module that it is listed under."""
 
 from apps.jobs.services.asking import (
+    cancel_as_staff,
     cancel_job,
     create_job,
     pause_job,
     resume_job,
+    retry_as_staff,
     retry_job,
 )
 from apps.jobs.services.attempts import (
@@ -41,6 +43,7 @@ __all__ = [
     "Beat",
     "Holding",
     "StopRequestedError",
+    "cancel_as_staff",
     "cancel_job",
     "carry_out",
     "claim_job",
@@ -64,6 +67,7 @@ __all__ = [
     "requeue_jobs_of",
     "requeue_lost_jobs",
     "resume_job",
+    "retry_as_staff",
     "retry_job",
     "run_dir",
     "start_finishing",

@@ -81,7 +81,8 @@ def start_running(claim: Claim, *, num_total: int, num_done: int = 0) -> None:
         job.num_done = job.num_done_before = num_done
         job.num_total = num_total
         job.save(update_fields=["num_done", "num_done_before", "num_total"])
-        move(job, JobStatus.RUNNING)
+        if job.status != JobStatus.RUNNING:
+            move(job, JobStatus.RUNNING)
 
 
 def keep_job(claim: Claim) -> StopReason | None:
@@ -167,9 +168,10 @@ def finish_job(claim: Claim, *, result: dict[str, Any]) -> None:
 
 
 def start_finishing(claim: Claim) -> None:
-    """Say that the work is done and its result is being put away."""
+    """Say that the work is done and its result is being put away; once is enough."""
     with fenced(claim) as job:
-        move(job, JobStatus.FINISHING)
+        if job.status != JobStatus.FINISHING:
+            move(job, JobStatus.FINISHING)
 
 
 def fail_job(claim: Claim, *, code: str, error: str) -> None:

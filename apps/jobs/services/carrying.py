@@ -47,12 +47,19 @@ class Holding:
         if reason is not None:
             raise StopRequestedError(reason)
 
+    def write(self, act: Callable[[UUID], Result]) -> Result:
+        """Do a transaction, again where the connection broke meanwhile.
+
+        ``act`` gets a name for the write, by which ``report`` knows a repetition.
+        """
+        write_id = uuid4()
+        return patiently(lambda: act(write_id))
+
     def report(self, events: Sequence[NewEvent], *, num_newly_done: int = 0) -> bool:
         """Write events once, however often the connection breaks meanwhile."""
-        write_id = uuid4()
-        return patiently(
-            lambda: attempts.report(
-                self.claim, events, num_newly_done=num_newly_done, write_id=write_id
+        return self.write(
+            lambda name: attempts.report(
+                self.claim, events, num_newly_done=num_newly_done, write_id=name
             )
         )
 

@@ -2,13 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 
+from apps.accounts.services import audit
 from apps.core.devices import FoundDevice
+from apps.core.errors import NotFoundError
 from apps.jobs.models import Device, Worker
 from apps.jobs.services.reaping import requeue_jobs_of
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +93,16 @@ def forget_worker(*, name: str) -> None:
 
 
 @transaction.atomic
-def drain_worker(*, name: str, is_drained: bool) -> None:
-    """Have a worker take nothing new, or work again; for staff, who were checked."""
-    Worker.objects.filter(name=name).update(is_drained=is_drained)
+def drain_worker(*, name: str, is_drained: bool, by: "User | None" = None) -> None:
+    """Have a worker take nothing new, or work again; for staff, who were checked.
+
+    Raises:
+        NotFoundError: No worker has that name.
+    """
+    if not Worker.objects.filter(name=name).update(is_drained=is_drained):
+        raise NotFoundError("there is no such worker")
+    action = "worker.drained" if is_drained else "worker.undrained"
+    audit(action=action, target=name, actor=by, workspace_id=None)
 
 
 def forget_dead(*, machine: str, living: Sequence[int]) -> int:

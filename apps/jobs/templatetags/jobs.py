@@ -1,6 +1,6 @@
 """Times and events of jobs, in words."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from django import template
 from django.utils.html import format_html_join
@@ -27,6 +27,18 @@ def duration(start: datetime, end: datetime) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+@register.filter
+def length_of_time(seconds: float) -> str:
+    """A length of time as the clock shows it: 0.4 s, 12 s, 3:07."""
+    zero = datetime.fromtimestamp(0, UTC)
+    return duration(zero, zero + timedelta(seconds=seconds))
+
+
+@register.filter
+def percent(share: float) -> int:
+    return round(100 * share)
+
+
 @register.simple_tag
 def status_texts() -> SafeString:
     """The names of all statuses, for the script that follows a job."""
@@ -44,14 +56,38 @@ def in_words(name: str) -> str:
     """A kind of work, or a number of its result, as people call it."""
     words = {
         "prelabel": _("Pre-label"),
+        "train": _("Train"),
         "num_images": _("Images"),
         "num_predictions": _("Proposals"),
         "state": _("State"),
         "progress": _("Progress"),
         "item": _("Image"),
         "log": _("Log"),
+        "metric": _("Figures"),
+        "samples": _("Samples"),
+        "model": _("Model"),
+        "revision": _("Revision"),
     }
     return words.get(name, name)
+
+
+@register.filter
+def cause_name(code: str) -> str:
+    """Why a job failed, in a few words."""
+    causes = {
+        "out_of_memory": _("Out of memory"),
+        "killed": _("Killed by the system"),
+        "crashed": _("The engine crashed"),
+        "disk_full": _("The disk is full"),
+        "storage_full": _("The disk is full"),
+        "device_fault": _("The device failed"),
+        "diverged": _("The loss ran away"),
+        "bad_input": _("The input was refused"),
+        "engine_failed": _("The engine failed"),
+        "worker_lost": _("Its worker was lost"),
+        "time_limit": _("Time limit reached"),
+    }
+    return causes.get(code, code)
 
 
 @register.simple_tag
@@ -70,6 +106,11 @@ def event_text(event: JobEvent) -> str:
                 "image %(id)s: %(num)s proposal", "image %(id)s: %(num)s proposals", num
             )
             return words % {"id": given.get("image_id"), "num": num}
+        case EventKind.METRIC:
+            told = ", ".join(f"{k} {v:.4g}" for k, v in given["values"].items())
+            return f"{given.get('step')}: {told}"
+        case EventKind.SAMPLES:
+            return str(given.get("step"))
         case EventKind.LOG:
             return str(given.get("line", ""))
     return str(given.get("detail", ""))

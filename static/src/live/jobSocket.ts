@@ -2,7 +2,7 @@
 export interface JobEvent {
   readonly type: "event";
   readonly seq: number;
-  readonly kind: "state" | "progress" | "item" | "log";
+  readonly kind: "state" | "progress" | "item" | "log" | "metric" | "samples";
   readonly payload: Readonly<Record<string, unknown>>;
   readonly at: string;
 }
@@ -18,6 +18,8 @@ export interface Handlers {
 
 export interface JobSocketOptions {
   readonly jobId: string;
+  /** The page shows everything up to this event already. */
+  readonly after?: number;
   readonly connect: (path: string, handlers: Handlers) => Connection;
   readonly onEvent: (event: JobEvent) => void;
   /** The server will not let this person see the job; nothing more is tried. */
@@ -48,6 +50,7 @@ export class JobSocket {
 
   constructor(options: JobSocketOptions) {
     this.#options = options;
+    this.#seq = options.after ?? 0;
   }
 
   open(): void {

@@ -2,7 +2,7 @@ import { clockTime } from "./eta.ts";
 import { type JobEvent, JobSocket } from "./jobSocket.ts";
 
 /**
- * Any element with data-job-socket="<id>" follows that job.
+ * Any element with data-job-socket="<id>" follows that job, from data-job-after on.
  *
  * Inside it, [data-job-progress], [data-job-status] and [data-job-eta] are filled, and the
  * element itself gets a "job-event" for whatever else the page wants to do. Elements come
@@ -17,12 +17,13 @@ interface Followed {
 
 const jobs = new Map<string, Followed>();
 
-function follow(jobId: string): Followed {
+function follow(jobId: string, after: number): Followed {
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const elements = new Set<HTMLElement>();
   const last: Followed["last"] = new Map();
   const socket = new JobSocket({
     jobId,
+    after,
     connect: (path, { onMessage, onClose }) => {
       const line = new WebSocket(`${scheme}://${location.host}${path}`);
       line.onmessage = ({ data }) => onMessage(String(data));
@@ -77,7 +78,8 @@ function showState(root: HTMLElement, payload: JobEvent["payload"]): void {
 function scan(): void {
   for (const element of document.querySelectorAll<HTMLElement>("[data-job-socket]")) {
     const jobId = element.dataset["jobSocket"];
-    if (jobId) join(jobs.get(jobId) ?? follow(jobId), element);
+    const after = Number(element.dataset["jobAfter"] ?? 0);
+    if (jobId) join(jobs.get(jobId) ?? follow(jobId, after), element);
   }
   for (const [jobId, followed] of jobs) drop(jobId, followed);
 }

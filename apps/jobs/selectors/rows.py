@@ -112,3 +112,11 @@ def list_workers() -> QuerySet[Worker]:
 def list_devices() -> QuerySet[Device]:
     """The devices of all hosts, each with who holds its slots."""
     return Device.objects.prefetch_related("leases").order_by("host", "kind", "index")
+
+
+def find_logs(*, job_id: UUID, words: str, limit: int) -> list[JobEvent]:
+    """The newest log lines of a job that contain some words, in order."""
+    rows = JobEvent.objects.filter(job_id=job_id, kind=EventKind.LOG)
+    if words:
+        rows = rows.filter(payload__line__icontains=words)
+    return list(rows.order_by("-seq")[:limit])[::-1]

@@ -1,0 +1,43 @@
+"""What others may read of jobs; the modules hold it by subject."""
+
+from apps.jobs.selectors.monitoring import (
+    failures_by_cause,
+    history,
+    list_queues,
+    measurements,
+)
+from apps.jobs.selectors.rows import (
+    access_job,
+    events_after,
+    find_logs,
+    has_worker,
+    items_done,
+    last_events,
+    latest_job,
+    list_devices,
+    list_ended,
+    list_jobs,
+    list_running,
+    list_workers,
+    may_act,
+)
+
+__all__ = [
+    "access_job",
+    "events_after",
+    "failures_by_cause",
+    "find_logs",
+    "has_worker",
+    "history",
+    "items_done",
+    "last_events",
+    "latest_job",
+    "list_devices",
+    "list_ended",
+    "list_jobs",
+    "list_queues",
+    "list_running",
+    "list_workers",
+    "may_act",
+    "measurements",
+]
