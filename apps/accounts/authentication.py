@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.utils.translation import gettext, gettext_lazy
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
@@ -22,10 +23,12 @@ class TokenAuthentication(authentication.BaseAuthentication):
             return None
         token = selectors.token_of(secret.strip())
         if token is None or not token.user.is_active:
-            raise exceptions.AuthenticationFailed("this token is not known")
+            raise exceptions.AuthenticationFailed(gettext("this token is not known"))
         if not token.is_live:
             raise exceptions.AuthenticationFailed(
-                "this token has expired or was revoked: make a new one in Settings",
+                gettext(
+                    "this token has expired or was revoked: make a new one in Settings"
+                ),
                 code="token_expired",
             )
         services.touch_token(token)
@@ -45,7 +48,9 @@ class SessionAuthentication(authentication.SessionAuthentication):
 class TokenScopeAllows(permissions.BasePermission):
     """A read token reads; views say ``needs_scope = Scope.ADMIN`` for the rest."""
 
-    message = "this token's scope does not allow that: make one with a wider scope"
+    message = gettext_lazy(
+        "this token's scope does not allow that: make one with a wider scope"
+    )
     code = "scope_too_narrow"
 
     def has_permission(self, request: Request, view: "APIView") -> bool:

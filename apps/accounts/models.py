@@ -18,6 +18,7 @@ ROLE_CHOICES = [
     (Role.MANAGER, _("Manager")),
     (Role.OWNER, _("Owner")),
 ]
+ROLE_WORDS = dict(ROLE_CHOICES)
 SCOPE_CHOICES = [
     (Scope.READ, _("Read")),
     (Scope.WRITE, _("Read and write")),

@@ -2,9 +2,11 @@ from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.errors import RoleTooLowError
 from apps.accounts.models import (
+    ROLE_WORDS,
     ApiToken,
     AuditEntry,
     Invitation,
@@ -41,7 +43,7 @@ def access_workspace(
         .first()
     )
     if membership is None:
-        raise NotFoundError("workspace not found")
+        raise NotFoundError(_("workspace not found"))
     check_role(Role(membership.role), needs)
     return membership.workspace
 
@@ -54,7 +56,10 @@ def check_role(role: Role, needs: Role) -> None:
     """
     if not role.allows(needs):
         raise RoleTooLowError(
-            f"this needs the role {needs}, you are {role}: ask an owner of the workspace"
+            _(
+                "this needs the role {needs}, you are {role}: ask an "
+                "owner of the workspace"
+            ).format(needs=ROLE_WORDS[needs].lower(), role=ROLE_WORDS[role].lower())
         )
 
 
@@ -77,7 +82,7 @@ def workspace_of(request: "PageRequest") -> Workspace:
     mine = list(list_workspaces(user=request.user))
     chosen = [row for row in mine if row.pk == request.session.get(SESSION_KEY)]
     if not mine:
-        raise NotFoundError("you are in no workspace yet: create one")
+        raise NotFoundError(_("you are in no workspace yet: create one"))
     return (chosen or mine)[0]
 
 

@@ -17,6 +17,7 @@ from apps.accounts.errors import (
     RoleTooLowError,
 )
 from apps.accounts.models import (
+    ROLE_WORDS,
     ApiToken,
     AuditEntry,
     Invitation,
@@ -98,7 +99,7 @@ def invite(
     if Membership.objects.filter(
         workspace_id=workspace_id, user__email__iexact=email
     ).exists():
-        raise AlreadyMemberError(f"{email} is a member already")
+        raise AlreadyMemberError(_("{email} is a member already").format(email=email))
     # Two at once would both find none: the workspace's row makes the second wait.
     Workspace.objects.select_for_update().get(pk=workspace_id)
     Invitation.objects.filter(
@@ -140,7 +141,11 @@ def _mail_invitation(invitation: Invitation, link: str) -> None:
 def _check_may_grant(user: "User", workspace_id: int, role: Role) -> None:
     mine = selectors.role_in(user=user, workspace_id=workspace_id)
     if mine is None or not mine.allows(role):
-        raise RoleTooLowError(f"only an owner makes somebody {role}")
+        raise RoleTooLowError(
+            _("only an owner makes somebody {role}").format(
+                role=ROLE_WORDS[role].lower()
+            )
+        )
 
 
 @transaction.atomic
@@ -150,7 +155,7 @@ def revoke_invitation(*, user: "User", workspace_id: int, invitation_id: int) ->
         workspace_id=workspace_id, pk=invitation_id, accepted_at=None
     ).delete()
     if not deleted:
-        raise NotFoundError("invitation not found")
+        raise NotFoundError(_("invitation not found"))
 
 
 @transaction.atomic
@@ -168,11 +173,13 @@ def accept_invitation(*, user: "User", secret: str) -> Workspace:
     )
     if invitation is None or not invitation.is_open:
         raise InvitationError(
-            "this invitation was used or has expired: ask for a new one"
+            _("this invitation was used or has expired: ask for a new one")
         )
     if invitation.email.lower() != user.email.lower():
         raise InvitationError(
-            f"this invitation is for {invitation.email}: sign in with that address"
+            _("this invitation is for {email}: sign in with that address").format(
+                email=invitation.email
+            )
         )
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at", "updated_at"])
@@ -257,7 +264,7 @@ def _lock_member(user: "User", workspace_id: int, member_id: int) -> Membership:
     }
     membership = rows.get(member_id)
     if membership is None:
-        raise NotFoundError("member not found")
+        raise NotFoundError(_("member not found"))
     mine = next(Role(row.role) for row in rows.values() if row.user_id == user.pk)
     if membership.user_id != user.pk:
         selectors.check_role(mine, Role.MANAGER)
@@ -272,7 +279,9 @@ def _check_owner_remains(membership: Membership) -> None:
         workspace_id=membership.workspace_id, role=Role.OWNER
     ).exclude(pk=membership.pk)
     if not others.exists():
-        raise LastOwnerError("a workspace needs an owner: make somebody else one first")
+        raise LastOwnerError(
+            _("a workspace needs an owner: make somebody else one first")
+        )
 
 
 @transaction.atomic
@@ -317,7 +326,7 @@ def revoke_token(*, user: "User", token_id: int) -> None:
     """
     token = ApiToken.objects.filter(user=user, pk=token_id, revoked_at=None).first()
     if token is None:
-        raise NotFoundError("token not found")
+        raise NotFoundError(_("token not found"))
     token.revoked_at = timezone.now()
     token.save(update_fields=["revoked_at", "updated_at"])
     audit(action="token.revoked", target=token, actor=user, workspace_id=None)

@@ -12,6 +12,7 @@ from typing import IO
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.utils.translation import gettext as _
 
 from apps.core.errors import DomainError, NotFoundError, StorageFullError
 
@@ -69,8 +70,10 @@ def put(file: IO[bytes]) -> Blob:
         except OSError as exc:
             if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
                 raise StorageFullError(
-                    "the blob store is full; free some space or point STORAGE_URL "
-                    "elsewhere, then try again"
+                    _(
+                        "the blob store is full; free some space or "
+                        "point STORAGE_URL elsewhere, then try again"
+                    )
                 ) from exc
             raise
     return blob
@@ -85,7 +88,7 @@ def open_blob(sha256: str) -> IO[bytes]:
     try:
         return store().open(key(sha256), "rb")
     except FileNotFoundError as exc:
-        raise NotFoundError("file not found in the blob store") from exc
+        raise NotFoundError(_("file not found in the blob store")) from exc
 
 
 def signed_url(sha256: str, *, media_type: str, disposition: str) -> str | None:
@@ -115,7 +118,7 @@ def local_copy(sha256: str) -> Iterator[Path]:
     if isinstance(storage, FileSystemStorage):
         path = Path(storage.path(key(sha256)))
         if not path.exists():
-            raise NotFoundError("file not found in the blob store")
+            raise NotFoundError(_("file not found in the blob store"))
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="blob-") as folder:
@@ -136,5 +139,7 @@ def verify(sha256: str, path: Path) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
         raise CorruptBlobError(
-            f"blob {sha256[:12]} reads as {found[:12]}: restore it from a backup"
+            _("blob {sha256} reads as {found}: restore it from a backup").format(
+                sha256=sha256[:12], found=found[:12]
+            )
         )

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
@@ -96,8 +97,11 @@ class Api(APIView):
             return
         if not re.fullmatch(rf"[!-~]{{1,{LONGEST_KEY}}}", key):
             raise BadKeyError(
-                f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters "
-                "without spaces, such as a UUID"
+                _(
+                    "Idempotency-Key must be 1 to {most} "
+                    "printable ASCII characters without spaces, such as"
+                    " a UUID"
+                ).format(most=LONGEST_KEY)
             )
         fingerprint = _fingerprint(request)
         answered, is_new = AnsweredRequest.objects.get_or_create(
@@ -107,7 +111,7 @@ class Api(APIView):
         if is_new:
             return
         if answered.fingerprint != fingerprint:
-            raise KeyReusedError("this Idempotency-Key was used for another request")
+            raise KeyReusedError(_("this Idempotency-Key was used for another request"))
         raise ReplayError(answered)
 
     def finalize_response(
@@ -141,8 +145,10 @@ def _check_length(request: Request) -> None:
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if length > settings.MAX_UPLOAD_BYTES + FORM_BYTES:
         raise TooLargeError(
-            f"{length / 2**20:.0f} MiB is more than the "
-            f"{settings.MAX_UPLOAD_BYTES // 2**20} MiB allowed"
+            _("{size} MiB is more than the {limit} MiB allowed").format(
+                size=format(length / 2**20, ".0f"),
+                limit=settings.MAX_UPLOAD_BYTES // 2**20,
+            )
         )
 
 
@@ -186,7 +192,7 @@ def _same_form(data: Any, exc: Exception) -> dict[str, Any]:
         code = getattr(data["detail"], "code", code)
         return {"detail": data["detail"], "code": code}
     return {
-        "detail": "some fields are not valid",
+        "detail": _("some fields are not valid"),
         "code": "invalid",
         "fields": data if isinstance(data, dict) else {"non_field_errors": data},
     }
@@ -201,6 +207,6 @@ def if_match(request: Request) -> int:
     revision = number(request.headers.get("If-Match", "").strip('W/"'))
     if revision is None:
         raise ConflictError(
-            'send the revision you last saw as If-Match: "7"', needs="If-Match"
+            _('send the revision you last saw as If-Match: "7"'), needs="If-Match"
         )
     return revision

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from apps.core.errors import DomainError, TooLargeError
@@ -67,14 +68,16 @@ def inspect(file: IO[bytes]) -> Inspected:
             return _inspect(file)
     except DAMAGED as exc:
         raise NotAnImageError(
-            f"this file is not an image that can be read ({_reason(exc)}): "
-            "send a whole JPEG, PNG, WebP, BMP, GIF or TIFF"
+            _(
+                "this file is not an image that can be read ({reason}): "
+                "send a whole JPEG, PNG, WebP, BMP, GIF or TIFF"
+            ).format(reason=_reason(exc))
         ) from exc
 
 
 def _reason(exc: BaseException) -> str:
     if isinstance(exc, UnidentifiedImageError):
-        return "unknown format"
+        return _("unknown format")
     return str(exc).split(" <")[0][:120] or type(exc).__name__
 
 
@@ -86,8 +89,14 @@ def _inspect(file: IO[bytes]) -> Inspected:
     num_pixels = image.width * image.height
     if num_pixels > settings.MAX_IMAGE_PIXELS:
         raise TooLargeError(
-            f"{image.width} x {image.height} pixels are more than "
-            f"{settings.MAX_IMAGE_PIXELS // 1_000_000} megapixels: cut it into tiles"
+            _(
+                "{width} x {height} pixels are more than "
+                "{limit} megapixels: cut it into tiles"
+            ).format(
+                width=image.width,
+                height=image.height,
+                limit=settings.MAX_IMAGE_PIXELS // 1_000_000,
+            )
         )
     is_turned = image.getexif().get(0x0112, 1) in {5, 6, 7, 8}
     width, height = (

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -32,13 +33,15 @@ class StorableJSONParser(JSONParser):
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
             raise TooLargeError(
-                f"a JSON body has at most {limit} bytes: send it in parts"
+                _("a JSON body has at most {limit} bytes: send it in parts").format(
+                    limit=limit
+                )
             )
         try:
             content = super().parse(stream, media_type, parser_context)
             _check_storable(content)
         except RecursionError as exc:
-            raise ParseError("JSON parse error - nested too deeply") from exc
+            raise ParseError(_("JSON parse error - nested too deeply")) from exc
         return content
 
 
@@ -47,7 +50,7 @@ def _check_storable(value: Any) -> None:
         case str():
             _check_text(value)
         case float() if not math.isfinite(value):
-            raise ParseError("JSON parse error - a number is out of range")
+            raise ParseError(_("JSON parse error - a number is out of range"))
         case dict():
             for key, one in value.items():
                 _check_text(key)
@@ -60,7 +63,9 @@ def _check_storable(value: Any) -> None:
 def _check_text(text: str) -> None:
     is_whole = re.search("[\x00\ud800-\udfff]", text) is None
     if not is_whole:
-        raise ParseError("JSON parse error - U+0000 and lone surrogates are not text")
+        raise ParseError(
+            _("JSON parse error - U+0000 and lone surrogates are not text")
+        )
 
 
 def number(text: str) -> int | None:
@@ -81,7 +86,11 @@ def query_share(request: Request, name: str) -> float:
     except ValueError:
         share = math.nan
     if not 0 <= share <= 1:
-        raise BadQueryError(f"{name} must be in [0, 1], got {text[:40]!r}")
+        raise BadQueryError(
+            _("{name} must be in [0, 1], got {text}").format(
+                name=name, text=repr(text[:40])
+            )
+        )
     return share
 
 
@@ -94,5 +103,9 @@ def query_number(request: Request, name: str) -> int | None:
     text = request.query_params.get(name, "")
     value = number(text)
     if text and value is None:
-        raise BadQueryError(f"{name} must be a whole number, got {text[:40]!r}")
+        raise BadQueryError(
+            _("{name} must be a whole number, got {text}").format(
+                name=name, text=repr(text[:40])
+            )
+        )
     return value

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from apps.core.errors import ConflictError, StorageFullError
 
 TAIL_BYTES = 4000
@@ -106,8 +108,11 @@ def check_room(folder: Path, *, least: int = LEAST_FREE_BYTES) -> None:
     free = shutil.disk_usage(folder).free
     if free < least:
         raise StorageFullError(
-            f"{free // 2**20} MiB are left on the disk of {folder}, a run needs at "
-            f"least {least // 2**20}: free some space, then try again"
+            _(
+                "{free} MiB are left on the disk of {folder}, a run "
+                "needs at least {least}: free some space, then try "
+                "again"
+            ).format(free=free // 2**20, folder=folder, least=least // 2**20)
         )
 
 
@@ -128,7 +133,10 @@ def locked(folder: Path, *, timeout_s: float = LOCK_S) -> Iterator[int]:
             except BlockingIOError:
                 if time.monotonic() > end:
                     raise FolderBusyError(
-                        f"another process still works in {folder}; end it, then retry"
+                        _(
+                            "another process still works in {folder}; "
+                            "end it, then retry"
+                        ).format(folder=folder)
                     ) from None
                 time.sleep(0.1)
         yield descriptor
@@ -176,7 +184,9 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text)
     except OSError as exc:
         if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise StorageFullError(f"no room for {path}: free some space") from exc
+            raise StorageFullError(
+                _("no room for {path}: free some space").format(path=path)
+            ) from exc
         raise
 
 

@@ -2,6 +2,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from apps.core.context import shell
@@ -17,7 +18,7 @@ def health(request: HttpRequest) -> JsonResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
-        return _refusal("the request could not be read", "bad_request", 400)
+        return _refusal(_("the request could not be read"), "bad_request", 400)
     return render(request, "400.html", status=400)
 
 
@@ -27,14 +28,16 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if _is_api(request):
-        return _refusal(f"there is no {request.path}", "not_found", 404)
+        return _refusal(
+            _("there is no {path}").format(path=request.path), "not_found", 404
+        )
     return render(request, "404.html", status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer without the person or the database: either may be what broke."""
     if _is_api(request):
-        return _refusal("the server failed: see its log", "server_error", 500)
+        return _refusal(_("the server failed: see its log"), "server_error", 500)
     page = render_to_string("500.html", shell(request))
     return HttpResponse(page, status=500)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
@@ -69,7 +70,9 @@ def access_project(
         .select_related("workspace")
         .first()
     )
-    _check(user, project.workspace_id if project else None, needs, "project")
+    _check(
+        user, project.workspace_id if project else None, needs, _("project not found")
+    )
     assert project is not None
     return project
 
@@ -87,15 +90,17 @@ def access_image(
     if lock:
         images = images.select_for_update(of=("self",))
     image = images.filter(pk=image_id).first()
-    _check(user, image.project.workspace_id if image else None, needs, "image")
+    _check(
+        user, image.project.workspace_id if image else None, needs, _("image not found")
+    )
     assert image is not None
     return image
 
 
-def _check(user: "User", workspace_id: int | None, needs: Role, what: str) -> None:
+def _check(user: "User", workspace_id: int | None, needs: Role, absent: str) -> None:
     role = role_in(user=user, workspace_id=workspace_id) if workspace_id else None
     if role is None:
-        raise NotFoundError(f"{what} not found")
+        raise NotFoundError(absent)
     check_role(role, needs)
 
 

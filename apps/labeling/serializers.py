@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -67,7 +68,7 @@ class AttributeIn(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["kind"] == AttributeKind.SELECT and not attrs.get("options"):
-            raise serializers.ValidationError({"options": "a select needs options"})
+            raise serializers.ValidationError({"options": _("a select needs options")})
         return attrs
 
 
@@ -87,7 +88,7 @@ class SkeletonIn(serializers.Serializer[Any]):
         last = len(attrs["joints"]) - 1
         if any(end > last for edge in attrs["edges"] for end in edge):
             raise serializers.ValidationError(
-                {"edges": f"joints are numbered from 0 to {last}"}
+                {"edges": _("joints are numbered from 0 to {last}").format(last=last)}
             )
         return attrs
 
@@ -277,7 +278,9 @@ class OperationIn(serializers.Serializer[Any]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         needed = "annotation" if attrs["op"] == "put" else "id"
         if needed not in attrs:
-            raise serializers.ValidationError({needed: f"{attrs['op']} needs this"})
+            raise serializers.ValidationError(
+                {needed: _("{op} needs this").format(op=attrs["op"])}
+            )
         return attrs
 
 

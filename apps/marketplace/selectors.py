@@ -1,6 +1,7 @@
 from typing import TYPE_CHECKING
 
 from django.db.models import Prefetch, QuerySet
+from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
 from apps.marketplace.models import Model, ModelRevision
@@ -37,7 +38,11 @@ def access_detector(*, user: "User", name: str) -> Detector:
     found = [row for row in known if name in {"", row.name, row.full_name}]
     if not found:
         names = ", ".join(row.name for row in known) or "none"
-        raise NotFoundError(f"no detector is called {name!r}; there are: {names}")
+        raise NotFoundError(
+            _("no detector is called {name}; there are: {names}").format(
+                name=repr(name), names=names
+            )
+        )
     return found[0]
 
 

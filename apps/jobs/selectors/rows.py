@@ -5,6 +5,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
@@ -69,7 +70,7 @@ def access_job(
     job = jobs.filter(pk=job_id).first()
     role = role_in(user=user, workspace_id=job.workspace_id) if job else None
     if job is None or role is None:
-        raise NotFoundError("job not found")
+        raise NotFoundError(_("job not found"))
     check_role(role, needs)
     return job
 

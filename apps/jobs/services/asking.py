@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.accounts.types import Role
@@ -58,7 +59,11 @@ def cancel(job: Job) -> Job:
     if job.status in {JobStatus.QUEUED, JobStatus.PREEMPTED}:
         return move(job, JobStatus.CANCELLED)
     if not job.is_active:
-        raise IllegalTransitionError(f"a {job.status} job cannot be cancelled")
+        raise IllegalTransitionError(
+            _("a {status} job cannot be cancelled").format(
+                status=job.get_status_display().lower()
+            )
+        )
     if job.cancel_requested_at is None:
         job.cancel_requested_at = timezone.now()
         job.save(update_fields=["cancel_requested_at", "updated_at"])
@@ -77,7 +82,11 @@ def pause_job(*, user: "User", job_id: UUID) -> Job:
     """
     job = _access(user, job_id)
     if not job.may_become(JobStatus.PREEMPTED):
-        raise IllegalTransitionError(f"a {job.status} job cannot be paused")
+        raise IllegalTransitionError(
+            _("a {status} job cannot be paused").format(
+                status=job.get_status_display().lower()
+            )
+        )
     if job.status == JobStatus.QUEUED:
         return move(job, JobStatus.PREEMPTED)
     if job.pause_requested_at is None:
@@ -98,7 +107,11 @@ def resume_job(*, user: "User", job_id: UUID) -> Job:
     """
     job = _access(user, job_id)
     if not job.may_resume:
-        raise IllegalTransitionError(f"a {job.status} job cannot be resumed")
+        raise IllegalTransitionError(
+            _("a {status} job cannot be resumed").format(
+                status=job.get_status_display().lower()
+            )
+        )
     return requeue(job)
 
 
@@ -117,7 +130,11 @@ def retry_job(*, user: "User", job_id: UUID) -> Job:
 def retry(job: Job) -> Job:
     """Queue a locked job again; see :func:`retry_job`."""
     if not job.may_retry:
-        raise IllegalTransitionError(f"a {job.status} job cannot be retried")
+        raise IllegalTransitionError(
+            _("a {status} job cannot be retried").format(
+                status=job.get_status_display().lower()
+            )
+        )
     job.failures = 0
     job.cancel_requested_at = None
     job.error = job.error_code = ""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.core.queue import enqueue
 from apps.core.realtime import publish
@@ -33,7 +34,9 @@ def fenced(claim: Claim) -> Iterator[Job]:
         job = Job.objects.select_for_update().filter(pk=claim.job_id).first()
         if job is None or job.attempt != claim.attempt or not job.is_active:
             raise StaleAttemptError(
-                f"attempt {claim.attempt} of {claim.job_id} is over"
+                _("attempt {attempt} of {job_id} is over").format(
+                    attempt=claim.attempt, job_id=claim.job_id
+                )
             )
         yield job
 
@@ -41,7 +44,11 @@ def fenced(claim: Claim) -> Iterator[Job]:
 def move(job: Job, status: JobStatus, *, detail: str = "") -> Job:
     """Change a locked job's status, stamp the time, and tell its watchers."""
     if not job.may_become(status):
-        raise IllegalTransitionError(f"a {job.status} job cannot become {status}")
+        raise IllegalTransitionError(
+            _("a {status} job cannot become {other}").format(
+                status=job.status, other=status
+            )
+        )
     job.status = status
     if status == JobStatus.STARTING:
         job.started_at, job.finished_at, job.waits_for = timezone.now(), None, ""

@@ -1,4 +1,5 @@
 from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -48,7 +49,9 @@ class ExportApi(Api):
         project = selectors.access_project(user=request.user, project_id=project_id)
         form = request.query_params.get("form", "coco")
         if form != "coco":
-            raise UnknownFormatError(f"no format is called {form!r}; there is: coco")
+            raise UnknownFormatError(
+                _("no format is called {form}; there is: coco").format(form=repr(form))
+            )
         only_submitted = request.query_params.get("only_submitted", "") in {"1", "true"}
         pieces = export_coco(project_id=project.pk, only_submitted=only_submitted)
         return StreamingHttpResponse(

@@ -1,6 +1,7 @@
 """Proposals over a whole project: what waits, what people say of it, what it looks like."""
 
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
@@ -113,6 +114,8 @@ def _region(text: str, image: Image) -> crops.Region:
         x1, y1, x2, y2 = 0, 0, 0, 0
     if not (0 <= x1 < x2 <= image.width and 0 <= y1 < y2 <= image.height):
         raise BadRegionError(
-            f"box must be x1,y1,x2,y2 inside {image.width} x {image.height}, got {text!r}"
+            _("box must be x1,y1,x2,y2 inside {width} x {height}, got {text}").format(
+                width=image.width, height=image.height, text=repr(text)
+            )
         )
     return x1, y1, x2, y2

@@ -11,6 +11,8 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import BadOperationError
 from apps.labeling.types import ShapeKind
 
@@ -41,11 +43,13 @@ def pack(kind: ShapeKind, geometry: dict[str, Any] | None) -> bytes:
     if kind in BARE:
         return b""
     if not isinstance(geometry, dict):
-        raise BadOperationError(f"a {kind} needs a geometry")
+        raise BadOperationError(_("a {kind} needs a geometry").format(kind=kind))
     try:
         return _PACKERS[kind](kind, geometry)
     except (KeyError, TypeError, ValueError, struct.error, OverflowError) as exc:
-        raise BadOperationError(f"this is not the geometry of a {kind}: {exc}") from exc
+        raise BadOperationError(
+            _("this is not the geometry of a {kind}: {exc}").format(kind=kind, exc=exc)
+        ) from exc
 
 
 def unpack(kind: ShapeKind, packed: bytes) -> dict[str, Any] | None:

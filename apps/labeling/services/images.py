@@ -4,6 +4,7 @@ from typing import IO, TYPE_CHECKING
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.accounts.types import Role
@@ -68,7 +69,9 @@ def _check_size(file: IO[bytes]) -> None:
     if size > settings.MAX_UPLOAD_BYTES:
         limit = settings.MAX_UPLOAD_BYTES // 2**20
         raise TooLargeError(
-            f"{size / 2**20:.0f} MiB is more than the {limit} MiB allowed"
+            _("{size} MiB is more than the {limit} MiB allowed").format(
+                size=format(size / 2**20, ".0f"), limit=limit
+            )
         )
 
 

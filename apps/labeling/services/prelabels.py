@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.types import Role
 from apps.core.errors import DomainError
@@ -61,7 +62,9 @@ def start_prelabel(
     detector, common = _choose(user, project_id, model)
     images = _waiting(project_id, image_ids)
     if not images:
-        raise NothingToDoError("every image is submitted: upload more, or reopen some")
+        raise NothingToDoError(
+            _("every image is submitted: upload more, or reopen some")
+        )
     new = NewJob(
         kind=KIND,
         title=f"Pre-label {project.name}",
@@ -95,8 +98,10 @@ def _choose(user: "User", project_id: int, model: str) -> tuple[Detector, list[s
     best = max(range(len(known)), key=lambda number: len(commons[number]))
     if not commons[best]:
         raise NoCommonClassError(
-            f"{known[best].name} finds {', '.join(known[best].classes)}, but this "
-            "project has none of these labels: add one, or choose another model"
+            _(
+                "{name} finds {classes}, but this project has none of "
+                "these labels: add one, or choose another model"
+            ).format(name=known[best].name, classes=", ".join(known[best].classes))
         )
     return known[best], commons[best]
 

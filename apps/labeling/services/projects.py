@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import access_workspace
 from apps.accounts.services import audit
@@ -145,7 +146,9 @@ def delete_label(*, user: "User", project_id: int, label_id: int) -> None:
     except ProtectedError as exc:
         num = len(exc.protected_objects)
         raise LabelInUseError(
-            f"{num} annotations are {label.name}: give them another label first"
+            _("{num} annotations are {name}: give them another label first").format(
+                num=num, name=label.name
+            )
         ) from exc
 
 
@@ -163,7 +166,7 @@ def access_label(*, user: "User", project_id: int, label_id: int) -> Label:
         .first()
     )
     if label is None:
-        raise NotFoundError("label not found")
+        raise NotFoundError(_("label not found"))
     return label
 
 
@@ -188,8 +191,11 @@ def _save(label: Label) -> None:
         with transaction.atomic():
             label.save()
     except IntegrityError as exc:
-        what = "key" if "hotkey" in str(exc) else "name"
-        value = label.hotkey if what == "key" else label.name
-        raise DuplicateLabelError(
-            f"another label of this project has the {what} {value!r}"
-        ) from exc
+        is_key = "hotkey" in str(exc)
+        text = (
+            _("another label of this project has the key {value}")
+            if is_key
+            else _("another label of this project has the name {value}")
+        )
+        value = label.hotkey if is_key else label.name
+        raise DuplicateLabelError(text.format(value=repr(value))) from exc

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.types import Role
 from apps.labeling import selectors
@@ -53,8 +54,10 @@ def apply_operations(
         return applied.revision
     if image.revision != revision:
         raise RevisionConflictError(
-            f"the image is at revision {image.revision}, you saw {revision}: "
-            "read it again and merge",
+            _(
+                "the image is at revision {revision}, you saw "
+                "{seen}: read it again and merge"
+            ).format(revision=image.revision, seen=revision),
             revision=image.revision,
         )
     operations = [_measured(image, operation) for operation in operations]
@@ -99,7 +102,9 @@ def _measured(image: Image, operation: Operation) -> Operation:
 def _check_shape(image: Image, shape: Shape, known: set[int]) -> None:
     if shape.label_id not in known:
         raise BadOperationError(
-            f"label {shape.label_id} is not of this project (any more): choose another",
+            _(
+                "label {label_id} is not of this project (any more): choose another"
+            ).format(label_id=shape.label_id),
             annotation=str(shape.id),
         )
     x1, y1, x2, y2 = shape.bbox
@@ -112,8 +117,9 @@ def _check_shape(image: Image, shape: Shape, known: set[int]) -> None:
         is_on_image = x2 >= 0 and y2 >= 0 and x1 <= image.width and y1 <= image.height
     if not is_on_image:
         raise BadOperationError(
-            f"bbox must be [x1, y1, x2, y2] inside {image.width} x {image.height}, "
-            f"got {list(shape.bbox)}",
+            _(
+                "bbox must be [x1, y1, x2, y2] inside {width} x {height}, got {bbox}"
+            ).format(width=image.width, height=image.height, bbox=list(shape.bbox)),
             annotation=str(shape.id),
         )
 
