@@ -9,6 +9,21 @@ from django.shortcuts import render
 from apps.core.errors import DomainError
 
 
+class HeadMiddleware:
+    """HEAD is GET without a body: the server leaves that out, views need not know."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method != "HEAD" or request.path.startswith("/api/"):
+            return self.get_response(request)  # the API framework does so itself
+        request.method = "GET"
+        response = self.get_response(request)
+        request.method = "HEAD"
+        return response
+
+
 class DomainErrorMiddleware:
     """A page's answer to a rule that said no; the API has its own handler."""
 

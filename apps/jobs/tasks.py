@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import Error as DatabaseGone
 from django.db import connection
 
+from apps.core.answers import forget_answers
 from apps.core.devices import find_devices
 from apps.jobs import services
 from apps.jobs.services import Beat
@@ -104,6 +105,7 @@ class Heart:
         if time.monotonic() - self._cleaned_at > CLEAN_EVERY_S:
             self._cleaned_at = time.monotonic()
             services.clean_run_dirs()
+            forget_answers()
 
     def _drain(self, *, is_drained: bool) -> None:
         """Leave or take up the queues in the broker, as staff asked."""

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.core.middleware.HeadMiddleware",
     "csp.middleware.CSPMiddleware",
     "apps.core.middleware.AdminPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -246,6 +247,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 200
 MAX_UPLOAD_BYTES = int(os.environ.get("MAX_UPLOAD_MB", "200")) * 1024 * 1024
 MAX_IMAGE_PIXELS = 120_000_000
 THUMBNAIL_PX = 384
+ANSWERS_KEPT_H = 24  # to POSTs with an Idempotency-Key
 
 # A job's claim, and the devices with it, outlive their worker by no more than this
 # and a heartbeat.

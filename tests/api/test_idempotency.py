@@ -5,15 +5,19 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.urls import reverse
+from django.utils import timezone
 from PIL import Image as PillowImage
 from rest_framework.test import APIClient
 
 from apps.accounts.models import ApiToken, User, Workspace
+from apps.core.answers import forget_answers
 from apps.core.models import AnsweredRequest
 from apps.labeling.models import Image, Label, OperationLog, Project
 from tests.factories.marketplace import ModelRevisionFactory
@@ -40,6 +44,21 @@ def test_the_same_key_is_one_effect_and_one_answer(
     assert "Idempotency-Replayed" not in first
     assert again["Idempotency-Replayed"] == "true"
     assert Workspace.objects.filter(name="Plant 8").count() == 1
+
+
+def test_an_answer_is_forgotten_after_its_time_and_a_bounded_number_at_once(
+    alice: User, api_as: Callable[[User], APIClient]
+):
+    for key in ("k1", "k2", "k3", "fresh"):
+        make(api_as(alice), key, name=key)
+    old = timezone.now() - timedelta(hours=settings.ANSWERS_KEPT_H, seconds=1)
+    AnsweredRequest.objects.exclude(key="fresh").update(created_at=old)
+
+    num_forgotten = [forget_answers(most=2) for _ in range(3)]
+
+    assert num_forgotten == [2, 1, 0]
+    assert [row.key for row in AnsweredRequest.objects.all()] == ["fresh"]
+    assert "Idempotency-Replayed" not in make(api_as(alice), "k1", name="again")
 
 
 def test_a_key_belongs_to_one_request(alice: User, api_as: Callable[[User], APIClient]):

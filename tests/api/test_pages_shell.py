@@ -43,6 +43,14 @@ def client(alice: User) -> Client:
     return client
 
 
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_page_answers_head_as_it_answers_get(client: Client, name: str) -> None:
+    answer = client.head(reverse(name))
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert int(answer["Content-Length"]) > 1000
+
+
 def fill(project: Project, alice: User, num: int) -> None:
     """Put ``num`` of everything that lists show into Alice's workspace."""
     labels = list(project.labels.all())

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from apps.accounts.models import User
 
@@ -56,8 +57,9 @@ def test_a_refusal_is_chinese_where_the_page_is(client: Client, alice: User) -> 
     client.force_login(alice)
     address = reverse("labeling-api:project", args=[0])
 
-    english = client.get(address)
-    chinese = client.get(address, headers={"Accept-Language": "zh-hans"})
+    with translation.override("en"):  # or the answer's language stays this thread's
+        english = client.get(address)
+        chinese = client.get(address, headers={"Accept-Language": "zh-hans"})
 
     assert english.json() == {"detail": "project not found", "code": "not_found"}
     assert chinese.json() == {"detail": "找不到该项目", "code": "not_found"}

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -108,9 +109,16 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_works(
     assert running.end(signal.SIGKILL) == -signal.SIGKILL
     _, alive = psutil.wait_procs(family, timeout=45)
 
-    assert alive == []
+    assert [_told(each) for each in alive] == []
     started.append(Running(running.var))
     assert started[-1].answers()
+
+
+def _told(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        parent, command = process.ppid(), " ".join(process.cmdline())
+        return f"{process.pid} of {parent}, {process.status()}: {command}"
+    return f"{process.pid} went just now"
 
 
 def _is_replaced(now: ProcessRecord | None, before: ProcessRecord) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.core.devices import FoundDevice
@@ -100,7 +101,7 @@ def drain_worker(*, name: str, is_drained: bool, by: "User | None" = None) -> No
         NotFoundError: No worker has that name.
     """
     if not Worker.objects.filter(name=name).update(is_drained=is_drained):
-        raise NotFoundError("there is no such worker")
+        raise NotFoundError(_("there is no such worker"))
     action = "worker.drained" if is_drained else "worker.undrained"
     audit(action=action, target=name, actor=by, workspace_id=None)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.accounts.types import Role
@@ -76,7 +77,9 @@ def restore_image(*, user: "User", image_id: int, revision: int) -> int:
     )
     if not 0 <= revision <= image.revision:
         raise NoSuchMomentError(
-            f"the image has revisions 0 to {image.revision}, not {revision}"
+            _("the image has revisions 0 to {revision}, not {asked}").format(
+                revision=image.revision, asked=revision
+            )
         )
     return _restore(user, image, image.log.filter(revision__lte=revision))
 
