@@ -14,7 +14,7 @@ from apps.accounts.models import ApiToken, User, Workspace
 from apps.accounts.types import Scope
 from apps.core.models import AnsweredRequest
 from apps.jobs import services
-from apps.jobs.types import EventKind, NewEvent
+from apps.jobs.types import Claim, EventKind, NewEvent
 from apps.labeling.models import Image, Project
 from dsportal.client import (
     Client,
@@ -44,7 +44,7 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def log(claim: services.Claim, *lines: str) -> None:
+def log(claim: Claim, *lines: str) -> None:
     events = [NewEvent(kind=EventKind.LOG, payload={"line": one}) for one in lines]
     services.report(claim, events)
 
