@@ -20,6 +20,7 @@ COPY dsportal/ dsportal/
 COPY apps/ apps/
 COPY gpu_workers/ gpu_workers/
 COPY templates/ templates/
+COPY locale/ locale/
 COPY docker/entrypoints/ /entrypoints/
 RUN uv pip install --system --no-cache --no-deps --editable .
 USER portal

@@ -23,6 +23,7 @@ COPY dsportal/ dsportal/
 COPY apps/ apps/
 COPY gpu_workers/ gpu_workers/
 COPY templates/ templates/
+COPY locale/ locale/
 COPY static/css/ static/css/
 COPY static/img/ static/img/
 COPY --from=frontend /build/dist/ static/dist/

@@ -7,6 +7,21 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from apps.core.errors import DomainError
+from apps.core.views import health
+
+
+class HealthMiddleware:
+    """Answers probes first: they call by address and without TLS, whatever we insist on."""
+
+    PATH = "/healthz"
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path == self.PATH:
+            return health(request)
+        return self.get_response(request)
 
 
 class HeadMiddleware:

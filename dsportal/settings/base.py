@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "apps.deployments",
 ]
 MIDDLEWARE = [
+    "apps.core.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.core.middleware.HeadMiddleware",

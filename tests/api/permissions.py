@@ -174,7 +174,7 @@ OTHER_API: Rules = {
 API: Rules = ACCOUNTS_API | LABELING_API | JOBS_API | OTHER_API
 
 PAGES: Rules = {
-    "core:health": {"GET": read(**OPEN), "HEAD": read(**OPEN)},
+    "core:health": {"GET": read(**OPEN)},
     "home:home": {"GET": read(**OWN)},
     "accounts:profile": {
         "GET": read(**OWN),

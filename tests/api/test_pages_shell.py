@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
-from django.test import Client, RequestFactory
+from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -41,6 +41,15 @@ def client(alice: User) -> Client:
     client = Client()
     client.force_login(alice)
     return client
+
+
+@override_settings(ALLOWED_HOSTS=["portal.example.com"], SECURE_SSL_REDIRECT=True)
+def test_a_probe_is_answered_by_address_and_without_tls(client: Client) -> None:
+    probe = client.get("/healthz", headers={"host": "10.0.0.7:8000"})
+    page = client.get("/", headers={"host": "10.0.0.7:8000"})
+
+    assert (probe.status_code, probe.json()) == (200, {"status": "ok"})
+    assert page.status_code == 400
 
 
 @pytest.mark.parametrize("name", PLAIN)

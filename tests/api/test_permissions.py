@@ -144,7 +144,7 @@ def expected(name: str, method: str, actor: str) -> int:
         return 302 if is_page else 401
     if scope and not (is_public or method in SAFE or _reaches(scope, rules)):
         return 403
-    rule = rules.get("GET" if method == "HEAD" and not is_page else method)
+    rule = rules.get("GET" if method == "HEAD" else method)
     if rule is None:
         return 200 if method == "OPTIONS" and not is_page else 405
     return _expected_of_person(name, rule, person)
