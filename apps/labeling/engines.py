@@ -9,6 +9,7 @@ from apps.core import blobs
 from apps.core.processes import run_child
 from apps.jobs import services as jobs
 from apps.jobs.types import Claim
+from apps.marketplace.services.checkouts import checked_out
 from deepseek_vision.events import Event, from_wire
 from deepseek_vision.spec import DetectSpec, ImageRef
 
@@ -35,7 +36,7 @@ def detect(claim: Claim, images: Sequence[tuple[int, str]]) -> Iterator[Event | 
             for pk, sha256 in images
         ]
         spec = DetectSpec(
-            model=claim.params["directory"],
+            model=str(checked_out(claim.params["model_revision_id"])),
             images=tuple(files),
             score_threshold=claim.params["score_threshold"],
             labels=tuple(claim.params["labels"]),

@@ -4,28 +4,169 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
-from apps.marketplace.models import Model, ModelRevision
-from apps.marketplace.types import Detector
+from apps.marketplace.models import Model, ModelRevision, Ref
+from apps.marketplace.types import (
+    MAIN,
+    OWN_FORMAT,
+    Detector,
+    Kind,
+    Lineage,
+    ModelInfo,
+    ModelRevisionInfo,
+)
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from apps.accounts.models import User
 
 
 def list_models(*, user: "User") -> QuerySet[Model]:
-    """The models that the user may use, each with its revisions, newest first."""
+    """The models that the user may see, each with its revisions, newest first."""
     newest = ModelRevision.objects.order_by("-pk")
     return (
-        Model.objects.visible_to(user.pk)
+        Model.objects.visible_to(user)
+        .filter(kind=Kind.MODEL, archived_at=None)
+        .select_related("namespace", "head")
         .prefetch_related(Prefetch("revisions", queryset=newest))
         .order_by("-pk")
     )
 
 
+def access_repository(
+    *, user: "User | AnonymousUser", namespace: str, name: str, kind: Kind = Kind.MODEL
+) -> Model:
+    """Return a repository that the user may see, gated or not.
+
+    Raises:
+        NotFoundError: There is none, or the user may not know of it.
+    """
+    model = (
+        Model.objects.visible_to(user)
+        .filter(kind=kind, namespace__name__iexact=namespace, name__iexact=name)
+        .select_related("namespace", "head")
+        .first()
+    )
+    if model is None:
+        raise NotFoundError(f"there is no {kind} {namespace}/{name} for you")
+    return model
+
+
+def access_model(*, user: "User", model_id: int) -> ModelInfo:
+    """Return a model that the user may see.
+
+    Raises:
+        NotFoundError: There is none, or the user may not know of it.
+    """
+    model = (
+        Model.objects.visible_to(user)
+        .filter(pk=model_id)
+        .select_related("namespace")
+        .first()
+    )
+    if model is None:
+        raise NotFoundError("model not found")
+    return ModelInfo(
+        id=model.pk,
+        full_name=model.full_name,
+        workspace_id=model.namespace.workspace_id,
+        task=model.task,
+        summary=model.summary,
+        licence=model.licence,
+        revision_id=model.head_id,
+    )
+
+
+def access_model_revision(
+    *,
+    user: "User",
+    revision_id: int | None = None,
+    name: str = "",
+    revision: str = MAIN,
+) -> ModelRevisionInfo:
+    """Return a revision by its row, or by ``namespace/name`` and branch, tag or commit.
+
+    Raises:
+        NotFoundError: There is none, or the user may not know of it.
+    """
+    if revision_id is not None:
+        row = _revisions(user).filter(pk=revision_id).first()
+    else:
+        namespace, _, short = name.rpartition("/")
+        model = access_repository(user=user, namespace=namespace, name=short)
+        row = find_revision(model, revision)
+    if row is None:
+        raise NotFoundError("model revision not found")
+    return revision_info(row)
+
+
+def find_revision(model: Model, name: str) -> ModelRevision | None:
+    """Return what a branch, tag, ``refs/...``, commit or its first digits stand for."""
+    if name in {MAIN, "HEAD", f"refs/heads/{MAIN}"} and model.head is not None:
+        return model.head
+    short = name.removeprefix("refs/heads/").removeprefix("refs/tags/")
+    ref = (
+        Ref.objects.filter(model=model, name=short)
+        .select_related("revision")
+        .order_by("kind")
+        .first()
+    )
+    if ref is not None:
+        return ref.revision
+    is_digits = len(name) >= 7 and set(name) <= set("0123456789abcdef")
+    if not is_digits:
+        return None
+    found = list(model.revisions.filter(revision__startswith=name)[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def _revisions(user: "User") -> QuerySet[ModelRevision]:
+    models = Model.objects.visible_to(user)
+    return ModelRevision.objects.filter(model__in=models).select_related(
+        "model__namespace"
+    )
+
+
+def revision_info(row: ModelRevision) -> ModelRevisionInfo:
+    model = row.model
+    return ModelRevisionInfo(
+        id=row.pk,
+        model_id=model.pk,
+        full_name=model.full_name,
+        workspace_id=model.namespace.workspace_id,
+        revision=row.revision,
+        task=model.task,
+        classes=tuple(row.classes),
+        config=row.config,
+        size_bytes=row.size_bytes,
+        created_at=row.created_at,
+        lineage=_lineage(row),
+    )
+
+
+def _lineage(row: ModelRevision) -> Lineage | None:
+    if row.job_id is None and row.base_id is None and row.dataset_version_id is None:
+        return None
+    return Lineage(
+        job_id=str(row.job_id) if row.job_id else None,
+        dataset_version_id=row.dataset_version_id,
+        base_revision_id=row.base_id,
+        relation=row.relation,
+        code_version=row.code_version,
+        config=row.run_config,
+        metrics=row.metrics,
+    )
+
+
 def list_detectors(*, user: "User") -> list[Detector]:
-    """The newest revision of each detector that the user may run."""
-    models = list_models(user=user).filter(task="object-detection")
-    newest = [(model, list(model.revisions.all())) for model in models]
-    return [_detector(model, rows[0]) for model, rows in newest if rows]
+    """The newest revision of each detector of our own format that the user may run."""
+    models = (
+        Model.objects.visible_to(user)
+        .filter(kind=Kind.MODEL, archived_at=None, head__format=OWN_FORMAT)
+        .select_related("namespace", "head")
+        .order_by("-pk")
+    )
+    return [_detector(model, model.head) for model in models if model.head]
 
 
 def access_detector(*, user: "User", name: str) -> Detector:
@@ -49,8 +190,7 @@ def access_detector(*, user: "User", name: str) -> Detector:
 def _detector(model: Model, row: ModelRevision) -> Detector:
     return Detector(
         revision_id=row.pk,
-        name=model.name,
+        name=model.name if model.ships else model.full_name,
         revision=row.revision[:12],
-        directory=row.directory,
         classes=tuple(row.classes),
     )

@@ -1,24 +1,135 @@
 """What other rooms may know of models."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+OWN_FORMAT = "dsportal-detector"
+MAIN = "main"
+NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+
+
+class Kind(StrEnum):
+    """What a repository holds."""
+
+    MODEL = "model"
+    DATASET = "dataset"
+
+
+class Visibility(StrEnum):
+    """Who may see a repository: everybody here, its workspace, its maker and managers."""
+
+    PUBLIC = "public"
+    WORKSPACE = "workspace"
+    PRIVATE = "private"
+
+
+class Gate(StrEnum):
+    """How somebody from outside the workspace comes to a gated repository's files."""
+
+    OPEN = "open"
+    AUTO = "auto"
+    MANUAL = "manual"
+
+
+class RefKind(StrEnum):
+    BRANCH = "branch"
+    TAG = "tag"
+
+
+def repository_name(text: str) -> str:
+    """Turn a title such as "Line 3, scratches" into a name that a repository may have."""
+    plain = re.sub(r"[^A-Za-z0-9._]+", "-", text)
+    plain = re.sub(r"-{2,}|\.{2,}", "-", plain)[:96].strip("-._")
+    return plain or "model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Where a revision comes from.
+
+    Attributes:
+        job_id: The job that made it; a job publishes exactly one revision.
+        dataset_version_id: What it was trained on.
+        base_revision_id: The revision that training, distillation or quantisation
+            started from.
+        relation: What was done to the base: "finetune", "distil", "quantize" or "prune".
+        code_version: Of the code that made it.
+        config: The job's settings.
+        metrics: Name to number, as the job measured them.
+    """
+
+    job_id: str | None = None
+    dataset_version_id: int | None = None
+    base_revision_id: int | None = None
+    relation: str = ""
+    code_version: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """A model as other rooms see it.
+
+    Attributes:
+        full_name: ``namespace/name``, its address.
+        workspace_id: None where it ships with the platform.
+        revision_id: The row of its newest revision on main; None while it has none.
+    """
+
+    id: int
+    full_name: str
+    workspace_id: int | None
+    task: str
+    summary: str
+    licence: str
+    revision_id: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRevisionInfo:
+    """One state of a model's files, which never changes.
+
+    Attributes:
+        id: Its row.
+        model_id: The row of its model.
+        full_name: ``namespace/name`` of its model.
+        revision: The commit, 40 hexadecimal digits.
+        classes: What it can find, in the order of its outputs; empty where unknown.
+        config: Its ``config.json``.
+        lineage: Where it comes from; None where somebody uploaded it.
+    """
+
+    id: int
+    model_id: int
+    full_name: str
+    workspace_id: int | None
+    revision: str
+    task: str
+    classes: tuple[str, ...]
+    config: dict[str, Any]
+    size_bytes: int
+    created_at: datetime
+    lineage: Lineage | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector:
-    """A model that finds objects, ready to run.
+    """A model that finds objects, ready to run from a checkout of its revision.
 
     Attributes:
         revision_id: The row of its revision.
         name: As people call it.
-        revision: First digits of the weights' SHA-256.
-        directory: Where its files lie on this host.
+        revision: First digits of the commit.
         classes: What it can find, in the order of its outputs.
     """
 
     revision_id: int
     name: str
     revision: str
-    directory: str
     classes: tuple[str, ...]
 
     @property

@@ -1,6 +1,7 @@
 from django.urls import path
 
-from apps.marketplace import api, views
+from apps.marketplace import views
+from apps.marketplace.api import models as api
 
 # /marketplace/
 page_urls = [

@@ -136,6 +136,7 @@ STORAGES = {
 }
 MEDIA_ROOT = VAR_DIR / "media"
 RUNS_DIR = VAR_DIR / "runs"
+CHECKOUTS_DIR = VAR_DIR / "models"
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [
@@ -249,6 +250,10 @@ MAX_UPLOAD_BYTES = int(os.environ.get("MAX_UPLOAD_MB", "200")) * 1024 * 1024
 MAX_IMAGE_PIXELS = 120_000_000
 THUMBNAIL_PX = 384
 ANSWERS_KEPT_H = 24  # to POSTs with an Idempotency-Key
+
+# Whether public models can be listed and fetched without a token.
+HUB_ANONYMOUS = os.environ.get("HUB_ANONYMOUS", "0") == "1"
+HUB_MAX_FILES = 20_000
 
 # A job's claim, and the devices with it, outlive their worker by no more than this
 # and a heartbeat.

@@ -72,7 +72,7 @@ def start_prelabel(
         params={
             "project_id": project_id,
             "model": detector.full_name,
-            "directory": detector.directory,
+            "model_revision_id": detector.revision_id,
             "labels": common,
             "score_threshold": score_threshold,
             "image_ids": images,

@@ -18,7 +18,7 @@ from apps.accounts.services import create_workspace
 from apps.labeling import selectors
 from apps.labeling.services.images import add_image
 from apps.labeling.services.projects import create_project
-from apps.marketplace.services import register_packaged_models
+from apps.marketplace.services.publishing import register_packaged_models
 
 if TYPE_CHECKING:
     from apps.accounts.models import User

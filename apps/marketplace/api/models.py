@@ -10,15 +10,21 @@ from apps.marketplace.models import Model, ModelRevision
 class ModelRevisionOut(serializers.ModelSerializer[ModelRevision]):
     class Meta:
         model = ModelRevision
-        fields = ["id", "revision", "classes", "created_at"]
+        fields = [
+            "id", "revision", "title", "classes", "size_bytes", "num_bytes_new", "created_at",
+        ]  # fmt: skip
 
 
 class ModelOut(serializers.ModelSerializer[Model]):
     revisions = ModelRevisionOut(many=True)
+    full_name = serializers.CharField()
 
     class Meta:
         model = Model
-        fields = ["id", "name", "task", "summary", "licence", "revisions"]
+        fields = [
+            "id", "full_name", "name", "visibility", "task", "summary", "licence",
+            "num_parameters", "num_downloads", "num_likes", "revisions",
+        ]  # fmt: skip
 
 
 class ModelListApi(Api):

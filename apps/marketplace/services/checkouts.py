@@ -1,0 +1,64 @@
+"""Local, read-only directories of revisions, for whatever runs a model."""
+
+import errno
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage
+
+from apps.core import blobs
+from apps.core.errors import NotFoundError
+from apps.marketplace.models import ModelRevision, RevisionFile
+
+
+def checked_out(revision_id: int) -> Path:
+    """Return a directory with a revision's files, made at the first call on this host.
+
+    It is to be read only: files may be hard links to the blob store. Whoever calls has
+    checked that the work may use this revision.
+
+    Raises:
+        NotFoundError: No such revision, or one of its blobs is gone.
+        CorruptBlobError: A file does not have the digest it was committed under.
+    """
+    revision = ModelRevision.objects.filter(pk=revision_id).first()
+    if revision is None:
+        raise NotFoundError("model revision not found")
+    folder = Path(settings.CHECKOUTS_DIR) / revision.revision
+    if folder.is_dir():
+        os.utime(folder)
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
+    try:
+        for file in revision.files.order_by("path"):
+            _place(file, made / file.path)
+        made.chmod(0o755)
+        _appear(made, folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return folder
+
+
+def _place(file: RevisionFile, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with blobs.local_copy(file.sha256) as source:
+        try:
+            if not isinstance(blobs.store(), FileSystemStorage):
+                raise OSError(errno.EXDEV, "a copy that goes away")
+            target.hardlink_to(source)
+        except OSError:
+            shutil.copyfile(source, target)
+    blobs.verify(file.sha256, target)
+
+
+def _appear(made: Path, folder: Path) -> None:
+    """Give the finished directory its name; another process may have been faster."""
+    with suppress(OSError):
+        made.rename(folder)
+    if not folder.is_dir():
+        raise OSError(errno.EIO, "could not make a checkout", str(folder))
