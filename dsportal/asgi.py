@@ -17,7 +17,18 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-_http = WSGIMiddleware(get_wsgi_application(), workers=settings.HTTP_THREADS)
+_django = get_wsgi_application()
+
+from dsportal.handover import (  # noqa: E402 -- needs loaded apps
+    keep_slashes_quoted,
+    noting_files,
+    sending_files,
+)
+
+_http = sending_files(
+    WSGIMiddleware(noting_files(_django), workers=settings.HTTP_THREADS)
+)
+
 
 from dsportal.routing import websocket_urlpatterns  # noqa: E402 -- needs loaded apps
 
@@ -28,6 +39,7 @@ _websocket = AllowedHostsOriginValidator(
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "http":
+        keep_slashes_quoted(scope)
         await _http(scope, receive, send)
     elif scope["type"] == "websocket":
         await _websocket(scope, receive, send)

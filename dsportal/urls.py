@@ -9,6 +9,7 @@ from apps.diagnostics import urls as diagnostics
 from apps.jobs import urls as jobs
 from apps.labeling import urls as labeling
 from apps.marketplace import urls as marketplace
+from apps.marketplace.api.hub import urls as hub
 from apps.training import urls as training
 
 APPS = {
@@ -37,6 +38,8 @@ for name, urls in APPS.items():
         path(f"{name}/", include((urls.page_urls, name))),
         path(f"api/v1/{name}/", include((urls.api_urls, f"{name}-api"))),
     ]
+# Last: its addresses begin with any namespace.
+urlpatterns.append(path("", include((hub.urls, "hub"))))
 
 handler400 = "apps.core.views.bad_request"
 handler403 = "apps.core.views.permission_denied"

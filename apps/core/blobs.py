@@ -62,7 +62,16 @@ def put(file: IO[bytes]) -> Blob:
     while chunk := file.read(CHUNK):
         digest.update(chunk)
         size += len(chunk)
-    blob = Blob(sha256=digest.hexdigest(), size=size)
+    return put_hashed(file, sha256=digest.hexdigest(), size=size)
+
+
+def put_hashed(file: IO[bytes], *, sha256: str, size: int) -> Blob:
+    """Store a seekable file whose digest the caller has just computed.
+
+    Raises:
+        StorageFullError: The store has no room; nothing was kept.
+    """
+    blob = Blob(sha256=sha256, size=size)
     if not store().exists(key(blob.sha256)):
         file.seek(0)
         try:

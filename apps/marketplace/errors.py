@@ -1,4 +1,4 @@
-from apps.core.errors import ConflictError, DomainError, ForbiddenError
+from apps.core.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
 
 
 class BadNameError(DomainError):
@@ -7,6 +7,10 @@ class BadNameError(DomainError):
 
 class NameTakenError(ConflictError):
     code = "name_taken"
+
+
+class RefTakenError(ConflictError):
+    code = "ref_taken"
 
 
 class InvalidModelError(DomainError):
@@ -23,6 +27,20 @@ class BadCardError(DomainError):
     code = "bad_card"
 
 
+class BadXetError(DomainError):
+    code = "bad_xet"
+
+
+class BadCommitError(DomainError):
+    code = "bad_commit"
+
+
+class WrongBytesError(DomainError):
+    """What came is not what was announced."""
+
+    code = "wrong_bytes"
+
+
 class ParentMovedError(ConflictError):
     """The branch has gone on since the commit that the client built upon."""
 
@@ -30,5 +48,31 @@ class ParentMovedError(ConflictError):
     status = 412
 
 
-class NotAPublisherError(ForbiddenError):
-    code = "not_a_publisher"
+class ArchivedError(ForbiddenError):
+    code = "archived"
+
+
+class RepositoryNotFoundError(NotFoundError):
+    """Absent, or not for this person to know of."""
+
+
+class RevisionNotFoundError(NotFoundError):
+    pass
+
+
+class EntryNotFoundError(NotFoundError):
+    """The revision has no such file.
+
+    Attributes:
+        revision: The commit that was looked in.
+    """
+
+    def __init__(self, message: str, *, revision: str) -> None:
+        super().__init__(message)
+        self.revision = revision
+
+
+class GatedError(ForbiddenError):
+    """The files are for those who accepted the terms or were let in."""
+
+    code = "gated"

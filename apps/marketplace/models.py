@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.models import TimeStamped
-from apps.marketplace.types import Gate, Kind, RefKind, Visibility
+from apps.marketplace.types import Asked, Gate, Kind, RefKind, Visibility
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -28,18 +28,30 @@ GATE_CHOICES = [
     (Gate.AUTO, _("After accepting the terms")),
     (Gate.MANUAL, _("After a manager approves")),
 ]
+ASKED_CHOICES = [
+    (Asked.PENDING, _("Waiting")),
+    (Asked.ACCEPTED, _("Let in")),
+    (Asked.REFUSED, _("Refused")),
+]
 REF_CHOICES = [(RefKind.BRANCH, _("Branch")), (RefKind.TAG, _("Tag"))]
 _MANAGING = ("manager", "owner")
 _PUBLISHING = ("annotator", "reviewer", *_MANAGING)
 
 
 class Namespace(models.Model):
-    """The first half of an address; without a workspace it ships with the platform."""
+    """The first half of an address; without a workspace it ships with the platform.
+
+    Attributes:
+        epoch: Part of the address that Xet chunks are sent to; it goes on whenever
+            some of them are gone, so that clients forget what they have sent.
+    """
 
     name = models.CharField(max_length=96)
     workspace = models.OneToOneField(
         "accounts.Workspace", null=True, blank=True, on_delete=models.CASCADE
     )
+
+    epoch = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
@@ -62,6 +74,17 @@ class ModelQuerySet(models.QuerySet["Model"]):
         return alive.filter(
             public | (mine & _is_member(user)) | _is_member(user, roles=_MANAGING)
         )
+
+    def read_by(self, user: "User | AnonymousUser") -> "ModelQuerySet":
+        """Those whose files the user may have: open ones, her own, where she was let in."""
+        seen = self.visible_to(user)
+        is_open = Q(gate=Gate.OPEN)
+        if not user.is_authenticated:
+            return seen.filter(is_open)
+        let_in = AccessRequest.objects.filter(
+            model=OuterRef("pk"), user=user, state=Asked.ACCEPTED
+        )
+        return seen.filter(is_open | _is_member(user) | Q(Exists(let_in)))
 
     def written_by(self, user: "User | AnonymousUser") -> "ModelQuerySet":
         """Those that the user may commit to."""
@@ -133,7 +156,11 @@ class Model(TimeStamped):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                "kind", "namespace", Lower("name"), name="repository_any_case"
+                "kind",
+                "namespace",
+                Lower("name"),
+                condition=Q(deleted_at=None),
+                name="repository_any_case",
             ),
         ]
         indexes = [
@@ -308,6 +335,72 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.sha256[:12]
+
+
+class Xorb(models.Model):
+    """A bundle of chunks that a client sent once and may refer to again.
+
+    Attributes:
+        name: Its hash in the Xet protocol.
+        sha256: Of its bytes in the blob store.
+    """
+
+    namespace = models.ForeignKey(
+        Namespace, on_delete=models.CASCADE, related_name="xorbs"
+    )
+    name = models.CharField(max_length=64)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["namespace", "name"], name="xorb_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name[:12]
+
+
+class AccessRequest(TimeStamped):
+    """Somebody accepted a gated repository's terms and asks for its files."""
+
+    model = models.ForeignKey(
+        Model, on_delete=models.CASCADE, related_name="access_requests"
+    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    state = models.CharField(max_length=12, choices=ASKED_CHOICES)
+    message = models.TextField(blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["model", "user"], name="asked_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} asks for {self.model_id}: {self.state}"
+
+
+class Like(models.Model):
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="likes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["model", "user"], name="liked_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} likes {self.model_id}"
 
 
 def full_text(fields: dict[str, Any]) -> str:

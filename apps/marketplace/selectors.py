@@ -1,14 +1,17 @@
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
+from apps.marketplace.errors import RepositoryNotFoundError
 from apps.marketplace.models import Model, ModelRevision, Ref
 from apps.marketplace.types import (
     MAIN,
     OWN_FORMAT,
     Detector,
+    Gate,
     Kind,
     Lineage,
     ModelInfo,
@@ -48,7 +51,7 @@ def access_repository(
         .first()
     )
     if model is None:
-        raise NotFoundError(f"there is no {kind} {namespace}/{name} for you")
+        raise RepositoryNotFoundError(f"there is no {kind} {namespace}/{name} for you")
     return model
 
 
@@ -158,10 +161,83 @@ def _lineage(row: ModelRevision) -> Lineage | None:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a search asks for; what is left empty does not narrow it.
+
+    Attributes:
+        tags: As the Hub protocol filters: plain words, ``license:mit``, ``dataset:x``,
+            ``base_model:a/b``.
+        sort: One of ``SORTS``.
+    """
+
+    kind: Kind = Kind.MODEL
+    text: str = ""
+    author: str = ""
+    tags: tuple[str, ...] = ()
+    task: str = ""
+    is_gated: bool | None = None
+    least_parameters: int | None = None
+    most_parameters: int | None = None
+    sort: str = ""
+    is_ascending: bool = False
+
+
+SORTS = {
+    "": "-num_downloads",
+    "downloads": "-num_downloads",
+    "trendingScore": "-num_likes",
+    "likes": "-num_likes",
+    "lastModified": "-updated_at",
+    "last_modified": "-updated_at",
+    "createdAt": "-created_at",
+    "created_at": "-created_at",
+    "num_parameters": "-num_parameters",
+}
+_SPELLED = {"license": "licence", "dataset": "datasets", "base_model": "base_models"}
+_PLAIN = ("tags", "languages", "frameworks", "precisions")
+
+
+def search_models(*, user: "User | AnonymousUser", wanted: Wanted) -> QuerySet[Model]:
+    """Find repositories that the user may see, the best loved first."""
+    found = Model.objects.visible_to(user).filter(kind=wanted.kind, archived_at=None)
+    for word in wanted.text.lower().replace("\0", "").split()[:8]:
+        found = found.filter(search_text__contains=word)
+    if wanted.author:
+        found = found.filter(namespace__name__iexact=wanted.author)
+    if wanted.task:
+        found = found.filter(task=wanted.task)
+    for tag in wanted.tags[:20]:
+        found = found.filter(_tagged(tag))
+    if wanted.is_gated is not None:
+        is_open = Q(gate=Gate.OPEN)
+        found = found.filter(~is_open if wanted.is_gated else is_open)
+    if wanted.least_parameters is not None:
+        found = found.filter(num_parameters__gte=wanted.least_parameters)
+    if wanted.most_parameters is not None:
+        found = found.filter(num_parameters__lte=wanted.most_parameters)
+    order = SORTS.get(wanted.sort, SORTS[""])
+    order = order.removeprefix("-") if wanted.is_ascending else order
+    return found.select_related("namespace", "head").order_by(order, "-pk")
+
+
+def _tagged(tag: str) -> Q:
+    name, _, value = tag.partition(":")
+    column = _SPELLED.get(name)
+    if column == "licence" and value:
+        return Q(licence=value.lower())
+    if column and value:
+        return Q(**{f"{column}__contains": [value]})
+    found = Q(task=tag) | Q(library=tag)
+    for plain in _PLAIN:
+        found |= Q(**{f"{plain}__contains": [tag]})
+    return found
+
+
 def list_detectors(*, user: "User") -> list[Detector]:
     """The newest revision of each detector of our own format that the user may run."""
     models = (
-        Model.objects.visible_to(user)
+        Model.objects.read_by(user)
         .filter(kind=Kind.MODEL, archived_at=None, head__format=OWN_FORMAT)
         .select_related("namespace", "head")
         .order_by("-pk")

@@ -34,6 +34,14 @@ class Gate(StrEnum):
     MANUAL = "manual"
 
 
+class Asked(StrEnum):
+    """How a request for a gated repository stands."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
 class RefKind(StrEnum):
     BRANCH = "branch"
     TAG = "tag"

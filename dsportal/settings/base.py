@@ -137,6 +137,7 @@ STORAGES = {
 MEDIA_ROOT = VAR_DIR / "media"
 RUNS_DIR = VAR_DIR / "runs"
 CHECKOUTS_DIR = VAR_DIR / "models"
+INCOMING_DIR = VAR_DIR / "incoming"
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [
@@ -254,6 +255,8 @@ ANSWERS_KEPT_H = 24  # to POSTs with an Idempotency-Key
 # Whether public models can be listed and fetched without a token.
 HUB_ANONYMOUS = os.environ.get("HUB_ANONYMOUS", "0") == "1"
 HUB_MAX_FILES = 20_000
+HUB_MAX_FILE_BYTES = 64 * 1024**3
+HUB_PART_BYTES = int(os.environ.get("HUB_PART_MB", "256")) * 1024 * 1024
 
 # A job's claim, and the devices with it, outlive their worker by no more than this
 # and a heartbeat.

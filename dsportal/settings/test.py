@@ -11,6 +11,7 @@ SECRET_KEY = "test" * 10
 VAR_DIR = Path(os.environ.get("DSPORTAL_TEST_VAR") or tempfile.mkdtemp(prefix="dsp-"))
 RUNS_DIR = VAR_DIR / "runs"
 CHECKOUTS_DIR = VAR_DIR / "models"
+INCOMING_DIR = VAR_DIR / "incoming"
 STATIC_ROOT = VAR_DIR / "static"
 SESSION_COOKIE_SECURE = False
 CSRF_COOKIE_SECURE = False

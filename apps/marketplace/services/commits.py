@@ -11,8 +11,12 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, F, Sum
 
-from apps.core.errors import NotFoundError, TooLargeError
-from apps.marketplace.errors import BadPathError, ParentMovedError
+from apps.core.errors import TooLargeError
+from apps.marketplace.errors import (
+    BadPathError,
+    ParentMovedError,
+    RevisionNotFoundError,
+)
 from apps.marketplace.models import Model, ModelRevision, Ref, RevisionFile, Upload
 from apps.marketplace.services.describing import describe
 from apps.marketplace.types import MAIN, Lineage, RefKind
@@ -114,7 +118,9 @@ def _lock_branch(model: Model, branch: str) -> Ref:
         .first()
     )
     if ref is None:
-        raise NotFoundError(f"there is no branch {name[:80]!r}: create it first")
+        raise RevisionNotFoundError(
+            f"there is no branch {name[:80]!r}: create it first"
+        )
     return ref
 
 

@@ -1,6 +1,5 @@
 """Finished model directories become revisions."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from apps.accounts.services import audit
 from apps.accounts.types import Role
 from apps.core import blobs
 from apps.marketplace.errors import InvalidModelError
+from apps.marketplace.formats.git import blob_oid, pointer_oid
 from apps.marketplace.formats.paths import PICKLES, check_name, check_path
 from apps.marketplace.formats.tensors import read_header
 from apps.marketplace.models import Model, ModelRevision, Namespace
@@ -131,6 +131,7 @@ def _own_model(namespace: Namespace, name: str, user: "User | None") -> Model:
         kind=Kind.MODEL,
         namespace=namespace,
         name__iexact=name,
+        deleted_at=None,
         defaults={"name": name, "created_by": user, "visibility": visibility},
     )
     return (
@@ -180,15 +181,17 @@ def _check(folder: Path, paths: list[Path]) -> None:
 def _put(path: Path, name: str) -> NewFile:
     with path.open("rb") as file:
         blob = blobs.put(file)
+        is_lfs = path.suffix in LARGE_SUFFIXES or blob.size >= LARGE_FROM
         file.seek(0)
-        digest = hashlib.sha1(b"blob %d\0" % blob.size)  # noqa: S324 -- git's name for it
-        while chunk := file.read(blobs.CHUNK):
-            digest.update(chunk)
-    is_lfs = path.suffix in LARGE_SUFFIXES or blob.size >= LARGE_FROM
+        oid = (
+            pointer_oid(blob.sha256, blob.size)
+            if is_lfs
+            else blob_oid([file.read()], blob.size)
+        )
     return NewFile(
         path=name,
         sha256=blob.sha256,
         size=blob.size,
-        git_oid=digest.hexdigest(),
+        git_oid=oid,
         is_lfs=is_lfs,
     )

@@ -1,0 +1,241 @@
+"""Makes, renames, gates and deletes repositories, and names their revisions."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.accounts.services import audit
+from apps.accounts.types import Role
+from apps.core.errors import ForbiddenError
+from apps.marketplace.errors import (
+    ArchivedError,
+    NameTakenError,
+    RefTakenError,
+    RevisionNotFoundError,
+)
+from apps.marketplace.formats.paths import check_name, check_ref
+from apps.marketplace.models import Model, ModelRevision, Ref
+from apps.marketplace.services.commits import Changes, commit
+from apps.marketplace.services.namespaces import own_namespace
+from apps.marketplace.types import MAIN, Gate, Kind, RefKind, Visibility
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+UNDO_DAYS = 30
+
+
+@transaction.atomic
+def create_repository(
+    *,
+    user: "User",
+    namespace: str,
+    name: str,
+    kind: Kind = Kind.MODEL,
+    visibility: Visibility = Visibility.WORKSPACE,
+) -> Model:
+    """Make a repository with an empty first commit.
+
+    Args:
+        user: At least an annotator of the namespace's workspace.
+        namespace: One of hers; "" is her first.
+        name: The second half of the address.
+        kind: What it will hold.
+        visibility: Who may see it.
+
+    Raises:
+        NotFoundError: She has no such namespace.
+        BadNameError: No repository can have that name.
+        NameTakenError: There is one; ``extra["full_name"]`` is its address.
+    """
+    owner = own_namespace(user=user, name=namespace, needs=Role.ANNOTATOR)
+    try:
+        with transaction.atomic():
+            model = Model.objects.create(
+                kind=kind,
+                namespace=owner,
+                name=check_name(name),
+                visibility=visibility,
+                created_by=user,
+            )
+    except IntegrityError as exc:
+        full_name = f"{owner.name}/{name}"
+        raise NameTakenError(
+            f"there is a {kind} {full_name} already", full_name=full_name
+        ) from exc
+    commit(model=model, user=user, changes=Changes(title="initial commit"))
+    _audit(user, model, "created")
+    return model
+
+
+@transaction.atomic
+def rename_repository(
+    *, user: "User", model: Model, namespace: str, name: str
+) -> Model:
+    """Give a repository another address among the user's namespaces.
+
+    Raises:
+        NotFoundError: No such namespace of hers.
+        NameTakenError: Something lives there.
+        ForbiddenError: She does not manage the repository.
+    """
+    check_manages(user, model)
+    owner = own_namespace(user=user, name=namespace, needs=Role.ANNOTATOR)
+    old = model.full_name
+    model.namespace, model.name = owner, check_name(name)
+    model.search_text = model.search_text.replace(old.lower(), model.full_name.lower())
+    try:
+        with transaction.atomic():
+            model.save(update_fields=["namespace", "name", "search_text", "updated_at"])
+    except IntegrityError as exc:
+        raise NameTakenError(f"there is a {model.kind} {model.full_name}") from exc
+    _audit(user, model, "renamed", before=old)
+    return model
+
+
+@transaction.atomic
+def change_repository(
+    *,
+    user: "User",
+    model: Model,
+    visibility: Visibility | None = None,
+    gate: Gate | None = None,
+    gate_terms: str | None = None,
+) -> Model:
+    """Change who may see a repository and who gets its files.
+
+    Raises:
+        ForbiddenError: The user does not manage it.
+    """
+    check_manages(user, model)
+    model.visibility = visibility or model.visibility
+    model.gate = gate or model.gate
+    model.gate_terms = model.gate_terms if gate_terms is None else gate_terms
+    model.save(update_fields=["visibility", "gate", "gate_terms", "updated_at"])
+    _audit(user, model, "changed", visibility=model.visibility, gate=model.gate)
+    return model
+
+
+@transaction.atomic
+def set_archived(*, user: "User", model: Model, is_archived: bool) -> Model:
+    """Take a repository out of lists and close it for commits, or take that back."""
+    check_manages(user, model)
+    model.archived_at = timezone.now() if is_archived else None
+    model.save(update_fields=["archived_at", "updated_at"])
+    _audit(user, model, "archived" if is_archived else "taken out of the archive")
+    return model
+
+
+@transaction.atomic
+def delete_repository(*, user: "User", model: Model) -> None:
+    """Take a repository away; for ``UNDO_DAYS`` a manager can take that back."""
+    check_manages(user, model)
+    model.deleted_at = timezone.now()
+    model.save(update_fields=["deleted_at", "updated_at"])
+    _audit(user, model, "deleted")
+
+
+@transaction.atomic
+def restore_repository(*, user: "User", model_id: int) -> Model:
+    """Take a deletion back.
+
+    Raises:
+        NotFoundError: Nothing of that number was deleted within ``UNDO_DAYS``.
+        NameTakenError: Another one has its address by now.
+    """
+    since = timezone.now() - timedelta(days=UNDO_DAYS)
+    gone = Model.objects.filter(pk=model_id, deleted_at__gte=since).first()
+    if gone is None:
+        raise RevisionNotFoundError("nothing of that number was deleted lately")
+    gone.deleted_at = None
+    try:
+        with transaction.atomic():
+            gone.save(update_fields=["deleted_at", "updated_at"])
+    except IntegrityError as exc:
+        raise NameTakenError(f"{gone.full_name} has been made again meanwhile") from exc
+    check_manages(user, gone)
+    _audit(user, gone, "restored")
+    return gone
+
+
+def check_manages(user: "User", model: Model) -> None:
+    """Refuse who may not change the repository itself.
+
+    Raises:
+        ForbiddenError: Neither its maker nor a manager of its workspace.
+    """
+    if not Model.objects.managed_by(user).filter(pk=model.pk).exists():
+        raise ForbiddenError(
+            f"only its maker and managers of its workspace change {model.full_name}"
+        )
+
+
+def check_writes(user: "User", model: Model) -> None:
+    """Refuse who may not commit.
+
+    Raises:
+        ForbiddenError: The user only reads this repository.
+        ArchivedError: Nobody commits to it.
+    """
+    if not Model.objects.written_by(user).filter(pk=model.pk).exists():
+        raise ForbiddenError(
+            f"you may read {model.full_name} but not write to it: ask for the role "
+            "annotator in its workspace"
+        )
+    if model.archived_at:
+        raise ArchivedError(f"{model.full_name} is archived: take it out first")
+
+
+@transaction.atomic
+def create_ref(
+    *,
+    user: "User",
+    model: Model,
+    kind: RefKind,
+    name: str,
+    revision: ModelRevision | None,
+) -> Ref:
+    """Make a branch or a tag.
+
+    Raises:
+        RefTakenError: There is one.
+        RevisionNotFoundError: There is nothing that it could name.
+    """
+    check_writes(user, model)
+    if revision is None:
+        raise RevisionNotFoundError("there is no such revision to start from")
+    try:
+        with transaction.atomic():
+            return Ref.objects.create(
+                model=model, kind=kind, name=check_ref(name), revision=revision
+            )
+    except IntegrityError as exc:
+        raise RefTakenError(f"there is a {kind} {name!r} already") from exc
+
+
+@transaction.atomic
+def delete_ref(*, user: "User", model: Model, kind: RefKind, name: str) -> None:
+    """Remove a branch or a tag; its commits stay.
+
+    Raises:
+        RevisionNotFoundError: There is none.
+        ForbiddenError: It is main.
+    """
+    check_writes(user, model)
+    if (kind, name) == (RefKind.BRANCH, MAIN):
+        raise ForbiddenError("main stays: every repository has it")
+    deleted, _rows = Ref.objects.filter(model=model, kind=kind, name=name).delete()
+    if not deleted:
+        raise RevisionNotFoundError(f"there is no {kind} {name!r}")
+
+
+def _audit(user: "User", model: Model, verb: str, **detail: object) -> None:
+    audit(
+        action=f"{model.kind}.{verb.replace(' ', '_')}",
+        target=model.full_name,
+        actor=user,
+        workspace_id=model.namespace.workspace_id,
+        **detail,
+    )

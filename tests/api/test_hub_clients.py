@@ -1,0 +1,139 @@
+"""The field's own clients, three generations of them, against a live server.
+
+Each lives in a small environment of its own, made once and kept in the user's cache.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stack import ROOT, Stack, running_stack
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dsportal"
+VERSIONS = ("2.4.0", "1.31.0", "0.36.2")
+XET = "1.8.0"
+SUITE = Path(__file__).with_name("hub_suite")
+PEOPLE = """
+import json
+from django.contrib.auth import get_user_model
+from apps.accounts.models import Membership, Workspace
+from apps.accounts.services import create_token
+people = get_user_model().objects
+demo = Workspace.objects.get(name="Demo")
+other = Workspace.objects.create(name="Elsewhere")
+admin = people.get(is_superuser=True)
+made = {"write": (admin, "write"), "read": (admin, "read")}
+for name, workspace, role in (("colleague", demo, "annotator"), ("stranger", other, "owner")):
+    user = people.create_user(f"{name}@example.com", "x")
+    Membership.objects.create(workspace=workspace, user=user, role=role)
+    made[name] = (user, "write")
+print(json.dumps({
+    name: create_token(user=user, name="t", scope=scope)[1]
+    for name, (user, scope) in made.items()
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("hub")
+    with running_stack(folder, num_images=1, parts=("web",), HUB_PART_MB="2") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def tokens(portal: Stack) -> dict[str, str]:
+    made: Any = portal.python(PEOPLE)
+    return dict(made)
+
+
+def client_of(version: str) -> Path:
+    """Return the folder of commands of a client; skip where it cannot be had."""
+    folder = (
+        CACHE / "hub-clients" / f"{version}-{sys.version_info[0]}{sys.version_info[1]}"
+    )
+    if not (folder / "ready").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        wanted = [f"huggingface_hub=={version}", f"hf_xet=={XET}"]
+        python = folder / "bin" / "python"
+        for command in (
+            [sys.executable, "-m", "uv", "venv", "--python", sys.executable, folder],
+            [sys.executable, "-m", "uv", "pip", "install", "--python", python, *wanted],
+        ):
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+            if run.returncode:
+                pytest.skip(
+                    f"huggingface_hub {version} cannot be had: {run.stderr[-300:]}"
+                )
+        (folder / "ready").touch()
+    return folder / "bin"
+
+
+def environment(portal: Stack, home: Path, token: str, *, xet: bool) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "HF_HOME": str(home / "hf"),
+        "HF_ENDPOINT": portal.url,
+        "HF_TOKEN": token,
+        "HF_HUB_DISABLE_XET": "0" if xet else "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }
+
+
+@pytest.mark.parametrize("xet", ["xet", "plain"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_does_all_of_its_day(
+    portal: Stack, tokens: dict[str, str], tmp_path: Path, version: str, xet: str
+):
+    told = {
+        **tokens,
+        "namespace": "demo",
+        "run": zlib.crc32(f"{version}{xet}".encode()) % 10_000,
+        "stranger_email": "stranger@example.com",
+    }
+    env = environment(portal, tmp_path, tokens["write"], xet=xet == "xet")
+
+    run = subprocess.run(
+        [client_of(version) / "python", SUITE],
+        env={**env, "SUITE": json.dumps(told)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr[-3000:]
+    results = json.loads(run.stdout.splitlines()[-1])
+    failed = {name: error for name, _seconds, error in results if error}
+    assert failed == {}, "\n".join(failed.values())
+    assert len(results) >= 53
+
+
+def test_the_commands_of_the_readme_work_as_written(
+    portal: Stack, tokens: dict[str, str], tmp_path: Path
+):
+    text = (ROOT / "README.md").read_text()
+    lines = [line for line in text.splitlines() if line.startswith("hf ")]
+    env = environment(portal, tmp_path, tokens["write"], xet=True)
+    env["PATH"] = f"{client_of(VERSIONS[0])}:{env['PATH']}"
+    made = tmp_path / "my-model"
+    made.mkdir()
+    (made / "config.json").write_text("{}")
+    (made / "weights.bin").write_bytes(os.urandom(700_000))
+
+    for line in lines:
+        subprocess.run(["/bin/bash", "-euc", line], env=env, cwd=tmp_path, check=True)
+
+    assert len(lines) >= 2
+    fetched = tmp_path / "fetched"
+    for name in ("config.json", "weights.bin"):
+        assert (fetched / name).read_bytes() == (made / name).read_bytes()

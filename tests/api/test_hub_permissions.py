@@ -1,0 +1,112 @@
+"""Every Hub route x every method x everybody, against the table in hub_permissions.py."""
+
+import io
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import Membership, User, Workspace
+from apps.accounts.services import create_token
+from apps.accounts.types import Role, Scope
+from apps.core import blobs
+from apps.marketplace.services.commits import Changes, NewFile, commit
+from apps.marketplace.services.repositories import create_repository
+from apps.marketplace.types import Kind
+from tests.api.hub_permissions import HUB, World
+from tests.api.routes import all_routes
+from tests.factories.accounts import UserFactory
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ROUTES = {route.name: route for route in all_routes() if route.name in HUB}
+ACTORS = ("anonymous", "stranger", "viewer", "annotator", "manager", "read_token")
+
+
+@pytest.fixture
+def world(alice: User) -> World:
+    blob = blobs.put(io.BytesIO(b"# Card"))
+    file = NewFile(
+        path="in/README.md",
+        sha256=blob.sha256,
+        size=blob.size,
+        git_oid="0" * 40,
+        is_lfs=False,
+    )
+    for kind in Kind:
+        made = create_repository(user=alice, namespace="", name="boards", kind=kind)
+        commit(model=made, user=alice, changes=Changes(title="First", files=[file]))
+    return {
+        "namespace": made.namespace.name,
+        "name": "boards",
+        "kind": Kind.MODEL,
+        "revision": "main",
+        "status": "pending",
+        "ticket": "forged",
+        "number": 1,
+        "namespace_id": made.namespace_id,
+        "epoch": 1,
+        "digest": "0" * 64,
+        "rest": "v1/telemetry",
+    }
+
+
+@pytest.fixture
+def clients(workspace: Workspace, alice: User, charlie: User) -> dict[str, Client]:
+    made = {"anonymous": Client(), "stranger": _client(charlie)}
+    for role in (Role.VIEWER, Role.ANNOTATOR, Role.MANAGER):
+        user = UserFactory()
+        Membership.objects.create(workspace=workspace, user=user, role=role)
+        made[role] = _client(user)
+    made["read_token"] = _client(alice, Scope.READ)
+    return made
+
+
+def _client(user: User, scope: Scope = Scope.WRITE) -> Client:
+    _token, secret = create_token(user=user, name="t", scope=scope)
+    return Client(headers={"Authorization": f"Bearer {secret}"})
+
+
+def ask(client: Client, name: str, method: str, world: World) -> int:
+    rule = HUB[name].get(method)
+    path = "in" if name == "hub:tree-in" else "in/README.md"
+    given = {**world, "path": path}
+    url = reverse(name, kwargs={key: given[key] for key in ROUTES[name].parameters})
+    extra: dict[str, Any] = {}
+    if method != "GET" and method != "HEAD":
+        body = rule.body(world) if rule and rule.body else ""
+        kind = rule.media_type if rule else "application/json"
+        extra = {"data": body, "content_type": kind}
+    answer = getattr(client, method.lower())(url, **extra)
+    answer.getvalue()
+    return int(answer.status_code)
+
+
+@pytest.mark.parametrize("name", sorted(HUB))
+def test_everybody_gets_what_the_table_says(
+    name: str, clients: dict[str, Client], world: World
+):
+    wrong = {}
+
+    for actor in ACTORS:
+        for method in METHODS:
+            rule = HUB[name].get(method)
+            expected = asdict(rule)[actor] if rule else 405
+            with transaction.atomic():
+                found = ask(clients[actor], name, method, world)
+                transaction.set_rollback(True)
+            if found != expected:
+                wrong[actor, method] = (found, expected)
+
+    assert wrong == {}
+
+
+def test_a_browsers_session_reads_and_never_writes(alice: User, world: World):
+    client = Client()
+    client.force_login(alice)
+
+    assert ask(client, "hub:resolve", "GET", world) == 200
+    assert ask(client, "hub:commit", "POST", world) == 401
+    assert ask(client, "hub:delete", "DELETE", world) == 401
