@@ -1,4 +1,4 @@
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -401,11 +401,3 @@ class Like(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} likes {self.model_id}"
-
-
-def full_text(fields: dict[str, Any]) -> str:
-    """Join what a search looks through, in small letters."""
-    parts: list[str] = []
-    for value in fields.values():
-        parts += value if isinstance(value, list) else [str(value)]
-    return " ".join(part for part in parts if part).lower()

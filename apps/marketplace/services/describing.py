@@ -10,7 +10,7 @@ from apps.core import blobs
 from apps.marketplace.errors import BadCardError, InvalidModelError
 from apps.marketplace.formats.cards import Card, read_card, summary_of
 from apps.marketplace.formats.tensors import TensorHeader, read_header
-from apps.marketplace.models import ModelRevision, RevisionFile, full_text
+from apps.marketplace.models import ModelRevision, RevisionFile
 
 LARGEST_CARD = 1024 * 1024
 LARGEST_CONFIG = 4 * 1024 * 1024
@@ -63,7 +63,7 @@ def _describe_model(
     sound = [header.num_parameters for header in headers if header]
     model.num_parameters = max(sound, default=None)
     model.updated_at = timezone.now()
-    model.search_text = full_text(
+    model.search_text = _full_text(
         {
             "name": model.full_name,
             "summary": model.summary,
@@ -122,3 +122,11 @@ def _precisions(
     for path in revision.files.filter(path__iendswith=".onnx").values_list("path"):
         found.add("int8" if "int8" in path[0].lower() else "fp32")
     return sorted(found)
+
+
+def _full_text(fields: dict[str, Any]) -> str:
+    """Join what a search looks through, in small letters."""
+    parts: list[str] = []
+    for value in fields.values():
+        parts += value if isinstance(value, list) else [str(value)]
+    return " ".join(part for part in parts if part).lower()
