@@ -42,8 +42,7 @@ class Namespace(models.Model):
     """The first half of an address; without a workspace it ships with the platform.
 
     Attributes:
-        epoch: Part of the address that Xet chunks are sent to; it goes on whenever
-            some of them are gone, so that clients forget what they have sent.
+        epoch: Goes on where Xet chunks are gone, so that clients send them again.
     """
 
     name = models.CharField(max_length=96)
@@ -334,15 +333,14 @@ class Upload(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.sha256[:12]
+        return self.sha256
 
 
 class Xorb(models.Model):
     """A bundle of chunks that a client sent once and may refer to again.
 
     Attributes:
-        name: Its hash in the Xet protocol.
-        sha256: Of its bytes in the blob store.
+        name: Its hash in the Xet protocol; ``sha256`` is its name in the blob store.
     """
 
     namespace = models.ForeignKey(
@@ -363,7 +361,7 @@ class Xorb(models.Model):
 
 
 class AccessRequest(TimeStamped):
-    """Somebody accepted a gated repository's terms and asks for its files."""
+    """Somebody accepted the terms of a gated repository and asks for its files."""
 
     model = models.ForeignKey(
         Model, on_delete=models.CASCADE, related_name="access_requests"
@@ -382,7 +380,7 @@ class AccessRequest(TimeStamped):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["model", "user"], name="asked_once"),
+            models.UniqueConstraint(fields=["model", "user"], name="asked_once")
         ]
 
     def __str__(self) -> str:
@@ -392,11 +390,10 @@ class AccessRequest(TimeStamped):
 class Like(models.Model):
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="likes")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
-    created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["model", "user"], name="liked_once"),
+            models.UniqueConstraint(fields=["model", "user"], name="liked_once")
         ]
 
     def __str__(self) -> str:

@@ -51,7 +51,11 @@ def access_repository(
         .first()
     )
     if model is None:
-        raise RepositoryNotFoundError(f"there is no {kind} {namespace}/{name} for you")
+        raise RepositoryNotFoundError(
+            _("there is no {kind} {namespace}/{name} for you").format(
+                kind=kind, namespace=namespace, name=name
+            )
+        )
     return model
 
 
@@ -68,7 +72,7 @@ def access_model(*, user: "User", model_id: int) -> ModelInfo:
         .first()
     )
     if model is None:
-        raise NotFoundError("model not found")
+        raise NotFoundError(_("model not found"))
     return ModelInfo(
         id=model.pk,
         full_name=model.full_name,
@@ -95,11 +99,11 @@ def access_model_revision(
     if revision_id is not None:
         row = _revisions(user).filter(pk=revision_id).first()
     else:
-        namespace, _, short = name.rpartition("/")
+        namespace, _between, short = name.rpartition("/")
         model = access_repository(user=user, namespace=namespace, name=short)
         row = find_revision(model, revision)
     if row is None:
-        raise NotFoundError("model revision not found")
+        raise NotFoundError(_("model revision not found"))
     return revision_info(row)
 
 
@@ -222,7 +226,7 @@ def search_models(*, user: "User | AnonymousUser", wanted: Wanted) -> QuerySet[M
 
 
 def _tagged(tag: str) -> Q:
-    name, _, value = tag.partition(":")
+    name, _between, value = tag.partition(":")
     column = _SPELLED.get(name)
     if column == "licence" and value:
         return Q(licence=value.lower())

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import yaml
+from django.utils.translation import gettext as _
 
 from apps.marketplace.errors import BadCardError
 
@@ -21,7 +22,7 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.events.AliasEvent):
-            raise BadCardError("the card's YAML uses an alias (*name): write it out")
+            raise BadCardError(_("the card's YAML uses an alias (*name): write it out"))
         return super().compose_node(parent, index)
 
 
@@ -61,16 +62,22 @@ def read_card(content: str) -> Card:
     front = match.group(1)
     if len(front) > LARGEST_FRONT:
         raise BadCardError(
-            f"the card's YAML has {len(front)} characters, at most {LARGEST_FRONT}"
+            _("the card's YAML has {size} characters, at most {largest}").format(
+                size=len(front), largest=LARGEST_FRONT
+            )
         )
     try:
         facts = yaml.load(front, _PlainLoader)  # noqa: S506 -- a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as exc:
-        raise BadCardError(f"the card's YAML cannot be read: {_brief(exc)}") from exc
+        raise BadCardError(
+            _("the card's YAML cannot be read: {problem}").format(problem=_brief(exc))
+        ) from exc
     if facts is None:
         facts = {}
     if not isinstance(facts, dict):
-        raise BadCardError("the card's YAML must be a mapping such as 'license: mit'")
+        raise BadCardError(
+            _("the card's YAML must be a mapping such as 'license: mit'")
+        )
     plain = {str(key): _plain(value, 1) for key, value in facts.items()}
     return Card(facts=plain, text=content[match.end() :])
 
@@ -86,7 +93,11 @@ def summary_of(text: str) -> str:
 
 def _plain(value: Any, depth: int) -> Any:
     if depth > DEEPEST:
-        raise BadCardError(f"the card's YAML is nested more than {DEEPEST} deep")
+        raise BadCardError(
+            _("the card's YAML is nested more than {deepest} deep").format(
+                deepest=DEEPEST
+            )
+        )
     match value:
         case dict():
             return {str(key): _plain(one, depth + 1) for key, one in value.items()}

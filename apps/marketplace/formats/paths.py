@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from django.utils.translation import gettext as _
+
 from apps.marketplace.errors import BadNameError, BadPathError
 from apps.marketplace.types import NAME
 
@@ -29,8 +31,11 @@ def check_name(name: str) -> str:
     is_plain = re.fullmatch(NAME, name) is not None
     if not is_plain or "--" in name or ".." in name or name.endswith(".git"):
         raise BadNameError(
-            f"{name[:100]!r} is no name for a repository: use 1 to 96 letters, digits, "
-            "'-', '_' and '.', none of '--' and '..', and begin with a letter or digit"
+            _(
+                "{name} is no name for a repository: use 1 to 96 letters, "
+                "digits, '-', '_' and '.', none of '--' and '..', and begin with "
+                "a letter or digit"
+            ).format(name=repr(name[:100]))
         )
     return name
 
@@ -47,7 +52,9 @@ def check_ref(name: str) -> str:
         for part in name.split("/")
     )
     if not is_plain or is_odd or ".." in name or re.fullmatch("[0-9a-f]{40}", name):
-        raise BadNameError(f"{name[:100]!r} is no name for a branch or tag")
+        raise BadNameError(
+            _("{name} is no name for a branch or tag").format(name=repr(name[:100]))
+        )
     return name
 
 
@@ -67,7 +74,9 @@ def check_path(path: str) -> str:
     )
     if is_odd:
         raise BadPathError(
-            f"{path[:120]!r} is no path for a file: no empty part, '.', '..', '.git', "
-            f"backslash or control character, at most {LONGEST_PATH} bytes"
+            _(
+                "{path} is no path for a file: no empty part, '.', '..', '.git', "
+                "backslash or control character, at most {longest} bytes"
+            ).format(path=repr(path[:120]), longest=LONGEST_PATH)
         )
     return path

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, Any
 
+from django.utils.translation import gettext as _
+
 from apps.marketplace.errors import InvalidModelError
 
 LARGEST_HEADER = 25 * 1024 * 1024
@@ -61,18 +63,18 @@ def read_header(file: IO[bytes], size: int) -> TensorHeader:
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or not 2 <= length <= min(LARGEST_HEADER, size - 8):
         raise InvalidModelError(
-            "not a safetensors file: its header has no sound length"
+            _("not a safetensors file: its header has no sound length")
         )
     try:
         header = json.loads(file.read(length))
         metadata = header.pop("__metadata__", {})
         spans = [_span(name, entry) for name, entry in header.items()]
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as exc:
-        raise InvalidModelError("not a safetensors file: broken header") from exc
+        raise InvalidModelError(_("not a safetensors file: broken header")) from exc
     _check_filled(sorted((first, last) for _, first, last in spans), size - 8 - length)
     metadata = metadata if isinstance(metadata, dict) else {}
     return TensorHeader(
-        tensors=tuple(tensor for tensor, _, _ in spans),
+        tensors=tuple(tensor for tensor, _between, _ in spans),
         metadata={str(key): str(value) for key, value in metadata.items()},
     )
 
@@ -84,7 +86,9 @@ def _span(name: str, entry: dict[str, Any]) -> tuple[Tensor, int, int]:
     first, last = map(int, entry["data_offsets"])
     bits = BITS.get(tensor.dtype)
     if bits and last - first != math.prod(tensor.shape) * bits // 8:
-        raise InvalidModelError(f"tensor {name[:80]!r} does not fill its place")
+        raise InvalidModelError(
+            _("tensor {name} does not fill its place").format(name=repr(name[:80]))
+        )
     return tensor, first, last
 
 
@@ -93,11 +97,13 @@ def _check_filled(spans: Iterable[tuple[int, int]], size: int) -> None:
     for first, last in spans:
         if first != end or last < first:
             raise InvalidModelError(
-                "the safetensors file has a gap or an overlap between its tensors"
+                _("the safetensors file has a gap or an overlap between its tensors")
             )
         end = last
     if end != size:
         raise InvalidModelError(
-            f"{size - end} bytes lie behind the last tensor of the safetensors file; "
-            "save it again with the safetensors library"
+            _(
+                "{num} bytes lie behind the last tensor of the safetensors file; "
+                "save it again with the safetensors library"
+            ).format(num=size - end)
         )

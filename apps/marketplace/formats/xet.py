@@ -10,6 +10,7 @@ from typing import IO
 
 import lz4.frame
 from blake3 import blake3
+from django.utils.translation import gettext as _
 
 from apps.marketplace.errors import BadXetError
 
@@ -104,11 +105,13 @@ def read_chunks(file: IO[bytes], size: int) -> list[Chunk]:
             and offset + _CHUNK_HEADER + packed <= size
         )
         if not is_sound:
-            raise BadXetError(f"the xorb has a broken chunk at byte {offset}")
+            raise BadXetError(
+                _("the xorb has a broken chunk at byte {offset}").format(offset=offset)
+            )
         chunks.append(Chunk(offset + _CHUNK_HEADER, packed, header[4], unpacked))
         offset += _CHUNK_HEADER + packed
     if not chunks:
-        raise BadXetError("the xorb has no chunks")
+        raise BadXetError(_("the xorb has no chunks"))
     return chunks
 
 
@@ -125,9 +128,9 @@ def unpack(file: IO[bytes], chunk: Chunk) -> bytes:
             unpacker = lz4.frame.LZ4FrameDecompressor()
             data = unpacker.decompress(data, max_length=chunk.size + 1)
         except (RuntimeError, EOFError) as exc:
-            raise BadXetError("a chunk of the xorb cannot be unpacked") from exc
+            raise BadXetError(_("a chunk of the xorb cannot be unpacked")) from exc
     if len(data) != chunk.size:
-        raise BadXetError("a chunk of the xorb unpacks to another length")
+        raise BadXetError(_("a chunk of the xorb unpacks to another length"))
     return _ungroup(data) if chunk.scheme == 2 else data
 
 
@@ -167,7 +170,7 @@ def _groups(nodes: list[tuple[bytes, int]]) -> Iterator[list[tuple[bytes, int]]]
 def _join(group: list[tuple[bytes, int]]) -> tuple[bytes, int]:
     lines = "".join(f"{hash_text(raw)} : {size}\n" for raw, size in group)
     digest = blake3(lines.encode(), key=_NODE_KEY).digest()
-    return digest, sum(size for _, size in group)
+    return digest, sum(size for _between, size in group)
 
 
 def read_shard(data: bytes) -> Shard:
@@ -184,7 +187,7 @@ def read_shard(data: bytes) -> Shard:
         if flags & _WITH_VERIFICATION:
             reader.skip(count)
         if not flags & _WITH_METADATA:
-            raise BadXetError("the shard has a file without its SHA-256")
+            raise BadXetError(_("the shard has a file without its SHA-256"))
         files.append(ShardFile(sha256=hash_text(reader.next()[:32]), terms=terms))
     xorbs = set()
     while (head := reader.next())[:32] != _BOOKEND:
@@ -196,7 +199,7 @@ def read_shard(data: bytes) -> Shard:
 def _term(record: bytes) -> Term:
     first, end = _number(record, 40), _number(record, 44)
     if first >= end:
-        raise BadXetError("the shard has an empty run of chunks")
+        raise BadXetError(_("the shard has an empty run of chunks"))
     return Term(hash_text(record[:32]), first, end, _number(record, 36))
 
 
@@ -213,13 +216,13 @@ class _Records:
     def next(self) -> bytes:
         record = self._data[self._at : self._at + _RECORD]
         if len(record) != _RECORD:
-            raise BadXetError("the shard is cut short")
+            raise BadXetError(_("the shard is cut short"))
         self._at += _RECORD
         return record
 
     def bounded(self, count: int) -> int:
         if count * _RECORD > len(self._data) - self._at:
-            raise BadXetError("the shard is cut short")
+            raise BadXetError(_("the shard is cut short"))
         return count
 
     def skip(self, count: int) -> None:

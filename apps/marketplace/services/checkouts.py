@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
+from django.utils.translation import gettext as _
 
 from apps.core import blobs
 from apps.core.errors import NotFoundError
@@ -27,7 +28,7 @@ def checked_out(revision_id: int) -> Path:
     """
     revision = ModelRevision.objects.filter(pk=revision_id).first()
     if revision is None:
-        raise NotFoundError("model revision not found")
+        raise NotFoundError(_("model revision not found"))
     folder = Path(settings.CHECKOUTS_DIR) / revision.revision
     if folder.is_dir():
         os.utime(folder)

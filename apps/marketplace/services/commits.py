@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, F, Sum
+from django.utils.translation import gettext as _
 
 from apps.core.errors import TooLargeError
 from apps.marketplace.errors import (
@@ -79,8 +80,10 @@ def commit(
     if told and (parent is None or not parent.revision.startswith(told)):
         found = parent.revision[:12] if parent else "nothing"
         raise ParentMovedError(
-            f"{branch} is at {found}, not at {told[:12]}: fetch it, apply your change "
-            "to that and commit again"
+            _(
+                "{branch} is at {found}, not at {told}: fetch it, apply your "
+                "change to that and commit again"
+            ).format(branch=branch, found=found, told=told[:12])
         )
     changes = replace(changes, files=_really_new(parent, changes))
     revision = _write(model, user, changes, parent, lineage)
@@ -119,7 +122,7 @@ def _lock_branch(model: Model, branch: str) -> Ref:
     )
     if ref is None:
         raise RevisionNotFoundError(
-            f"there is no branch {name[:80]!r}: create it first"
+            _("there is no branch {name}: create it first").format(name=repr(name[:80]))
         )
     return ref
 
@@ -196,14 +199,18 @@ def _check_tree(revision: ModelRevision) -> None:
     paths = set(revision.files.values_list("path", flat=True))
     if len(paths) > settings.HUB_MAX_FILES:
         raise TooLargeError(
-            f"a repository holds at most {settings.HUB_MAX_FILES} files: pack some of "
-            "them into archives"
+            _(
+                "a repository holds at most {most} files: pack some of them into "
+                "archives"
+            ).format(most=settings.HUB_MAX_FILES)
         )
     folders = {
         path[:end] for path in paths for end, one in enumerate(path) if one == "/"
     }
     for clash in paths & folders:
-        raise BadPathError(f"{clash!r} would be a file and a folder at once")
+        raise BadPathError(
+            _("{clash} would be a file and a folder at once").format(clash=repr(clash))
+        )
 
 
 def _count(revision: ModelRevision, changes: Changes) -> None:

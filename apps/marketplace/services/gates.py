@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.core.errors import NotFoundError
@@ -27,8 +28,10 @@ def check_reads(user: "User | AnonymousUser", model: Model) -> None:
     if model.gate == Gate.OPEN or Model.objects.read_by(user).filter(pk=model.pk):
         return
     raise GatedError(
-        f"{model.full_name} is gated: open /{model.full_name} in a browser, read its "
-        "terms and ask for access"
+        _(
+            "{full_name} is gated: open /{full_name} in a browser, read its "
+            "terms and ask for access"
+        ).format(full_name=model.full_name)
     )
 
 
@@ -66,7 +69,7 @@ def decide_access(
         .first()
     )
     if request is None:
-        raise NotFoundError("nobody asked for that")
+        raise NotFoundError(_("nobody asked for that"))
     request.state, request.decided_by = state, user
     request.decided_at = timezone.now()
     request.save(update_fields=["state", "decided_by", "decided_at", "updated_at"])

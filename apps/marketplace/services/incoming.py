@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from apps.core import blobs
 from apps.core.errors import TooLargeError
@@ -41,7 +42,9 @@ def received(pieces: Iterable[bytes], *, largest: int) -> Iterator[Received]:
             size += len(piece)
             if size > largest:
                 raise TooLargeError(
-                    f"more than {largest} bytes were sent: send what was announced"
+                    _(
+                        "more than {largest} bytes were sent: send what was announced"
+                    ).format(largest=largest)
                 )
             digest.update(piece)
             file.write(piece)
@@ -61,8 +64,15 @@ def keep_upload(
     with received(pieces, largest=size) as got:
         if (got.sha256, got.size) != (sha256, size):
             raise WrongBytesError(
-                f"{got.size} bytes with SHA-256 {got.sha256[:12]} came, announced were "
-                f"{size} bytes with {sha256[:12]}: send the file again"
+                _(
+                    "{size} bytes with SHA-256 {digest} came, announced were "
+                    "{told_size} bytes with {told_digest}: send the file again"
+                ).format(
+                    size=got.size,
+                    digest=got.sha256[:12],
+                    told_size=size,
+                    told_digest=sha256[:12],
+                )
             )
         got.keep()
     note_upload(model, sha256=sha256, size=size, new=new)

@@ -2,6 +2,7 @@ import re
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import access_workspace, list_workspaces
 from apps.accounts.types import Role
@@ -56,7 +57,11 @@ def own_namespace(*, user: "User", name: str = "", needs: Role) -> Namespace:
     found = [row for row in mine if name.lower() in {"", row.name.lower()}]
     if not found:
         known = ", ".join(row.name for row in mine) or "none"
-        raise NotFoundError(f"you have no namespace {name!r}; yours: {known}")
+        raise NotFoundError(
+            _("you have no namespace {name}; yours: {known}").format(
+                name=repr(name), known=known
+            )
+        )
     workspace_id = found[0].workspace_id
     assert workspace_id is not None, "packaged models have no members"
     return namespace_of(user=user, workspace_id=workspace_id, needs=needs)

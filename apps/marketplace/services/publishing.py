@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.accounts.types import Role
@@ -159,15 +160,23 @@ def _store(folder: Path) -> list[NewFile]:
 def _check(folder: Path, paths: list[Path]) -> None:
     names = {path.relative_to(folder).as_posix() for path in paths}
     if "config.json" not in names:
-        raise InvalidModelError(f"{folder.name} has no config.json, so it is no model")
+        raise InvalidModelError(
+            _("{name} has no config.json, so it is no model").format(name=folder.name)
+        )
     if not names & {"model.safetensors", "model.onnx", "model.int8.onnx"}:
-        raise InvalidModelError(f"{folder.name} has no model.safetensors or model.onnx")
+        raise InvalidModelError(
+            _("{name} has no model.safetensors or model.onnx").format(name=folder.name)
+        )
     for path in paths:
         if path.is_symlink() or not path.is_file():
-            raise InvalidModelError(f"{path.name} is a link or no plain file: copy it")
+            raise InvalidModelError(
+                _("{name} is a link or no plain file: copy it").format(name=path.name)
+            )
         if path.suffix.lower() in PICKLES:
             raise InvalidModelError(
-                f"{path.name} can run code when it is opened: save it as safetensors"
+                _(
+                    "{name} can run code when it is opened: save it as safetensors"
+                ).format(name=path.name)
             )
         if path.suffix == ".safetensors":
             with path.open("rb") as file:
@@ -175,7 +184,9 @@ def _check(folder: Path, paths: list[Path]) -> None:
     try:
         json.loads((folder / "config.json").read_text())
     except ValueError as exc:
-        raise InvalidModelError(f"config.json is not JSON: {exc}") from exc
+        raise InvalidModelError(
+            _("config.json is not JSON: {exc}").format(exc=exc)
+        ) from exc
 
 
 def _put(path: Path, name: str) -> NewFile:

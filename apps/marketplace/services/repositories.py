@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.accounts.types import Role
@@ -63,7 +64,10 @@ def create_repository(
     except IntegrityError as exc:
         full_name = f"{owner.name}/{name}"
         raise NameTakenError(
-            f"there is a {kind} {full_name} already", full_name=full_name
+            _("there is a {kind} {full_name} already").format(
+                kind=kind, full_name=full_name
+            ),
+            full_name=full_name,
         ) from exc
     commit(model=model, user=user, changes=Changes(title="initial commit"))
     _audit(user, model, "created")
@@ -90,7 +94,11 @@ def rename_repository(
         with transaction.atomic():
             model.save(update_fields=["namespace", "name", "search_text", "updated_at"])
     except IntegrityError as exc:
-        raise NameTakenError(f"there is a {model.kind} {model.full_name}") from exc
+        raise NameTakenError(
+            _("there is a {kind} {full_name}").format(
+                kind=model.kind, full_name=model.full_name
+            )
+        ) from exc
     _audit(user, model, "renamed", before=old)
     return model
 
@@ -148,13 +156,17 @@ def restore_repository(*, user: "User", model_id: int) -> Model:
     since = timezone.now() - timedelta(days=UNDO_DAYS)
     gone = Model.objects.filter(pk=model_id, deleted_at__gte=since).first()
     if gone is None:
-        raise RevisionNotFoundError("nothing of that number was deleted lately")
+        raise RevisionNotFoundError(_("nothing of that number was deleted lately"))
     gone.deleted_at = None
     try:
         with transaction.atomic():
             gone.save(update_fields=["deleted_at", "updated_at"])
     except IntegrityError as exc:
-        raise NameTakenError(f"{gone.full_name} has been made again meanwhile") from exc
+        raise NameTakenError(
+            _("{full_name} has been made again meanwhile").format(
+                full_name=gone.full_name
+            )
+        ) from exc
     check_manages(user, gone)
     _audit(user, gone, "restored")
     return gone
@@ -168,7 +180,9 @@ def check_manages(user: "User", model: Model) -> None:
     """
     if not Model.objects.managed_by(user).filter(pk=model.pk).exists():
         raise ForbiddenError(
-            f"only its maker and managers of its workspace change {model.full_name}"
+            _("only its maker and managers of its workspace change {full_name}").format(
+                full_name=model.full_name
+            )
         )
 
 
@@ -181,11 +195,17 @@ def check_writes(user: "User", model: Model) -> None:
     """
     if not Model.objects.written_by(user).filter(pk=model.pk).exists():
         raise ForbiddenError(
-            f"you may read {model.full_name} but not write to it: ask for the role "
-            "annotator in its workspace"
+            _(
+                "you may read {full_name} but not write to it: ask for the role "
+                "annotator in its workspace"
+            ).format(full_name=model.full_name)
         )
     if model.archived_at:
-        raise ArchivedError(f"{model.full_name} is archived: take it out first")
+        raise ArchivedError(
+            _("{full_name} is archived: take it out first").format(
+                full_name=model.full_name
+            )
+        )
 
 
 @transaction.atomic
@@ -205,14 +225,16 @@ def create_ref(
     """
     check_writes(user, model)
     if revision is None:
-        raise RevisionNotFoundError("there is no such revision to start from")
+        raise RevisionNotFoundError(_("there is no such revision to start from"))
     try:
         with transaction.atomic():
             return Ref.objects.create(
                 model=model, kind=kind, name=check_ref(name), revision=revision
             )
     except IntegrityError as exc:
-        raise RefTakenError(f"there is a {kind} {name!r} already") from exc
+        raise RefTakenError(
+            _("there is a {kind} {name} already").format(kind=kind, name=repr(name))
+        ) from exc
 
 
 @transaction.atomic
@@ -225,10 +247,12 @@ def delete_ref(*, user: "User", model: Model, kind: RefKind, name: str) -> None:
     """
     check_writes(user, model)
     if (kind, name) == (RefKind.BRANCH, MAIN):
-        raise ForbiddenError("main stays: every repository has it")
+        raise ForbiddenError(_("main stays: every repository has it"))
     deleted, _rows = Ref.objects.filter(model=model, kind=kind, name=name).delete()
     if not deleted:
-        raise RevisionNotFoundError(f"there is no {kind} {name!r}")
+        raise RevisionNotFoundError(
+            _("there is no {kind} {name}").format(kind=kind, name=repr(name))
+        )
 
 
 def _audit(user: "User", model: Model, verb: str, **detail: object) -> None:

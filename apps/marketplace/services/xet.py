@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import IO
 
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from apps.core import blobs
 from apps.core.errors import NotFoundError
@@ -40,7 +41,11 @@ def keep_xorb(namespace_id: int, name: str, pieces: Iterable[bytes]) -> bool:
     with received(pieces, largest=LARGEST_XORB) as got:
         found = xorb_hash(got.file, read_chunks(got.file, got.size))
         if found != name:
-            raise BadXetError(f"the xorb hashes to {found[:12]}, not to {name[:12]}")
+            raise BadXetError(
+                _("the xorb hashes to {found}, not to {name}").format(
+                    found=found[:12], name=name[:12]
+                )
+            )
         got.keep()
         _row, is_new = Xorb.objects.update_or_create(
             namespace_id=namespace_id,
@@ -63,8 +68,10 @@ def join_files(model: Model, shard: Shard) -> None:
         except NotFoundError as exc:
             Namespace.objects.filter(pk=model.namespace_id).update(epoch=F("epoch") + 1)
             raise BadXetError(
-                "chunks that were sent once are gone from this server: upload again, "
-                "the client then sends all of them"
+                _(
+                    "chunks that were sent once are gone from this server: upload "
+                    "again, the client then sends all of them"
+                )
             ) from exc
 
 
@@ -82,7 +89,9 @@ def _join(model: Model, file: ShardFile, new_xorbs: frozenset[str]) -> None:
             with received(pieces, largest=file.size) as got:
                 if got.sha256 != file.sha256:
                     raise WrongBytesError(
-                        f"the chunks make {got.sha256[:12]}, not {file.sha256[:12]}"
+                        _("the chunks make {found}, not {told}").format(
+                            found=got.sha256[:12], told=file.sha256[:12]
+                        )
                     )
                 got.keep()
     note_upload(model, sha256=file.sha256, size=file.size, new=new)
@@ -94,7 +103,9 @@ def _check(pieces: Iterable[bytes], file: ShardFile) -> None:
     for piece in pieces:
         digest.update(piece)
     if digest.hexdigest() != file.sha256:
-        raise WrongBytesError(f"the chunks do not make {file.sha256[:12]}")
+        raise WrongBytesError(
+            _("the chunks do not make {told}").format(size=file.sha256[:12])
+        )
 
 
 class _Xorbs:
@@ -107,14 +118,14 @@ class _Xorbs:
     def read(self, term: Term) -> Iterator[bytes]:
         file, chunks = self._open.get(term.xorb) or self._find(term.xorb)
         if term.end > len(chunks):
-            raise BadXetError("the shard names chunks that the xorb does not have")
+            raise BadXetError(_("the shard names chunks that the xorb does not have"))
         for chunk in chunks[term.first : term.end]:
             yield unpack(file, chunk)
 
     def _find(self, name: str) -> tuple[IO[bytes], list[Chunk]]:
         row = Xorb.objects.filter(namespace=self._namespace_id, name=name).first()
         if row is None:
-            raise NotFoundError("xorb not found")
+            raise NotFoundError(_("xorb not found"))
         if len(self._open) >= 64:
             self._lent.close()
             self._open.clear()

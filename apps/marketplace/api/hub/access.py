@@ -1,6 +1,7 @@
 """Asking for a gated repository, and answering who asked; likes."""
 
 from django.http import HttpResponseBase, JsonResponse
+from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
 from apps.marketplace.api.hub.door import (
@@ -65,10 +66,12 @@ def _decide(
         else rows.filter(user__email__iexact=email).first()
     )
     if given.get("status") not in _WORDS:
-        raise BadCommitError("status must be accepted, pending or rejected")
+        raise BadCommitError(_("status must be accepted, pending or rejected"))
     check_manages(person(request), model)
     if found is None:
-        raise NotFoundError(f"{email or number!r} has not asked for access")
+        raise NotFoundError(
+            _("{person} has not asked for access").format(person=repr(email or number))
+        )
     gates.decide_access(
         user=person(request),
         model=model,

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.accounts.selectors import token_of
@@ -110,13 +111,13 @@ def _unquoted(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sign_in(request: HubRequest) -> None:
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    scheme, _between, secret = request.headers.get("Authorization", "").partition(" ")
     request.scopes = None
     if scheme.lower() == "bearer":
         token = token_of(secret.strip())
         if token is None or not token.is_live or not token.user.is_active:
             request.user = AnonymousUser()
-            raise BadTokenError("Invalid credentials in Authorization header")
+            raise BadTokenError(_("Invalid credentials in Authorization header"))
         touch_token(token)
         request.user, request.scopes = token.user, frozenset(token.scopes)
     elif request.method not in SAFE:
@@ -126,10 +127,10 @@ def _sign_in(request: HubRequest) -> None:
 
 def _check_may_write(request: HubRequest) -> None:
     if request.scopes is None:
-        raise BadTokenError("this needs a token: make one under Settings, Tokens")
+        raise BadTokenError(_("this needs a token: make one under Settings, Tokens"))
     if Scope.WRITE not in request.scopes:
         raise NotAllowedError(
-            "this token only reads: make one with the scope 'read and write'"
+            _("this token only reads: make one with the scope 'read and write'")
         )
 
 
@@ -157,7 +158,7 @@ def person(request: HubRequest) -> "User":
         BadTokenError: Nobody in particular.
     """
     if isinstance(request.user, AnonymousUser):
-        raise BadTokenError("this needs a token: make one under Settings, Tokens")
+        raise BadTokenError(_("this needs a token: make one under Settings, Tokens"))
     return request.user
 
 
@@ -176,7 +177,9 @@ def revision_of(model: Model, name: str) -> ModelRevision:
     found = find_revision(model, name)
     if found is None:
         raise RevisionNotFoundError(
-            f"{model.full_name} has no branch, tag or commit {name[:80]!r}"
+            _("{full_name} has no branch, tag or commit {name}").format(
+                full_name=model.full_name, name=repr(name[:80])
+            )
         )
     return found
 
@@ -200,13 +203,17 @@ def body_json(request: HttpRequest) -> dict[str, Any]:
     for piece in pieces(request):
         data += piece
         if len(data) > LARGEST_JSON:
-            raise TooLargeError(f"a JSON body has at most {LARGEST_JSON} bytes")
+            raise TooLargeError(
+                _("a JSON body has at most {largest} bytes").format(
+                    largest=LARGEST_JSON
+                )
+            )
     try:
         given = json.loads(bytes(data) or b"{}")
     except (ValueError, RecursionError) as exc:
-        raise BadCommitError("the body is not JSON") from exc
+        raise BadCommitError(_("the body is not JSON")) from exc
     if not isinstance(given, dict):
-        raise BadCommitError("the body must be a JSON object")
+        raise BadCommitError(_("the body must be a JSON object"))
     return given
 
 

@@ -2,6 +2,7 @@
 
 from django.db.models import F
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.utils.translation import gettext as _
 
 from apps.core import blobs
 from apps.core.files import byte_range, stream_blob
@@ -23,7 +24,11 @@ def _resolve(
     file = found.files.filter(path=path).first()
     if file is None:
         raise EntryNotFoundError(
-            f"{model.full_name} has no file {path[:200]!r} at {found.revision[:12]}",
+            _("{full_name} has no file {path} at {revision}").format(
+                full_name=model.full_name,
+                path=repr(path[:200]),
+                revision=found.revision[:12],
+            ),
             revision=found.revision,
         )
     headers = _headers(file, found.revision)

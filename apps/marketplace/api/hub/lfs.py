@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core import signing
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.translation import gettext as _
 
 from apps.core import blobs
 from apps.core.errors import TooLargeError
@@ -46,7 +47,9 @@ def _batch(
     check_writes(person(request), model)
     known = _known(model, [oid for oid, _ in objects])
     may_part = "multipart" in (given.get("transfers") or [])
-    is_parted = may_part and any(size > settings.HUB_PART_BYTES for _, size in objects)
+    is_parted = may_part and any(
+        size > settings.HUB_PART_BYTES for _between, size in objects
+    )
     answers = []
     for oid, size in objects:
         answer: dict[str, Any] = {"oid": oid, "size": size}
@@ -69,10 +72,12 @@ def _object(told: Any) -> tuple[str, int]:
     )
     is_digest = isinstance(oid, str) and len(oid) == 64 and set(oid) <= _HEX
     if not is_digest or not isinstance(size, int) or size < 0:
-        raise BadCommitError("each object needs its SHA-256 as oid and its size")
+        raise BadCommitError(_("each object needs its SHA-256 as oid and its size"))
     if size > settings.HUB_MAX_FILE_BYTES:
         raise TooLargeError(
-            f"a file has at most {settings.HUB_MAX_FILE_BYTES // 2**30} GiB here"
+            _("a file has at most {size} GiB here").format(
+                size=settings.HUB_MAX_FILE_BYTES // 2**30
+            )
         )
     return str(oid), size
 
@@ -121,7 +126,9 @@ def _ticket(text: str) -> tuple[Model, str, int]:
     try:
         model_id, oid, size = signing.loads(text, salt=SALT, max_age=VALID_S)
     except signing.BadSignature as exc:
-        raise BadTokenError("this address has expired: start the upload again") from exc
+        raise BadTokenError(
+            _("this address has expired: start the upload again")
+        ) from exc
     return Model.objects.select_related("namespace").get(pk=model_id), oid, size
 
 
@@ -146,11 +153,11 @@ def _complete(request: HubRequest, ticket: str) -> HttpResponseBase:
     model, oid, size = _ticket(ticket)
     parts = body_json(request).get("parts")
     if not isinstance(parts, list) or not all(isinstance(one, dict) for one in parts):
-        raise BadCommitError("parts must be a list of numbers with ETags")
+        raise BadCommitError(_("parts must be a list of numbers with ETags"))
     ordered = sorted(parts, key=lambda one: int(one.get("partNumber", 0)))
     tags = [str(one.get("etag", "")).strip('W/"') for one in ordered]
     if not all(len(tag) == 64 and set(tag) <= _HEX for tag in tags):
-        raise WrongBytesError("a part has no ETag: send it again")
+        raise WrongBytesError(_("a part has no ETag: send it again"))
     joined = (piece for tag in tags for piece in _read(tag))
     keep_upload(model, joined, sha256=oid, size=size, new=size)
     return JsonResponse({})

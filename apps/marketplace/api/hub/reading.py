@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.http.request import QueryDict
+from django.utils.translation import gettext as _
 
 from apps.accounts.types import Scope
 from apps.core.parsers import number
@@ -99,7 +100,7 @@ def _sizes(text: str) -> tuple[int | None, int | None]:
     """Read "min:6B,max:128M"."""
     found: dict[str, int] = {}
     for part in text.split(","):
-        name, _, value = part.partition(":")
+        name, _between, value = part.partition(":")
         factor = {"K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}.get(value[-1:], 1)
         digits = value[:-1] if factor > 1 else value
         if digits.replace(".", "", 1).isdigit() and len(digits) < 16:
@@ -152,7 +153,10 @@ def _tree(
     )
     if folder and not entries:
         raise EntryNotFoundError(
-            f"{model.full_name} has no folder {folder[:120]!r}", revision=found.revision
+            _("{full_name} has no folder {folder}").format(
+                full_name=model.full_name, folder=repr(folder[:120])
+            ),
+            revision=found.revision,
         )
     after = _decoded(request.GET.get("cursor", ""))
     entries = [entry for entry in entries if entry["path"] > after]
@@ -169,7 +173,7 @@ def _decoded(cursor: str) -> str:
     try:
         return base64.urlsafe_b64decode(cursor).decode()
     except ValueError as exc:
-        raise BadCommitError("this cursor is none of ours") from exc
+        raise BadCommitError(_("this cursor is none of ours")) from exc
 
 
 def _files(revision: ModelRevision, folder: str, *, expand: bool) -> list[RevisionFile]:
@@ -203,7 +207,7 @@ def _bounded(request: HttpRequest) -> list[bytes]:
     for piece in pieces(request):
         size += len(piece)
         if size > 4 * 1024 * 1024:
-            raise BadCommitError("too many paths at once: ask for some at a time")
+            raise BadCommitError(_("too many paths at once: ask for some at a time"))
         parts.append(piece)
     return parts
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.http import HttpResponseBase, JsonResponse
+from django.utils.translation import gettext as _
 
 from apps.core import blobs
 from apps.core.errors import TooLargeError
@@ -46,7 +47,11 @@ LARGEST_COMMIT = 512 * 1024 * 1024
 def _kind(given: dict[str, Any]) -> Kind:
     kind = given.get("type") or Kind.MODEL
     if kind not in list(Kind):
-        raise BadCommitError(f"this server keeps models and datasets, no {kind!r}")
+        raise BadCommitError(
+            _("this server keeps models and datasets, no {kind}").format(
+                kind=repr(kind)
+            )
+        )
     return Kind(kind)
 
 
@@ -58,14 +63,16 @@ def _visibility(given: dict[str, Any]) -> Visibility | None:
         return None
     if told not in list(Visibility):
         raise BadCommitError(
-            f"visibility must be public, workspace or private: {told!r}"
+            _("visibility must be public, workspace or private: {told}").format(
+                told=repr(told)
+            )
         )
     return Visibility(told)
 
 
 def _create(request: HubRequest) -> HttpResponseBase:
     given = body_json(request)
-    namespace, _, name = str(given.get("name", "")).rpartition("/")
+    namespace, _between, name = str(given.get("name", "")).rpartition("/")
     kind = _kind(given)
     try:
         model = repositories.create_repository(
@@ -85,7 +92,7 @@ def _create(request: HubRequest) -> HttpResponseBase:
 
 
 def _named(request: HubRequest, given: dict[str, Any], full_name: str) -> Model:
-    namespace, _, name = full_name.rpartition("/")
+    namespace, _between, name = full_name.rpartition("/")
     return repository(request, _kind(given), namespace, name)
 
 
@@ -100,7 +107,7 @@ def _delete(request: HubRequest) -> HttpResponseBase:
 def _move(request: HubRequest) -> HttpResponseBase:
     given = body_json(request)
     model = _named(request, given, str(given.get("fromRepo", "")))
-    namespace, _, name = str(given.get("toRepo", "")).rpartition("/")
+    namespace, _between, name = str(given.get("toRepo", "")).rpartition("/")
     moved = repositories.rename_repository(
         user=person(request), model=model, namespace=namespace, name=name
     )
@@ -114,7 +121,9 @@ def _settings(
     given = body_json(request)
     gate = given.get("gated")
     if gate not in {None, False, "auto", "manual"}:
-        raise BadCommitError(f"gated must be auto, manual or false: {gate!r}")
+        raise BadCommitError(
+            _("gated must be auto, manual or false: {gate}").format(gate=repr(gate))
+        )
     repositories.change_repository(
         user=person(request),
         model=model,
@@ -141,7 +150,7 @@ def _preupload(
     repositories.check_writes(person(request), model)
     files = body_json(request).get("files")
     if not isinstance(files, list) or not all(isinstance(one, dict) for one in files):
-        raise BadCommitError("files must be a list of paths with sizes")
+        raise BadCommitError(_("files must be a list of paths with sizes"))
     wanted = {check_path(str(one.get("path", ""))): one for one in files}
     found = find_revision(model, revision)
     here = found.files.filter(path__in=list(wanted)) if found else []
@@ -157,7 +166,9 @@ def _preupload(
 def _is_large(path: str, told: dict[str, Any]) -> bool:
     size = told.get("size")
     if not isinstance(size, int) or size < 0:
-        raise BadCommitError(f"{path[:120]!r} needs its size in bytes")
+        raise BadCommitError(
+            _("{path} needs its size in bytes").format(path=repr(path[:120]))
+        )
     is_weights = f".{path.lower().rpartition('.')[2]}" in LARGE_SUFFIXES
     return size >= LARGE_FROM or (is_weights and size > 0)
 
@@ -170,12 +181,14 @@ def _commit(
     repositories.check_writes(user, model)
     if request.GET.get("create_pr", "").lower() in {"1", "true"}:
         raise BadCommitError(
-            "this server has no pull requests: commit to a branch of its own instead"
+            _("this server has no pull requests: commit to a branch of its own instead")
         )
     branch = revision.removeprefix("refs/heads/")
     if not model.refs.filter(kind=RefKind.BRANCH, name=branch).exists():
         raise RevisionNotFoundError(
-            f"{model.full_name} has no branch {branch[:80]!r}: create it first"
+            _("{full_name} has no branch {branch}: create it first").format(
+                full_name=model.full_name, branch=repr(branch[:80])
+            )
         )
     changes = _read_changes(model, _lines(pieces(request)))
     made = commit(model=model, user=user, changes=changes, branch=branch)
@@ -201,8 +214,10 @@ def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
         rest = bytearray(last)
         if len(rest) > LARGEST_LINE or total > LARGEST_COMMIT:
             raise TooLargeError(
-                "a file of this size must not be part of the commit itself: upload it "
-                "as a large file"
+                _(
+                    "a file of this size must not be part of the commit itself: "
+                    "upload it as a large file"
+                )
             )
     if rest.strip():
         yield bytes(rest)
@@ -229,10 +244,12 @@ def _read_changes(model: Model, lines: Iterable[bytes]) -> Changes:
             case "deletedFolder":
                 folders.append(check_path(str(value.get("path", "")).rstrip("/")))
             case _:
-                raise BadCommitError(f"a commit has no operation {key[:40]!r}")
+                raise BadCommitError(
+                    _("a commit has no operation {key}").format(key=repr(key[:40]))
+                )
     title = str(header.get("summary") or "").strip()
     if not title:
-        raise BadCommitError("a commit begins with a header that has a summary")
+        raise BadCommitError(_("a commit begins with a header that has a summary"))
     return Changes(
         title=title.replace("\0", ""),
         message=str(header.get("description") or "").replace("\0", ""),
@@ -249,10 +266,10 @@ def _operation(line: bytes) -> tuple[str, dict[str, Any]]:
         key, value = told["key"], told["value"]
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise BadCommitError(
-            "each line of a commit is JSON with a key and a value"
+            _("each line of a commit is JSON with a key and a value")
         ) from exc
     if not isinstance(key, str) or not isinstance(value, dict):
-        raise BadCommitError("each line of a commit is JSON with a key and a value")
+        raise BadCommitError(_("each line of a commit is JSON with a key and a value"))
     return key, value
 
 
@@ -260,12 +277,16 @@ def _small_file(value: dict[str, Any]) -> NewFile:
     path = check_path(str(value.get("path", "")))
     content = value.get("content")
     if not isinstance(content, str):
-        raise BadCommitError(f"{path[:120]!r} comes without content")
+        raise BadCommitError(
+            _("{path} comes without content").format(path=repr(path[:120]))
+        )
     try:
         is_text = value.get("encoding", "utf-8") != "base64"
         data = content.encode() if is_text else base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as exc:
-        raise BadCommitError(f"the content of {path[:120]!r} is not base64") from exc
+        raise BadCommitError(
+            _("the content of {path} is not base64").format(path=repr(path[:120]))
+        ) from exc
     blob = blobs.put(io.BytesIO(data))
     return NewFile(
         path=path,
@@ -284,8 +305,10 @@ def _large_file(model: Model, value: dict[str, Any]) -> NewFile:
     )
     if sent is None:
         raise BadCommitError(
-            f"{path[:120]!r} names bytes that were not uploaded to {model.full_name}: "
-            "upload the file, then commit it"
+            _(
+                "{path} names bytes that were not uploaded to {full_name}: "
+                "upload the file, then commit it"
+            ).format(path=repr(path[:120]), full_name=model.full_name)
         )
     return NewFile(
         path=path,

@@ -4,6 +4,7 @@ import time
 
 from django.core import signing
 from django.http import HttpResponseBase, JsonResponse
+from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError, TooLargeError
 from apps.marketplace.api.hub.door import (
@@ -48,18 +49,20 @@ def _write_token(
 
 def _check_scope(request: HubRequest) -> None:
     if request.scopes is None or "write" not in request.scopes:
-        raise BadTokenError("an upload needs a token with the scope 'read and write'")
+        raise BadTokenError(
+            _("an upload needs a token with the scope 'read and write'")
+        )
 
 
 def _sent_for(request: HubRequest, namespace_id: int) -> Model:
-    _, _, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    _before, _between, text = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     try:
         model_id, _user_id = signing.loads(text, salt=SALT, max_age=VALID_S + 60)
     except signing.BadSignature as exc:
-        raise BadTokenError("this Xet token is not known or has expired") from exc
+        raise BadTokenError(_("this Xet token is not known or has expired")) from exc
     model = Model.objects.select_related("namespace").get(pk=model_id)
     if model.namespace_id != namespace_id:
-        raise BadTokenError("this Xet token is for another namespace")
+        raise BadTokenError(_("this Xet token is for another namespace"))
     return model
 
 
@@ -81,18 +84,18 @@ def _shard(request: HubRequest, namespace_id: int, epoch: int) -> HttpResponseBa
     for piece in pieces(request):
         data += piece
         if len(data) > LARGEST_SHARD:
-            raise TooLargeError("the shard is too large: upload fewer files at once")
+            raise TooLargeError(_("the shard is too large: upload fewer files at once"))
     join_files(model, read_shard(bytes(data)))
     return JsonResponse({"result": 1})
 
 
 def _check_epoch(model: Model, epoch: int) -> None:
     if model.namespace.epoch != epoch:
-        raise BadXetError("this address has been replaced: start the upload again")
+        raise BadXetError(_("this address has been replaced: start the upload again"))
 
 
 def _nothing(request: HubRequest, **_given: object) -> HttpResponseBase:  # noqa: ARG001 -- the answer is always this
-    raise NotFoundError("this server answers no such question")
+    raise NotFoundError(_("this server answers no such question"))
 
 
 write_token = hub(get=_write_token)
