@@ -32,3 +32,7 @@ class LabelInUseError(ConflictError):
 
 class DuplicateLabelError(ConflictError):
     code = "duplicate_label"
+
+
+class NothingToFreezeError(DomainError):
+    code = "nothing_to_freeze"

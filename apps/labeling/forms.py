@@ -5,7 +5,7 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from apps.labeling.models import Label
-from apps.labeling.types import AttributeKind
+from apps.labeling.types import AttributeKind, Shares
 
 
 class ProjectForm(forms.Form):
@@ -136,3 +136,33 @@ class LabelForm(forms.Form):
         validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("#rrggbb, please."))],
     )
     hotkey = forms.CharField(label=_("Key"), required=False, max_length=1)
+
+
+class VersionForm(forms.Form):
+    note = forms.CharField(
+        label=_("Note"),
+        required=False,
+        max_length=300,
+        widget=forms.TextInput(attrs={"placeholder": _("What this version is for")}),
+    )
+    train = forms.IntegerField(label=_("Training, %"), min_value=0, max_value=100)
+    val = forms.IntegerField(
+        label=_("Validation, %"),
+        min_value=0,
+        max_value=100,
+        help_text=_("The rest is for the test."),
+    )
+    include_all = forms.BooleanField(
+        label=_("Include images that are not submitted"), required=False
+    )
+
+    def clean(self) -> dict[str, Any]:
+        train, val = self.cleaned_data.get("train"), self.cleaned_data.get("val")
+        if train is not None and val is not None:
+            try:
+                self.shares = Shares(train=train, val=val)
+            except ValueError as exc:
+                raise forms.ValidationError(
+                    _("Training and validation are more than 100 % together.")
+                ) from exc
+        return self.cleaned_data

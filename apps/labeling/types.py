@@ -1,6 +1,7 @@
 """What other rooms may know of labeling."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,10 @@ class ImageState(StrEnum):
     UNLABELED = "unlabeled"
     IN_PROGRESS = "in_progress"
     SUBMITTED = "submitted"
+
+
+# An image that somebody has finished; what versions and training trust.
+DONE_STATES = frozenset({ImageState.SUBMITTED})
 
 
 class ShapeKind(StrEnum):
@@ -37,6 +42,12 @@ class Says(StrEnum):
     ACCEPT = "accept"
     REJECT = "reject"
     OPEN = "open"
+
+
+class Split(StrEnum):
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
 
 
 class Source(StrEnum):
@@ -91,3 +102,52 @@ class Found:
     label: str
     score: float
     bbox: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Per cent of the images that each split is to have; test has the rest.
+
+    Raises:
+        ValueError: They are negative or more than 100 together.
+    """
+
+    train: int = 80
+    val: int = 10
+
+    def __post_init__(self) -> None:
+        if self.train < 0 or self.val < 0 or self.train + self.val > 100:
+            raise ValueError(
+                "train and val are per cent, at most 100 together, "
+                f"got {self.train} and {self.val}"
+            )
+
+    @property
+    def test(self) -> int:
+        return 100 - self.train - self.val
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetVersionInfo:
+    """A dataset version as other rooms see it.
+
+    Attributes:
+        project: Its project's name.
+        number: 1, 2, 3, ... in its project.
+        content_hash: 64 hexadecimal digits; equal content has equal hashes.
+        classes: Label names in the project's order.
+        splits: How many images train, val and test have.
+    """
+
+    id: int
+    project_id: int
+    project: str
+    workspace_id: int
+    number: int
+    note: str
+    content_hash: str
+    classes: tuple[str, ...]
+    num_images: int
+    num_annotations: int
+    splits: dict[str, int]
+    created_at: datetime

@@ -1,7 +1,8 @@
 from django.urls import path
 
-from apps.labeling.api import data, documents, images, projects, review
+from apps.labeling.api import data, documents, images, projects, review, versions
 from apps.labeling.views import pages, work
+from apps.labeling.views import versions as version_pages
 
 # /
 home_urls = [
@@ -41,10 +42,25 @@ page_urls = [
     path("images/<int:image_id>/", work.editor, name="editor"),
     path("images/<int:image_id>/history/", work.history, name="history"),
     path("projects/<int:project_id>/restore/", work.restore, name="restore"),
+    path(
+        "projects/<int:project_id>/versions/", version_pages.versions, name="versions"
+    ),
+    path("versions/<int:version_id>/", version_pages.version, name="version"),
+    path(
+        "versions/<int:version_id>/images/<int:frozen_id>/thumbnail/",
+        version_pages.thumbnail,
+        name="version-thumbnail",
+    ),
+    path(
+        "versions/<int:version_id>/restore/",
+        version_pages.restore,
+        name="restore-version",
+    ),
 ]
 
 # /api/v1/labeling/
 _project, _image = "projects/<int:project_id>", "images/<int:image_id>"
+_version = "versions/<int:version_id>"
 api_urls = [
     path("projects/", projects.ProjectListApi.as_view(), name="project-list"),
     path(f"{_project}/", projects.ProjectApi.as_view(), name="project"),
@@ -67,6 +83,17 @@ api_urls = [
         name="restore-project",
     ),
     path(f"{_project}/export/", data.ExportApi.as_view(), name="export"),
+    path(
+        f"{_project}/versions/", versions.VersionListApi.as_view(), name="version-list"
+    ),
+    path(f"{_version}/", versions.VersionApi.as_view(), name="version"),
+    path(
+        f"{_version}/difference/",
+        versions.DifferenceApi.as_view(),
+        name="version-difference",
+    ),
+    path(f"{_version}/restore/", versions.RestoreApi.as_view(), name="restore-version"),
+    path(f"{_version}/export/", versions.ExportApi.as_view(), name="version-export"),
     path(f"{_image}/", images.ImageApi.as_view(), name="image"),
     path(f"{_image}/file/", images.ImageFileApi.as_view(), name="image-file"),
     path(f"{_image}/shown/", images.ImageShownApi.as_view(), name="image-shown"),

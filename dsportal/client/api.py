@@ -8,7 +8,14 @@ from typing import Any, Self
 
 from dsportal.client.errors import ClientError, NotFoundError, RefusedError
 from dsportal.client.http import Http
-from dsportal.client.types import Event, Job, Project, Uploaded, Workspace
+from dsportal.client.types import (
+    DatasetVersion,
+    Event,
+    Job,
+    Project,
+    Uploaded,
+    Workspace,
+)
 from dsportal.client.watching import watch
 
 SUFFIXES = frozenset(
@@ -216,6 +223,54 @@ class Client:
             form="coco",
             only_submitted="true" if only_submitted else "false",
         )
+        return target
+
+    def versions(self, project: int | str) -> Iterator[DatasetVersion]:
+        """A project's dataset versions, newest first."""
+        path = f"labeling/projects/{self.project_id(project)}/versions/"
+        return (DatasetVersion.from_wire(row) for row in self._http.pages(path))
+
+    def make_version(
+        self,
+        project: int | str,
+        *,
+        note: str = "",
+        only_submitted: bool = True,
+        shares: tuple[int, int] | None = None,
+    ) -> DatasetVersion:
+        """Freeze a project; returns the newest version where nothing changed.
+
+        Args:
+            project: Id or name.
+            note: What this version is for.
+            only_submitted: Leave out images that nobody has finished.
+            shares: Per cent of train and of val, the rest being test; None takes
+                those of the version before.
+        """
+        body: dict[str, Any] = {"note": note, "only_submitted": only_submitted}
+        if shares is not None:
+            body |= {"train": shares[0], "val": shares[1]}
+        path = f"labeling/projects/{self.project_id(project)}/versions/"
+        return DatasetVersion.from_wire(self._http.post(path, body).json())
+
+    def diff_versions(
+        self, version_id: int, *, since: int | None = None
+    ) -> dict[str, Any]:
+        """What changed from another version, or from the one before."""
+        path = f"labeling/versions/{version_id}/difference/"
+        difference: dict[str, Any] = self._http.get(path, since=since)
+        return difference
+
+    def restore_version(self, version_id: int) -> dict[str, Any]:
+        """Put back a version's annotations, labels and deleted images."""
+        answer = self._http.post(f"labeling/versions/{version_id}/restore/")
+        done: dict[str, Any] = answer.json()
+        return done
+
+    def export_version(self, version_id: int, path: str | Path) -> Path:
+        """Write a version as a COCO file with splits, whole or not at all."""
+        target = Path(path)
+        self._http.download(f"labeling/versions/{version_id}/export/", target)
         return target
 
     def jobs(self, *, status: str | None = None) -> Iterator[Job]:

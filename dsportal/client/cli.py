@@ -9,7 +9,7 @@ import click
 from dsportal.client import logins
 from dsportal.client.api import Client
 from dsportal.client.errors import ClientError
-from dsportal.client.types import Event, Job
+from dsportal.client.types import DatasetVersion, Event, Job
 
 
 class Commands(click.Group):
@@ -133,6 +133,71 @@ def export(
     """Write PROJECT's annotations to PATH as COCO."""
     client = _client(ctx)
     click.echo(client.export(project, path, only_submitted=only_submitted))
+
+
+@main.command()
+@click.argument("project")
+@click.pass_context
+def versions(ctx: click.Context, project: str) -> None:
+    """List PROJECT's dataset versions, newest first."""
+    for row in _client(ctx).versions(project):
+        click.echo(_version_line(row))
+
+
+@main.command("make-version")
+@click.argument("project")
+@click.option("--note", default="", help="What this version is for.")
+@click.option("--all", "is_all", is_flag=True, help="Also images not submitted.")
+@click.option(
+    "--shares", type=(int, int), help="Per cent of train and val; the rest is test."
+)
+@click.pass_context
+def make_version(
+    ctx: click.Context,
+    project: str,
+    note: str,
+    shares: tuple[int, int] | None,
+    *,
+    is_all: bool,
+) -> None:
+    """Freeze PROJECT as its next dataset version and print it."""
+    made = _client(ctx).make_version(
+        project, note=note, only_submitted=not is_all, shares=shares
+    )
+    click.echo(_version_line(made))
+
+
+@main.command("diff-version")
+@click.argument("version_id", metavar="VERSION", type=int)
+@click.option("--since", type=int, help="Id of the older version; else the one before.")
+@click.pass_context
+def diff_version(ctx: click.Context, version_id: int, since: int | None) -> None:
+    """Say what changed in the dataset version with the id VERSION."""
+    found = _client(ctx).diff_versions(version_id, since=since)
+    rows = [("images", found["images"]), ("objects", found["annotations"])]
+    rows += [(f"  {row['label']}", row) for row in found["classes"]]
+    for name, tally in rows:
+        click.echo(
+            f"{name:<24} +{tally['added']} -{tally['removed']} ~{tally['changed']}"
+        )
+
+
+@main.command("restore-version")
+@click.argument("version_id", metavar="VERSION", type=int)
+@click.pass_context
+def restore_version(ctx: click.Context, version_id: int) -> None:
+    """Put the project back to the dataset version with the id VERSION."""
+    done = _client(ctx).restore_version(version_id)
+    num = done["num_changed"] + done["num_added"]
+    click.echo(f"{num} images restored; undo with restore-version {done['before_id']}")
+
+
+def _version_line(row: DatasetVersion) -> str:
+    splits = ", ".join(f"{name} {num}" for name, num in row.splits.items())
+    return (
+        f"{row.id:>6}  v{row.number}  {row.content_hash[:8]}  {row.num_images} images "
+        f"({splits}), {row.num_annotations} objects  {row.note}"
+    )
 
 
 @main.command()

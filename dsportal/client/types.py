@@ -32,6 +32,28 @@ class Project(FromWire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetVersion(FromWire):
+    """A frozen state of a project.
+
+    Attributes:
+        number: 1, 2, 3, ... in its project.
+        content_hash: Equal content has equal hashes.
+        splits: How many images train, val and test have.
+    """
+
+    id: int
+    project_id: int
+    number: int
+    note: str
+    content_hash: str
+    classes: list[str]
+    splits: dict[str, int]
+    num_images: int
+    num_annotations: int
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job(FromWire):
     """A long piece of work.
 

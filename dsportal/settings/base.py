@@ -205,7 +205,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SORT_OPERATIONS": True,
     "ENUM_NAME_OVERRIDES": {
-        "ShapeKindEnum": "apps.labeling.models.KIND_CHOICES",
+        "ShapeKindEnum": "apps.labeling.models.images.KIND_CHOICES",
         "ScopeEnum": "apps.accounts.models.SCOPE_CHOICES",
     },
 }

@@ -134,6 +134,14 @@ LABELING_API: Rules = {
     },
     "labeling-api:prelabel": {"POST": write(ANNOTATOR, 202, body=lambda _w: {})},
     "labeling-api:export": {"GET": read()},
+    "labeling-api:version-list": {
+        "GET": read(),
+        "POST": write(ANNOTATOR, 201, body=lambda _w: {"only_submitted": False}),
+    },
+    "labeling-api:version": {"GET": read()},
+    "labeling-api:version-difference": {"GET": read()},
+    "labeling-api:version-export": {"GET": read()},
+    "labeling-api:restore-version": {"POST": write(MANAGER)},
     "labeling-api:image": {"GET": read(), "DELETE": write(MANAGER, 204)},
     "labeling-api:image-file": {"GET": read()},
     "labeling-api:image-shown": {"GET": read()},
@@ -248,6 +256,17 @@ PAGES: Rules = {
         )
     },
     "labeling:prelabel": {"POST": write(ANNOTATOR, 302)},
+    "labeling:versions": {
+        "GET": read(),
+        "POST": write(
+            ANNOTATOR,
+            302,
+            body=lambda _w: {"train": 80, "val": 10, "include_all": "on"},
+        ),
+    },
+    "labeling:version": {"GET": read()},
+    "labeling:version-thumbnail": {"GET": read()},
+    "labeling:restore-version": {"POST": write(MANAGER, 302)},
     "labeling:next-image": {"GET": read(answer=302)},
     "labeling:editor": {"GET": read()},
     "training:runs": {"GET": read(**OWN)},

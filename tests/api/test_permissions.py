@@ -21,7 +21,8 @@ from rest_framework.test import APIClient
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.services import create_token, invite
 from apps.accounts.types import Role, Scope
-from apps.labeling.models import Image, Label
+from apps.labeling.models import Image, Label, VersionImage
+from apps.labeling.services.versions import make_version
 from tests.api.hub_permissions import HUB
 from tests.api.permissions import API, PAGES, PERSONAL, THIRD_PARTY, Rule, World
 from tests.api.routes import Route, all_routes
@@ -90,7 +91,14 @@ def world(
     )
     token, _secret = create_token(user=alice, name="old", scope=Scope.READ)
     ModelRevisionFactory(classes=["scratch"])
+    make_version(user=alice, project_id=image.project_id, only_submitted=False)
+    Image.objects.filter(pk=image.pk).update(name="renamed.jpg")
+    version = make_version(
+        user=alice, project_id=image.project_id, only_submitted=False
+    )
     return {
+        "version_id": version.id,
+        "frozen_id": VersionImage.objects.get(version_id=version.id).image_id,
         "workspace_id": workspace.pk,
         "project_id": image.project_id,
         "image_id": image.pk,

@@ -14,6 +14,7 @@ from apps.accounts.services import create_token
 from apps.accounts.types import Role, Scope
 from apps.jobs.models import Job
 from apps.labeling.models import Image
+from apps.labeling.services.versions import make_version
 from tests.factories.accounts import UserFactory
 from tests.factories.labeling import (
     AnnotationFactory,
@@ -33,6 +34,8 @@ READS = {
     "labeling:project": ["project"],
     "labeling:gallery": ["project"],
     "labeling:editor": ["image"],
+    "labeling:versions": ["project"],
+    "labeling:version": ["version"],
     "jobs:jobs": [],
     "jobs:job": ["job"],
     "marketplace:models": [],
@@ -53,6 +56,8 @@ READS = {
     "labeling-api:document": ["image"],
     "labeling-api:history": ["image"],
     "labeling-api:export": ["project"],
+    "labeling-api:version-list": ["project"],
+    "labeling-api:version-difference": ["version"],
     "jobs-api:job-list": [],
     "jobs-api:job": ["job"],
     "jobs-api:event-list": ["job"],
@@ -84,8 +89,12 @@ def grow(alice: User, workspace: Workspace, num: int) -> dict[str, Any]:
             expires_at="2099-01-01T00:00:00Z",
         )
         waiting_job(alice, workspace.pk)
+    for number in range(num + 1):
+        Image.objects.filter(project=project).update(name=f"{number}.jpg")
+        version = make_version(user=alice, project_id=project.pk, only_submitted=False)
     return {
         "workspace": workspace.pk,
+        "version": version.id,
         "project": project.pk,
         "image": Image.objects.filter(project=project).latest("pk").pk,
         "job": Job.objects.latest("created_at").pk,

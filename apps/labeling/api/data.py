@@ -9,7 +9,8 @@ from apps.core.errors import DomainError
 from apps.core.http import Api, ApiRequest
 from apps.jobs.types import JobStatus
 from apps.labeling import selectors
-from apps.labeling.formats.coco import export_coco
+from apps.labeling.formats.coco import coco_text
+from apps.labeling.formats.source import project_items, project_labels
 from apps.labeling.serializers import PrelabelIn
 from apps.labeling.services import prelabels
 
@@ -53,7 +54,8 @@ class ExportApi(Api):
                 _("no format is called {form}; there is: coco").format(form=repr(form))
             )
         only_submitted = request.query_params.get("only_submitted", "") in {"1", "true"}
-        pieces = export_coco(project_id=project.pk, only_submitted=only_submitted)
+        items = project_items(project_id=project.pk, only_submitted=only_submitted)
+        pieces = coco_text(project_labels(project.pk), items)
         return StreamingHttpResponse(
             pieces,
             content_type="application/json",

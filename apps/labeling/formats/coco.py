@@ -1,13 +1,15 @@
 """COCO object detection: https://cocodataset.org/#format-data."""
 
 import json
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from apps.labeling.formats.geometry import Ring, mask_runs, outline, unpack
-from apps.labeling.models import Annotation, Image, Label
+from apps.labeling.formats.items import Item, ItemLabel, ItemShape
 from apps.labeling.types import ShapeKind
 
+CHUNK = 1 << 20
 WITHOUT_AREA = frozenset(
     {
         ShapeKind.BOX,
@@ -19,45 +21,42 @@ WITHOUT_AREA = frozenset(
 )
 
 
-def export_coco(*, project_id: int, only_submitted: bool = False) -> Iterator[str]:
-    """Yield a COCO file piece by piece, in memory for one image at a time.
+def coco_text(labels: Sequence[ItemLabel], items: Iterable[Item]) -> Iterator[str]:
+    """Yield a COCO file piece by piece from one pass over the images.
 
-    Annotation ids are 1, 2, 3, ... in a stable order; bbox is [x, y, width, height] in pixels.
+    Annotations wait in a temporary file while the images are written. Their ids are
+    1, 2, 3, ...; bbox is [x, y, width, height] in pixels.
     """
-    labels = list(Label.objects.filter(project_id=project_id))
-    category_of = {label.pk: number for number, label in enumerate(labels, start=1)}
-    images = Image.objects.filter(project_id=project_id).order_by("pk")
-    # What is uploaded meanwhile stays out of both lists.
-    newest = images.values_list("pk", flat=True).last()
-    images = images.filter(pk__lte=newest or 0)
-    if only_submitted:
-        images = images.filter(state="submitted")
+    category_of = {row.name: number for number, row in enumerate(labels, start=1)}
     categories = [
         {
-            "id": category_of[label.pk],
-            "name": label.name,
+            "id": category_of[row.name],
+            "name": row.name,
             "supercategory": "",
-            **_skeleton(label),
+            **_skeleton(row),
         }
-        for label in labels
+        for row in labels
     ]
     yield '{"info": {"description": "dsportal export", "version": "1.0"},\n'
     yield f'"licenses": [],\n"categories": {json.dumps(categories)},\n"images": [\n'
-    yield from _joined(_image(image) for image in images.iterator(chunk_size=500))
-    yield '\n],\n"annotations": [\n'
-    rows = (
-        Annotation.objects.filter(image__in=images)
-        .select_related("image")
-        .order_by("image_id", "pk")
-    )
-    yield from _joined(
-        _annotation(number, row, category_of)
-        for number, row in enumerate(rows.iterator(chunk_size=2000), start=1)
-    )
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as waiting:
+        num_annotations = 0
+        for number, item in enumerate(items, start=1):
+            image_id = item.id or number
+            yield (",\n" if number > 1 else "") + json.dumps(_image(item, image_id))
+            for shape in item.shapes:
+                num_annotations += 1
+                row = _annotation(shape, item, category_of)
+                row |= {"id": num_annotations, "image_id": image_id}
+                waiting.write((",\n" if num_annotations > 1 else "") + json.dumps(row))
+        yield '\n],\n"annotations": [\n'
+        waiting.seek(0)
+        while piece := waiting.read(CHUNK):
+            yield piece
     yield "\n]}\n"
 
 
-def _skeleton(label: Label) -> dict[str, Any]:
+def _skeleton(label: ItemLabel) -> dict[str, Any]:
     """Joint names and edges as COCO has them; it counts joints from 1."""
     if not label.skeleton:
         return {}
@@ -65,51 +64,44 @@ def _skeleton(label: Label) -> dict[str, Any]:
     return {"keypoints": label.skeleton["joints"], "skeleton": edges}
 
 
-def _joined(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    separator = ""
-    for row in rows:
-        yield separator + json.dumps(row)
-        separator = ",\n"
-
-
-def _image(image: Image) -> dict[str, Any]:
-    return {
-        "id": image.pk,
-        "file_name": image.name,
-        "width": image.width,
-        "height": image.height,
-        "sha256": image.sha256,
+def _image(item: Item, image_id: int) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": image_id,
+        "file_name": item.name,
+        "width": item.width,
+        "height": item.height,
+        "sha256": item.sha256,
     }
+    return {**row, "split": item.split} if item.split else row
 
 
 def _annotation(
-    number: int, row: Annotation, category_of: dict[int, int]
+    shape: ItemShape, item: Item, category_of: dict[str, int]
 ) -> dict[str, Any]:
-    width, height = row.x2 - row.x1, row.y2 - row.y1
-    segmentation, area = _segmentation(row)
+    x1, y1, x2, y2 = shape.bbox
+    width, height = x2 - x1, y2 - y1
+    segmentation, area = segmentation_of(shape, item.width, item.height)
     return {
-        "id": number,
-        "image_id": row.image_id,
-        "category_id": category_of[row.label_id],
-        "bbox": [row.x1, row.y1, width, height],
+        "category_id": category_of[shape.label],
+        "bbox": [x1, y1, width, height],
         "area": width * height if area is None else area,
         "segmentation": segmentation,
         "iscrowd": 0,
-        **_keypoints(row),
+        **_keypoints(shape),
         "attributes": {
-            **row.attributes,
-            "occluded": row.is_occluded,
-            "truncated": row.is_truncated,
-            "kind": row.kind,
-            **({"group": str(row.group)} if row.group else {}),
+            **shape.attributes,
+            "occluded": shape.is_occluded,
+            "truncated": shape.is_truncated,
+            "kind": shape.kind,
+            **({"group": str(shape.group)} if shape.group else {}),
         },
     }
 
 
-def _keypoints(row: Annotation) -> dict[str, Any]:
-    if row.kind != ShapeKind.SKELETON:
+def _keypoints(shape: ItemShape) -> dict[str, Any]:
+    if shape.kind is not ShapeKind.SKELETON:
         return {}
-    joints = unpack(ShapeKind.SKELETON, bytes(row.packed)) or {}
+    joints = unpack(ShapeKind.SKELETON, shape.packed) or {}
     triples = [
         number
         for (x, y), visible in zip(joints["points"], joints["visible"], strict=True)
@@ -118,20 +110,22 @@ def _keypoints(row: Annotation) -> dict[str, Any]:
     return {"keypoints": triples, "num_keypoints": sum(map(bool, joints["visible"]))}
 
 
-def _segmentation(row: Annotation) -> tuple[list[Any] | dict[str, Any], float | None]:
+def segmentation_of(
+    shape: ItemShape, width: int, height: int
+) -> tuple[list[Any] | dict[str, Any], float | None]:
     """Return what COCO says of an outline, and its area; None where the box says it.
 
     A polygon with holes becomes one ring that runs into each hole and back, since
     COCO's own rings only add up.
     """
-    kind, packed = ShapeKind(row.kind), bytes(row.packed)
+    kind = shape.kind
     if kind in WITHOUT_AREA:
         return [], None
     if kind is ShapeKind.MASK:
-        size = [row.image.height, row.image.width]
-        counts = mask_runs(packed, width=size[1], height=size[0])
-        return {"size": size, "counts": counts}, float(sum(counts[1::2]))
-    rings = outline(kind, packed)
+        counts = mask_runs(shape.packed, width=width, height=height)
+        runs = {"size": [height, width], "counts": counts}
+        return runs, float(sum(counts[1::2]))
+    rings = outline(kind, shape.packed)
     area = abs(_area(rings[0])) - sum(abs(_area(hole)) for hole in rings[1:])
     joined = rings[0]
     for hole in rings[1:]:

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from apps.accounts.models import User
 
 
+CHANGED_BY_A_PUT = [
+    "label", "kind", "packed", "source", "score", "attributes", "is_occluded",
+    "is_truncated", "group", "layer", "x1", "y1", "x2", "y2", "updated_by",
+    "updated_at",
+]  # fmt: skip
+
+
 @transaction.atomic
 def apply_operations(
     *,
@@ -74,7 +81,7 @@ def apply_operations(
         revision=image.revision,
         key=key,
         user=user,
-        operations=[_logged(operation) for operation in operations],
+        operations=[logged(operation) for operation in operations],
     )
     return image.revision
 
@@ -129,24 +136,21 @@ def _apply(image: Image, user: "User", operations: Sequence[Operation]) -> None:
     removed = [uid for uid, row in last.items() if isinstance(row, Remove)]
     Annotation.objects.filter(image=image, uid__in=removed).delete()
     rows = [
-        _row(image, user, row.shape) for row in last.values() if isinstance(row, Put)
+        row_of(image, user, row.shape) for row in last.values() if isinstance(row, Put)
     ]
     Annotation.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["image", "uid"],
-        update_fields=[
-            "label", "kind", "packed", "source", "score", "attributes", "is_occluded",
-            "is_truncated", "group", "layer", "x1", "y1", "x2", "y2", "updated_by", "updated_at",
-        ],
-    )  # fmt: skip
+        update_fields=CHANGED_BY_A_PUT,
+    )
 
 
 def _uid(operation: Operation) -> UUID:
     return operation.shape.id if isinstance(operation, Put) else operation.id
 
 
-def _row(image: Image, user: "User", shape: Shape) -> Annotation:
+def row_of(image: Image, user: "User", shape: Shape) -> Annotation:
     x1, y1, x2, y2 = shape.bbox
     return Annotation(
         image=image,
@@ -170,6 +174,6 @@ def _row(image: Image, user: "User", shape: Shape) -> Annotation:
     )
 
 
-def _logged(operation: Operation) -> dict[str, object]:
+def logged(operation: Operation) -> dict[str, object]:
     name = "put" if isinstance(operation, Put) else "remove"
     return {"op": name, **asdict(operation)}

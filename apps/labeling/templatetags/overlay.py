@@ -5,6 +5,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.labeling.models import Annotation, Image, Prediction
+from apps.labeling.selectors.versions import Picture
 from apps.labeling.types import ImageState
 
 register = template.Library()
@@ -41,6 +42,41 @@ def overlay(image: Image, *, min_score: float = 0.0) -> SafeString:
                     row.label.color,
                 )
                 for kind, row in boxes
+            ),
+        ),
+    )
+
+
+@register.simple_tag
+def difference_overlay(picture: Picture) -> SafeString:
+    """Draw what came, what went and what stayed between two versions of an image."""
+    before = {shape.id: shape for shape in picture.before}
+    after = {shape.id: shape for shape in picture.after}
+    boxes = [
+        ("gone", shape) for key, shape in before.items() if after.get(key) != shape
+    ]
+    boxes += [
+        ("kept" if before.get(key) == shape else "came", shape)
+        for key, shape in after.items()
+    ]
+    return format_html(
+        '<svg class="overlay" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid slice" '
+        'aria-hidden="true">{}</svg>',
+        picture.image.width,
+        picture.image.height,
+        format_html_join(
+            "",
+            '<rect class="{}" x="{}" y="{}" width="{}" height="{}" '
+            'fill="none" vector-effect="non-scaling-stroke"/>',
+            (
+                (
+                    kind,
+                    f"{shape.bbox[0]:.1f}",
+                    f"{shape.bbox[1]:.1f}",
+                    f"{shape.bbox[2] - shape.bbox[0]:.1f}",
+                    f"{shape.bbox[3] - shape.bbox[1]:.1f}",
+                )
+                for kind, shape in boxes
             ),
         ),
     )

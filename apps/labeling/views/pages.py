@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from datetime import date
 
 from django.contrib import messages
@@ -15,7 +14,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.selectors import list_members, role_in, workspace_of
 from apps.accounts.types import Role
 from apps.core.charts import Axis, Chart, Series
-from apps.core.errors import DomainError
 from apps.core.http import PageRequest
 from apps.core.parsers import number
 from apps.jobs import selectors as jobs
@@ -31,6 +29,7 @@ from apps.labeling.services import images as image_services
 from apps.labeling.services import prelabels
 from apps.labeling.services import projects as project_services
 from apps.labeling.types import ImageState
+from apps.labeling.views.acting import attempt, may
 from apps.marketplace.selectors import list_detectors
 from apps.marketplace.types import Detector
 
@@ -57,7 +56,7 @@ def home(request: PageRequest) -> HttpResponse:
         ),
         "steps": selectors.first_steps(user=user, workspace_id=workspace.pk),
         "num_members": list_members(user=user, workspace_id=workspace.pk).count(),
-        "may_manage": _may(request, workspace.pk, Role.MANAGER),
+        "may_manage": may(request, workspace.pk, Role.MANAGER),
         "has_worker": jobs.has_worker(),
         "pace": _pace(selectors.submitted_by_day(user=user, workspace_id=workspace.pk)),
     }
@@ -80,11 +79,6 @@ def _pace(num_by_day: dict[date, int]) -> Chart | None:
     )
 
 
-def _may(request: PageRequest, workspace_id: int, needs: Role) -> bool:
-    role = role_in(user=request.user, workspace_id=workspace_id)
-    return role is not None and role.allows(needs)
-
-
 @login_required
 @require_GET
 def projects(request: PageRequest) -> HttpResponse:
@@ -93,7 +87,7 @@ def projects(request: PageRequest) -> HttpResponse:
         "projects": selectors.list_projects(
             user=request.user, workspace_id=workspace.pk
         ),
-        "may_create": _may(request, workspace.pk, Role.MANAGER),
+        "may_create": may(request, workspace.pk, Role.MANAGER),
     }
     return render(request, "labeling/projects.html", context)
 
@@ -181,24 +175,12 @@ def project_settings(request: PageRequest, project_id: int) -> HttpResponse:
     return render(request, "labeling/settings.html", context)
 
 
-def _attempt(request: PageRequest, act: Callable[[], object]) -> bool:
-    """Do it, or say on the next page why the rules refuse; absent things stay 404."""
-    try:
-        act()
-    except DomainError as exc:
-        if exc.status in {403, 404}:
-            raise
-        messages.error(request, str(exc))
-        return False
-    return True
-
-
 @login_required
 @require_POST
 def add_label(request: PageRequest, project_id: int) -> HttpResponse:
     form = LabelForm(request.POST)
     if form.is_valid():
-        _attempt(
+        attempt(
             request,
             lambda: project_services.add_label(
                 user=request.user, project_id=project_id, **form.cleaned_data
@@ -214,7 +196,7 @@ def add_label(request: PageRequest, project_id: int) -> HttpResponse:
 def update_label(request: PageRequest, project_id: int, label_id: int) -> HttpResponse:
     form = LabelForm(request.POST)
     if form.is_valid():
-        is_done = _attempt(
+        is_done = attempt(
             request,
             lambda: project_services.update_label(
                 user=request.user,
@@ -254,7 +236,7 @@ def label_schema(request: PageRequest, project_id: int, label_id: int) -> HttpRe
 @login_required
 @require_POST
 def delete_label(request: PageRequest, project_id: int, label_id: int) -> HttpResponse:
-    _attempt(
+    attempt(
         request,
         lambda: project_services.delete_label(
             user=request.user, project_id=project_id, label_id=label_id
@@ -294,8 +276,8 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
         "name": name,
         "states": states,
         "num_images": sum(states.values()),
-        "may_label": _may(request, found.workspace_id, Role.ANNOTATOR),
-        "may_manage": _may(request, found.workspace_id, Role.MANAGER),
+        "may_label": may(request, found.workspace_id, Role.ANNOTATOR),
+        "may_manage": may(request, found.workspace_id, Role.MANAGER),
     }
     part = "#cards" if request.htmx and after else ""
     return render(request, f"labeling/gallery.html{part}", context)
@@ -322,7 +304,7 @@ def act_on_images(request: PageRequest, project_id: int) -> HttpResponse:
             for image_id in ids:
                 image_services.delete_image(user=request.user, image_id=image_id)
         case "prelabel":
-            _attempt(
+            attempt(
                 request,
                 lambda: prelabels.start_prelabel(
                     user=request.user, project_id=project_id, image_ids=ids
@@ -343,7 +325,7 @@ def _back_to(request: PageRequest, project_id: int) -> str:
 @login_required
 @require_POST
 def prelabel(request: PageRequest, project_id: int) -> HttpResponse:
-    _attempt(
+    attempt(
         request,
         lambda: prelabels.start_prelabel(
             user=request.user,

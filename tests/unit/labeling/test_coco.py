@@ -1,18 +1,25 @@
 import contextlib
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pycocotools.coco import COCO
 
-from apps.labeling.formats.coco import export_coco
+from apps.labeling.formats.coco import coco_text
+from apps.labeling.formats.source import project_items, project_labels
 from tests.factories.labeling import (
     AnnotationFactory,
     ImageFactory,
     LabelFactory,
     ProjectFactory,
 )
+
+
+def export_coco(*, project_id: int, only_submitted: bool = False) -> Iterator[str]:
+    items = project_items(project_id=project_id, only_submitted=only_submitted)
+    return coco_text(project_labels(project_id), items)
 
 
 @pytest.mark.django_db

@@ -6,9 +6,9 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from apps.labeling.errors import BadOperationError
-from apps.labeling.formats.coco import _segmentation
+from apps.labeling.formats.coco import segmentation_of
 from apps.labeling.formats.geometry import bounds, mask_runs, outline, pack, unpack
-from apps.labeling.models import Annotation, Image
+from apps.labeling.formats.items import ItemShape
 from apps.labeling.types import ShapeKind
 
 # pycocotools speaks to numpy in the way of numpy 1.
@@ -103,13 +103,14 @@ def test_runs_over_the_image_draw_the_same_mask(seed: int):
 
 
 def test_a_hole_is_left_out_of_what_coco_draws():
-    row = Annotation(
-        image=Image(width=12, height=12),
+    shape = ItemShape(
+        label="plate",
         kind=ShapeKind.POLYGON,
+        bbox=(0, 0, 10, 10),
         packed=pack(ShapeKind.POLYGON, GEOMETRIES[ShapeKind.POLYGON]),
     )
 
-    segmentation, area = _segmentation(row)
+    segmentation, area = segmentation_of(shape, 12, 12)
 
     drawn = coco_mask.decode(coco_mask.frPyObjects(segmentation, 12, 12))[..., 0]
     assert area == 94

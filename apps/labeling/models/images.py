@@ -1,18 +1,13 @@
-from typing import TYPE_CHECKING
-
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.blobs import Blob
 from apps.core.models import TimeStamped
+from apps.labeling.models.projects import Label, Project
 from apps.labeling.types import ImageState, ShapeKind, Source
-
-if TYPE_CHECKING:
-    from apps.accounts.models import User
 
 STATE_CHOICES = [
     (ImageState.UNLABELED, _("Unlabeled")),
@@ -33,66 +28,13 @@ KIND_CHOICES = [
 SOURCE_CHOICES = [(Source.HUMAN, _("Human")), (Source.PREDICTION, _("Prediction"))]
 
 
-class ProjectQuerySet(models.QuerySet["Project"]):
-    def visible_to(self, user: "User") -> "ProjectQuerySet":
-        return self.filter(workspace__memberships__user=user, archived_at=None)
-
-
-class Project(TimeStamped):
-    workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE)
-    name = models.CharField(max_length=120)
-    guide = models.TextField(blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
-    archived_at = models.DateTimeField(null=True, blank=True)
-
-    objects = ProjectQuerySet.as_manager()
-
-    class Meta:
-        indexes = [models.Index(fields=["workspace", "-id"])]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Label(models.Model):
-    """A class of objects.
-
-    Attributes:
-        attributes: What annotators say of each object: name, kind, options, default.
-        skeleton: Names of joints, and edges between them by number; empty for none.
-    """
-
-    project = models.ForeignKey(
-        Project, on_delete=models.CASCADE, related_name="labels"
-    )
-    name = models.CharField(max_length=120)
-    color = models.CharField(max_length=7)
-    hotkey = models.CharField(max_length=1, blank=True)
-    position = models.PositiveIntegerField(default=0)
-    attributes = models.JSONField(default=list, blank=True)
-    skeleton = models.JSONField(default=dict, blank=True)
-
-    class Meta:
-        ordering = ["position", "pk"]
-        constraints = [
-            models.UniqueConstraint("project", Lower("name"), name="label_named_once"),
-            models.UniqueConstraint(
-                fields=["project", "hotkey"],
-                condition=~Q(hotkey=""),
-                name="label_hotkey_once",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
 class Image(TimeStamped):
     """An image of a project.
 
     Attributes:
         revision: Counts its saved operations; what If-Match compares.
         width: In pixels, upright: EXIF orientation is applied.
+        split: Where dataset versions put it; empty lets its SHA-256 decide.
     """
 
     project = models.ForeignKey(
@@ -112,6 +54,7 @@ class Image(TimeStamped):
     state = models.CharField(
         max_length=16, choices=STATE_CHOICES, default=ImageState.UNLABELED
     )
+    split = models.CharField(max_length=5, blank=True)
     revision = models.PositiveIntegerField(default=0)
     num_annotations = models.PositiveIntegerField(default=0)
     num_predictions = models.PositiveIntegerField(default=0)

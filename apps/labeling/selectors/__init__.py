@@ -1,0 +1,54 @@
+"""What other rooms may read; the modules hold it by subject."""
+
+from apps.labeling.selectors.access import access_image, access_project
+from apps.labeling.selectors.images import (
+    count_states,
+    list_history,
+    list_images,
+    my_queue,
+    next_to_label,
+    position_of,
+    with_boxes,
+)
+from apps.labeling.selectors.projects import (
+    count_labels,
+    first_steps,
+    list_labels,
+    list_projects,
+    name_projects,
+    recent_submissions,
+    submitted_by_day,
+)
+from apps.labeling.selectors.proposals import (
+    count_open_proposals,
+    list_judged,
+    list_open_proposals,
+)
+from apps.labeling.selectors.versions import (
+    access_dataset_version,
+    list_dataset_versions,
+)
+
+__all__ = [
+    "access_dataset_version",
+    "access_image",
+    "access_project",
+    "count_labels",
+    "count_open_proposals",
+    "count_states",
+    "first_steps",
+    "list_dataset_versions",
+    "list_history",
+    "list_images",
+    "list_judged",
+    "list_labels",
+    "list_open_proposals",
+    "list_projects",
+    "my_queue",
+    "name_projects",
+    "next_to_label",
+    "position_of",
+    "recent_submissions",
+    "submitted_by_day",
+    "with_boxes",
+]

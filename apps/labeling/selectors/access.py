@@ -1,0 +1,61 @@
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from apps.accounts.selectors import check_role, role_in
+from apps.accounts.types import Role
+from apps.core.errors import NotFoundError
+from apps.labeling.models import Image, Project
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+
+def access_project(
+    *, user: "User", project_id: int, needs: Role = Role.VIEWER
+) -> Project:
+    """Return a project that the user may act on.
+
+    Raises:
+        NotFoundError: No such project, archived, or of strangers.
+        RoleTooLowError: A member whose role does not reach.
+    """
+    project = (
+        Project.objects.filter(pk=project_id, archived_at=None)
+        .select_related("workspace")
+        .first()
+    )
+    check_member(
+        user, project.workspace_id if project else None, needs, _("project not found")
+    )
+    assert project is not None
+    return project
+
+
+def access_image(
+    *, user: "User", image_id: int, needs: Role = Role.VIEWER, lock: bool = False
+) -> Image:
+    """Return an image that the user may act on, with its project.
+
+    Raises:
+        NotFoundError: No such image, or of strangers.
+        RoleTooLowError: A member whose role does not reach.
+    """
+    images = Image.objects.select_related("project").filter(project__archived_at=None)
+    if lock:
+        images = images.select_for_update(of=("self",))
+    image = images.filter(pk=image_id).first()
+    check_member(
+        user, image.project.workspace_id if image else None, needs, _("image not found")
+    )
+    assert image is not None
+    return image
+
+
+def check_member(
+    user: "User", workspace_id: int | None, needs: Role, absent: str
+) -> None:
+    role = role_in(user=user, workspace_id=workspace_id) if workspace_id else None
+    if role is None:
+        raise NotFoundError(absent)
+    check_role(role, needs)

@@ -1,0 +1,203 @@
+"""Dataset versions: made in one statement while people go on labeling."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+from apps.accounts.services import audit
+from apps.accounts.types import Role
+from apps.core import blobs
+from apps.labeling import selectors
+from apps.labeling.errors import NothingToFreezeError
+from apps.labeling.formats.coco import coco_text
+from apps.labeling.formats.freezing import COUNT_SQL, FREEZE_SQL, HASH_SQL
+from apps.labeling.formats.items import Item
+from apps.labeling.formats.source import states, version_items, version_labels
+from apps.labeling.models import DatasetVersion, FrozenImage, Label, Project
+from apps.labeling.selectors.versions import version_info
+from apps.labeling.types import DatasetVersionInfo, Shares
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+SUFFIXES = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "image/bmp": ".bmp",
+    "image/gif": ".gif",
+    "image/tiff": ".tif",
+}
+
+
+@transaction.atomic
+def make_version(
+    *,
+    user: "User",
+    project_id: int,
+    note: str = "",
+    shares: Shares | None = None,
+    only_submitted: bool = True,
+) -> DatasetVersionInfo:
+    """Freeze a project's images, annotations and labels under the next number.
+
+    An image's split follows from its bytes, so it stays where it is from version to
+    version and in every project; an image whose split was set by hand keeps that.
+
+    Args:
+        user: Who asks.
+        project_id: Whose images.
+        note: What this version is for.
+        shares: Of the splits; None takes those of the version before.
+        only_submitted: Leave out images that nobody has finished.
+
+    Returns:
+        The new version, or the newest one where nothing has changed since.
+
+    Raises:
+        NotFoundError: The user is a stranger to the project.
+        RoleTooLowError: It takes an annotator.
+        NothingToFreezeError: No image qualifies.
+    """
+    project = selectors.access_project(
+        user=user, project_id=project_id, needs=Role.ANNOTATOR
+    )
+    # Two versions at once take turns; labelers, who never lock the project, go on.
+    Project.objects.select_for_update(no_key=True).get(pk=project_id)
+    newest = DatasetVersion.objects.filter(project=project).first()
+    if shares is None:
+        shares = Shares(**newest.shares) if newest else Shares()
+    version = DatasetVersion(
+        project=project,
+        number=newest.number + 1 if newest else 1,
+        note=note,
+        shares=asdict(shares),
+        only_submitted=only_submitted,
+        created_by=user,
+    )
+    undo = transaction.savepoint()
+    version.save()
+    _freeze(version, shares)
+    if newest is not None and newest.content_hash == version.content_hash:
+        transaction.savepoint_rollback(undo)
+        return version_info(newest)
+    version.save()
+    audit(
+        action="dataset_version.made",
+        target=version,
+        actor=user,
+        workspace_id=project.workspace_id,
+        content_hash=version.content_hash,
+    )
+    return version_info(version)
+
+
+def _freeze(version: DatasetVersion, shares: Shares) -> None:
+    """Copy what there is and work out what the version says of itself."""
+    with connection.cursor() as cursor:
+        # Labels in use stay until they are read below.
+        cursor.execute(
+            "SELECT 1 FROM labeling_label WHERE project_id = %s FOR KEY SHARE",
+            [version.project_id],
+        )
+        cursor.execute(
+            FREEZE_SQL,
+            {
+                "project_id": version.project_id,
+                "version_id": version.pk,
+                "states": states(only_submitted=version.only_submitted),
+                "until_train": shares.train,
+                "until_val": shares.train + shares.val,
+            },
+        )
+        _fill_empty_splits(version, shares)
+        cursor.execute(COUNT_SQL, [version.pk])
+        counted = cursor.fetchall()
+        cursor.execute(HASH_SQL, [version.pk])
+        (digest,) = cursor.fetchone()
+    version.splits = {split: num for split, num, _num_annotations in counted}
+    version.num_images = sum(version.splits.values())
+    version.num_annotations = sum(int(row[2]) for row in counted)
+    if version.num_images == 0:
+        raise NothingToFreezeError(
+            _("no image is submitted yet: submit some, or include all images")
+            if version.only_submitted
+            else _("the project has no images yet: upload some")
+        )
+    version.taxonomy = taxonomy_of(version.project_id)
+    text = json.dumps(version.taxonomy, sort_keys=True)
+    version.content_hash = sha256(bytes(digest) + text.encode()).hexdigest()
+
+
+def _fill_empty_splits(version: DatasetVersion, shares: Shares) -> None:
+    """Give a wanted split of a small set one image, the one nearest by its bytes."""
+    rows = version.rows.select_related("image").only("split", "image__sha256")
+    for split in ("val", "test"):
+        is_wanted = getattr(shares, split) > 0
+        if not is_wanted or rows.filter(split=split).exists():
+            continue
+        spare = rows.filter(split="train").order_by("-image__sha256")
+        if len(found := spare[:2]) == 2:
+            version.rows.filter(image_id=found[0].image_id).update(split=split)
+
+
+def taxonomy_of(project_id: int) -> list[dict[str, Any]]:
+    fields = (
+        "id", "name", "color", "hotkey", "position", "attributes", "skeleton",
+    )  # fmt: skip
+    return list(Label.objects.filter(project_id=project_id).values(*fields))
+
+
+def write_training_folder(*, version_id: int, folder: Path) -> None:
+    """Lay a version out as ``python -m deepseek_vision train`` reads it.
+
+    ``folder`` gets ``annotations.json``, in which each image has its split, and
+    ``images/``. Files are hard links into the blob store where that is a folder of
+    the same disk, else copies. What another attempt left behind is used or replaced.
+
+    Raises:
+        NotFoundError: An image's bytes are gone from the blob store.
+    """
+    version = DatasetVersion.objects.get(pk=version_id)
+    pictures = folder / "images"
+    pictures.mkdir(parents=True, exist_ok=True)
+    suffixes = _suffixes(version)
+
+    def placed() -> Iterator[Item]:
+        for item in version_items(version):
+            name = f"{item.sha256}{suffixes[item.id]}"
+            _place(item.sha256, pictures / name)
+            yield replace(item, name=name)
+
+    labels = version_labels(version)
+    partial = folder / "annotations.json.part"
+    with partial.open("w", encoding="utf-8") as out:
+        out.writelines(coco_text(labels, placed()))
+    partial.replace(folder / "annotations.json")
+
+
+def _suffixes(version: DatasetVersion) -> dict[int, str]:
+    rows = FrozenImage.objects.filter(rows__version=version)
+    types = rows.values_list("pk", "media_type")
+    return {pk: SUFFIXES.get(kind, "") for pk, kind in types.iterator()}
+
+
+def _place(digest: str, target: Path) -> None:
+    if target.exists():
+        return
+    partial = target.with_name(f".{target.name}.part")
+    partial.unlink(missing_ok=True)
+    with blobs.local_copy(digest) as source:
+        with suppress(OSError):
+            partial.hardlink_to(source)
+        if not partial.exists():
+            shutil.copyfile(source, partial)
+    partial.replace(target)

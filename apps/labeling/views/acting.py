@@ -1,0 +1,25 @@
+from collections.abc import Callable
+
+from django.contrib import messages
+
+from apps.accounts.selectors import role_in
+from apps.accounts.types import Role
+from apps.core.errors import DomainError
+from apps.core.http import PageRequest
+
+
+def may(request: PageRequest, workspace_id: int, needs: Role) -> bool:
+    role = role_in(user=request.user, workspace_id=workspace_id)
+    return role is not None and role.allows(needs)
+
+
+def attempt(request: PageRequest, act: Callable[[], object]) -> bool:
+    """Do it, or say on the next page why the rules refuse; absent things stay 404."""
+    try:
+        act()
+    except DomainError as exc:
+        if exc.status in {403, 404}:
+            raise
+        messages.error(request, str(exc))
+        return False
+    return True
