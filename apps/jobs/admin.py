@@ -1,4 +1,4 @@
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
@@ -13,6 +13,9 @@ from unfold.decorators import display
 from apps.jobs import services
 from apps.jobs.errors import IllegalTransitionError
 from apps.jobs.models import Device, DeviceLease, Job, JobEvent, Worker
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
 
 TONES = {
     "done": "success", "failed": "danger", "cancelled": "warning",
@@ -30,7 +33,7 @@ class ReadOnly(ModelAdmin):
         return False
 
 
-class RoughCount(Paginator):
+class RoughCount(Paginator):  # type: ignore[type-arg] # takes none when it runs
     """Counts a table that nobody filters from its statistics: ten million rows are many."""
 
     @cached_property
@@ -124,10 +127,9 @@ class WorkerAdmin(ReadOnly):
     def _set(
         self, request: HttpRequest, workers: QuerySet[Worker], *, is_drained: bool
     ) -> None:
+        by = cast("User", request.user)
         for worker in workers:
-            services.drain_worker(
-                name=worker.name, is_drained=is_drained, by=request.user
-            )
+            services.drain_worker(name=worker.name, is_drained=is_drained, by=by)
 
 
 @admin.register(Device)

@@ -56,14 +56,14 @@ def jobs(request: PageRequest) -> HttpResponse:
 
 def _overview(request: PageRequest) -> dict[str, Any]:
     """What who is on call looks at first."""
-    whose = {"user": request.user, "workspace_id": workspace_of(request).pk}
-    hours = selectors.history(**whose)
+    user, workspace_id = request.user, workspace_of(request).pk
+    hours = selectors.history(user=user, workspace_id=workspace_id)
     moments = [one.hour.timestamp() for one in hours]
     axis = Axis(label=_("Hour"), scale="time")
     return {
         "queues": selectors.list_queues(),
         "devices": selectors.list_devices(),
-        "failures": selectors.failures_by_cause(**whose),
+        "failures": selectors.failures_by_cause(user=user, workspace_id=workspace_id),
         "charts": [
             Chart(
                 title=_("Jobs ended, last day"),

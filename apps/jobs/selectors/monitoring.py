@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet
@@ -42,15 +42,17 @@ def list_queues() -> list[QueueState]:
     }
     heard = now - timedelta(seconds=settings.WORKER_SILENT_S)
     workers = list(Worker.objects.filter(seen_at__gt=heard, is_drained=False))
+    nothing: dict[str, Any] = {"num_waiting": 0, "num_active": 0, "oldest": None}
+    states = dict.fromkeys(QUEUES, nothing) | told
     return [
         QueueState(
             name=name,
-            num_waiting=told[name]["num_waiting"] if name in told else 0,
-            num_active=told[name]["num_active"] if name in told else 0,
-            oldest_wait_s=_seconds_since(told.get(name, {}).get("oldest"), now),
+            num_waiting=state["num_waiting"],
+            num_active=state["num_active"],
+            oldest_wait_s=_seconds_since(state["oldest"], now),
             num_workers=sum(name in worker.queues for worker in workers),
         )
-        for name in dict.fromkeys([*QUEUES, *told])
+        for name, state in states.items()
     ]
 
 
