@@ -16,6 +16,8 @@ PAGES = {
     "project": "/labeling/projects/1/",
     "gallery": "/labeling/projects/1/images/",
     "editor": "/labeling/images/1/",
+    "wall": "/labeling/projects/1/wall/",
+    "history": "/labeling/images/1/history/",
     "jobs": "/jobs/",
     "models": "/marketplace/",
     "people": "/settings/people/",

@@ -43,6 +43,8 @@ config = {
         "polyline",
         "points",
         "mask",
+        "skeleton",
+        "tag",
     ],
     "translations": {},
 }
