@@ -4,7 +4,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepseek_optimizer.trainer import DistributedTrainer, Recipe, TrainResult
+    from deepseek_optimizer.building import Recipe
+    from deepseek_optimizer.trainer import DistributedTrainer, TrainResult
 
 __all__ = ["DistributedTrainer", "Recipe", "TrainResult"]
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
-from deepseek_optimizer.spec import BalanceConfig, ConfigError
+from deepseek_optimizer.errors import ConfigError
+from deepseek_optimizer.spec import BalanceConfig
 
 try:
     import pynvml  # type: ignore[import-not-found, unused-ignore]
@@ -18,6 +21,7 @@ except ImportError:
     pynvml = None
 
 EMA = 0.5
+NVML_PERIOD_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +57,12 @@ class NoTelemetry:
 class NvmlTelemetry:
     """An NVIDIA device through nvidia-ml-py."""
 
-    def __init__(self, device_index: int) -> None:
+    def __init__(self, device: torch.device) -> None:
         pynvml.nvmlInit()
-        self._handle = pynvml.nvmlDeviceGetHandleByIndex(device_index)
+        self._reading, self._read_at = Reading(), 0.0
+        # Not by index: CUDA_VISIBLE_DEVICES renumbers CUDA's devices and not NVML's.
+        uuid = torch.cuda.get_device_properties(device).uuid
+        self._handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}")
         self._slow = (
             pynvml.nvmlClocksThrottleReasonSwThermalSlowdown
             | pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
@@ -63,6 +70,13 @@ class NvmlTelemetry:
         )
 
     def read(self, step: int) -> Reading:  # noqa: ARG002 -- the protocol's signature
+        """Return what the device said within the last `NVML_PERIOD_S`."""
+        now = time.monotonic()
+        if now - self._read_at >= NVML_PERIOD_S:
+            self._reading, self._read_at = self._ask(), now
+        return self._reading
+
+    def _ask(self) -> Reading:
         memory = pynvml.nvmlDeviceGetMemoryInfo(self._handle)
         reasons = pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(self._handle)
         kind = pynvml.NVML_TEMPERATURE_GPU
@@ -95,7 +109,8 @@ def open_telemetry(config: BalanceConfig, rank: int, device: torch.device) -> Te
             raise ConfigError(f"balance.replay_path {path} is not a file")
         return ReplayTelemetry(path, rank)
     if device.type == "cuda" and pynvml is not None:
-        return NvmlTelemetry(device.index or 0)
+        with suppress(pynvml.NVMLError):
+            return NvmlTelemetry(device)
     return NoTelemetry()
 
 

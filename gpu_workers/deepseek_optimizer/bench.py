@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from deepseek_optimizer.exchange import codec
-from deepseek_optimizer.exchange.auto import TRIAL_STEPS, AutoChooser
+from deepseek_optimizer.exchange.auto import STAGES, AutoChooser
 from deepseek_optimizer.exchange.engine import Exchange, ddp_hook
 from deepseek_optimizer.parallel import make_links
 from deepseek_optimizer.spec import CompressionConfig, TrainConfig
@@ -75,6 +75,8 @@ class _Arm:
 
     def run_step(self) -> None:
         started = time.perf_counter()
+        if self.chooser is not None:
+            self.chooser.before_step()
         x, y = self.batch
         self.optimizer.zero_grad(set_to_none=False)
         F.cross_entropy(self.model(x), y).backward()
@@ -122,7 +124,8 @@ def _settle(arm: _Arm) -> None:
     if arm.chooser is not None and arm.exchange is not None:
         arm.chosen = ""
         arm.chooser.expire()
-        for _ in range(1 + (TRIAL_STEPS + 1) * len(arm.exchange.config.candidates)):
+        most = 1 + sum(rounds for rounds, _ in STAGES)
+        for _ in range(2 + most * len(arm.exchange.config.candidates)):
             arm.run_step()
             if arm.chosen:
                 return

@@ -139,12 +139,9 @@ class Checkpointer:
         cheapest = self._cost_s / self.config.max_overhead_ratio
         return min(self.config.interval_s, max(1.0, cheapest))
 
-    def is_due(self, step: int) -> bool:
-        """Whether this rank wants to save; rank 0's answer counts."""
-        every = self.config.every_steps
-        if every is not None and step % every == 0:
-            return True
-        if self._thread is not None and self._thread.is_alive():
+    def is_due(self) -> bool:
+        """Whether it is time to save; rank 0 alone asks for it."""
+        if self.rank or (self._thread is not None and self._thread.is_alive()):
             return False
         return time.monotonic() - self._saved_at >= self.interval_s()
 

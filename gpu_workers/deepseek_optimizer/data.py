@@ -71,8 +71,9 @@ class SampleOrder:
             found += part.tolist()
         return found
 
-    def forget(self) -> None:
-        """Drop cached orders: the position was replaced."""
+    def move_to(self, position: DataPosition) -> None:
+        """Go on from another position, whose orders may differ."""
+        self.position = position
         self._epochs.clear()
 
     def _epoch(self, epoch: int) -> Tensor:

@@ -1,6 +1,6 @@
 """What may go wrong in a run; each message says what to do next."""
 
-from deepseek_optimizer.spec import ConfigError
+from deepseek_optimizer.schema import ConfigError
 
 __all__ = [
     "CheckpointError",
@@ -9,7 +9,6 @@ __all__ = [
     "DatasetError",
     "NonFiniteLossError",
     "NotPicklableError",
-    "TrainingStoppedError",
     "WorkersFailedError",
 ]
 
@@ -32,10 +31,6 @@ class NonFiniteLossError(ArithmeticError):
 
 class NotPicklableError(TypeError):
     """Something given to `train` cannot be sent to worker processes."""
-
-
-class TrainingStoppedError(RuntimeError):
-    """The run was asked to stop (SIGTERM) and has saved its state."""
 
 
 class WorkersFailedError(RuntimeError):

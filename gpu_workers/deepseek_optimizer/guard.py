@@ -6,7 +6,7 @@ import math
 import statistics
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from deepseek_optimizer.spec import GuardConfig
@@ -26,9 +26,10 @@ class Verdict:
 
 
 class Guard:
-    """Decides, before the optimizer, whether a step counts.
+    """Sets the limits of a step that counts and says what follows one that does not.
 
-    All ranks feed it the same global loss and gradient norm, so all decide alike.
+    The device compares with the limits and skips by itself; the host hears of it later
+    and decides on more. All ranks see the same global loss and gradient norm.
     """
 
     def __init__(self, config: GuardConfig, *, can_roll_back: bool) -> None:
@@ -36,40 +37,61 @@ class Guard:
         self.num_rollbacks = 0
         self._losses: deque[float] = deque(maxlen=config.window_steps)
         self._norms: deque[float] = deque(maxlen=config.window_steps)
-        self._skipped: deque[int] = deque(maxlen=SKIPS_THAT_ROLL_BACK)
+        self._skipped: deque[int] = deque(maxlen=SKIPS_THAT_ROLL_BACK - 1)
+        self._centres = centre(self._losses), centre(self._norms)
 
-    def judge(self, step: int, loss: float, grad_norm: float) -> Verdict:
-        if not (math.isfinite(loss) and math.isfinite(grad_norm)):
-            reason = f"loss {loss}, gradient norm {grad_norm}"
-            return self._act(step, self.config.on_nonfinite, reason)
-        loss_z = z_score(loss, self._losses)
-        norm_z = z_score(grad_norm, self._norms)
-        limit = self.config.spike_sigma
-        if self.config.on_spike != "ignore" and max(loss_z, norm_z) > limit:
+    def limits(self, step: int) -> tuple[float, float]:
+        """Return the largest loss and gradient norm that are no spikes."""
+        # A new level of loss is not a fault: a third "spike" is accepted where there is
+        # no checkpoint to go back to.
+        is_accepted = not self.can_roll_back and self._is_often(step)
+        if self.config.on_spike == "ignore" or is_accepted:
+            return math.inf, math.inf
+        (loss, loss_sigma), (norm, norm_sigma) = self._centres
+        far = self.config.spike_sigma
+        return loss + far * loss_sigma, norm + far * norm_sigma
+
+    def judge(
+        self, step: int, loss: float, norm: float, *, is_skipped: bool
+    ) -> Verdict:
+        """Take what a step came to, in order; say what follows."""
+        (middle, sigma), (norm_middle, norm_sigma) = self._centres
+        loss_z, norm_z = (loss - middle) / sigma, (norm - norm_middle) / norm_sigma
+        if not is_skipped:
+            far = self.config.spike_sigma
+            if self._is_often(step) and max(loss_z, norm_z) > far:
+                self._skipped.clear()
+                self._losses.clear()
+                self._norms.clear()
+            self._losses.append(loss)
+            self._norms.append(norm)
+            self._centres = centre(self._losses), centre(self._norms)
+            return Verdict("keep", loss_z=loss_z)
+        if math.isfinite(loss) and math.isfinite(norm):
+            action: str = self.config.on_spike
+            without_rollback: Action = "skip"
             reason = f"z-score {loss_z:.1f} of the loss, {norm_z:.1f} of the norm"
-            return self._act(step, self.config.on_spike, reason)
-        self._losses.append(loss)
-        self._norms.append(grad_norm)
-        return Verdict("keep", loss_z=loss_z)
+        else:
+            action, without_rollback = self.config.on_nonfinite, "stop"
+            reason = f"loss {loss}, gradient norm {norm}"
+        verdict = self._act(step, action, reason)
+        if verdict.action == "rollback" and not self.can_roll_back:
+            return replace(verdict, action=without_rollback)
+        return verdict
+
+    def _is_often(self, step: int) -> bool:
+        """Whether one more bad step would be the third within the span."""
+        is_full = len(self._skipped) == self._skipped.maxlen
+        return is_full and step - self._skipped[0] < SKIP_SPAN_STEPS
 
     def _act(self, step: int, action: str, reason: str) -> Verdict:
         if action == "stop":
             return Verdict("stop", reason)
-        self._skipped.append(step)
-        is_often = (
-            len(self._skipped) == SKIPS_THAT_ROLL_BACK
-            and step - self._skipped[0] < SKIP_SPAN_STEPS
-        )
-        if action == "skip" and not is_often:
+        if action == "skip" and not self._is_often(step):
+            self._skipped.append(step)
             return Verdict("skip", reason)
         self._skipped.clear()
-        if not self.can_roll_back:
-            # A new level of loss is not a fault: three "spikes" in a row are accepted.
-            is_lasting = "z-score" in reason
-            self._losses.clear()
-            self._norms.clear()
-            return Verdict("keep" if is_lasting else "stop", reason)
-        self.num_rollbacks += 1
+        self.num_rollbacks += self.can_roll_back
         if self.num_rollbacks > self.config.max_rollbacks:
             return Verdict(
                 "stop", f"{reason}, after {self.config.max_rollbacks} rollbacks"
@@ -88,19 +110,21 @@ class Guard:
         """Take a saved history; rollbacks made since it was saved still count."""
         self._losses = deque(state["losses"], maxlen=self.config.window_steps)
         self._norms = deque(state["norms"], maxlen=self.config.window_steps)
-        self._skipped = deque(state["skipped"], maxlen=SKIPS_THAT_ROLL_BACK)
+        self._skipped.clear()
+        self._skipped.extend(state["skipped"])
         self.num_rollbacks = max(self.num_rollbacks, state["num_rollbacks"])
+        self._centres = centre(self._losses), centre(self._norms)
 
 
-def z_score(value: float, history: deque[float]) -> float:
-    """How many robust standard deviations a value lies above the median of its past.
+def centre(history: deque[float]) -> tuple[float, float]:
+    """Return median and robust standard deviation of the past.
 
     The deviation is the larger of 1.4826 MAD and 1 % of the median, so that a flat
-    history does not make noise a spike. 0 with fewer than `MIN_HISTORY` values.
+    history does not make noise a spike; with fewer than `MIN_HISTORY` values it is
+    without bound.
     """
     if len(history) < MIN_HISTORY:
-        return 0.0
+        return 0.0, math.inf
     middle = statistics.median(history)
-    mad = statistics.median(abs(x - middle) for x in history)
-    sigma = max(MAD_TO_SIGMA * mad, 0.01 * abs(middle), 1e-12)
-    return (value - middle) / sigma
+    mad = statistics.median([abs(x - middle) for x in history])
+    return middle, max(MAD_TO_SIGMA * mad, 0.01 * abs(middle), 1e-12)

@@ -18,12 +18,13 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
+from deepseek_optimizer.errors import ConfigError
 from deepseek_optimizer.exchange.engine import Exchange, Links, ddp_hook
 from deepseek_optimizer.exchange.fsdp import CodedReduceScatter, ReplicateHook
 from deepseek_optimizer.exchange.reducers import BITS
 from deepseek_optimizer.exchange.wire import Wire
 from deepseek_optimizer.regions import recompute_activations, repeated_blocks
-from deepseek_optimizer.spec import ConfigError, TrainConfig
+from deepseek_optimizer.spec import TrainConfig
 
 # The first name is deprecated from torch 2.13 on.
 NO_BUFFER_SYNC = (
@@ -158,15 +159,11 @@ class Replica:
     exchange: Exchange
     coded: list[CodedReduceScatter]
 
-    def commit(self) -> None:
-        self.exchange.commit()
+    def settle(self, skips: Tensor) -> None:
+        """Keep what the step's exchange left behind, or forget it where it is skipped."""
+        self.exchange.settle(skips)
         for comm in self.coded:
-            comm.memory.commit()
-
-    def discard(self) -> None:
-        self.exchange.discard()
-        for comm in self.coded:
-            comm.memory.discard()
+            comm.memory.settle(skips)
 
     @property
     def bytes_sent(self) -> int:

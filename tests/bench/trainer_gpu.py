@@ -1,7 +1,7 @@
-"""The trainer on one GPU: a transformer against a hand-written loop, Fabric, Accelerate.
+"""The trainer on one GPU: transformers against a hand-written loop, Fabric, Accelerate.
 
-`python tests/bench/trainer_gpu.py --seconds 60` prints the tables in docs/benchmarks-trainer.md.
-`--tiny` rehearses on the CPU.
+`python -m tests.bench.trainer_gpu arms 124M --seconds 60` prints JSON lines, as do
+`arms 350M`, `detector` and `codec`. Sizes named `tiny` rehearse on the CPU.
 """
 
 import argparse
@@ -9,6 +9,8 @@ import functools
 import gc
 import importlib
 import json
+import os
+import signal
 import statistics
 import sys
 import threading
@@ -18,174 +20,108 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, scaled_dot_product_attention
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from deepseek_optimizer import DistributedTrainer
+from deepseek_optimizer import DistributedTrainer, reporting
+from deepseek_optimizer.building import Recipe
 from deepseek_optimizer.events import RegionCompiled, StepDone
 from deepseek_optimizer.exchange import codec
+from tests.bench.trainer_models import BATCHES, gpt, recipe
 
-SIZES = {  # layers, width, heads, batch
-    "124M": (12, 768, 12, 32),
-    "350M": (24, 1024, 16, 16),
-    "tiny": (2, 64, 2, 4),
-}
-VOCABULARY = 50304
+WARMUP, PEAK_TFLOPS = 12, 989.0
 
 
-class Block(nn.Module):
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width, bias=False),
-            nn.GELU(approximate="tanh"),
-            nn.Linear(4 * width, width, bias=False),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, length, width = x.shape
-        qkv = self.qkv(self.norm1(x)).view(batch, length, 3, self.heads, -1)
-        q, k, v = qkv.transpose(1, 3).unbind(2)
-        mixed = scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, width))
-        return x + self.mlp(self.norm2(x))
-
-
-class Gpt(nn.Module):
-    def __init__(self, layers: int, width: int, heads: int, vocabulary: int) -> None:
-        super().__init__()
-        self.tokens = nn.Embedding(vocabulary, width)
-        self.positions = nn.Embedding(1024, width)
-        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
-        self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, vocabulary, bias=False)
-        self.head.weight = self.tokens.weight
-        self.apply(self._init)
-
-    @staticmethod
-    def _init(module: nn.Module) -> None:
-        if isinstance(module, (nn.Linear, nn.Embedding)):
-            nn.init.normal_(module.weight, std=0.02)
-
-    def forward(self, text: Tensor) -> Tensor:
-        inputs, targets = text[:, :-1], text[:, 1:]
-        x = self.tokens(inputs) + self.positions.weight[: inputs.shape[1]]
-        for block in self.blocks:
-            x = block(x)
-        logits = self.head(self.norm(x))
-        return cross_entropy(logits.flatten(0, 1), targets.flatten())
-
-
-class Text(Dataset[Tensor]):
-    """Random tokens: the arithmetic is that of real text."""
-
-    def __init__(self, length: int, vocabulary: int, count: int = 1 << 14) -> None:
-        generator = torch.Generator().manual_seed(0)
-        self.text = torch.randint(vocabulary, (count, length + 1), generator=generator)
-
-    def __len__(self) -> int:
-        return len(self.text)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return self.text[index]
+def say(**row: object) -> None:
+    """Print one row at once: a later part that fails takes nothing with it."""
+    rounded = {
+        k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in row.items()
+    }
+    sys.stdout.write(json.dumps(rounded) + "\n")
+    sys.stdout.flush()
 
 
 class BusyMeter:
-    """Mean of NVML's utilisation, sampled five times a second."""
+    """NVML's utilisation of this process's device, sampled five times a second."""
 
-    def __enter__(self) -> "BusyMeter":
-        self.samples: list[float] = []
+    def __init__(self) -> None:
+        self.samples: list[tuple[float, float]] = []
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._thread.start()
-        return self
+        if torch.cuda.is_available():
+            threading.Thread(target=self._sample, daemon=True).start()
 
     def _sample(self) -> None:
-        nvml = importlib.import_module("pynvml")
-        nvml.nvmlInit()
-        handle = nvml.nvmlDeviceGetHandleByIndex(0)
         while not self._done.wait(0.2):
-            self.samples.append(nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
+            busy = torch.cuda.utilization() / 100
+            self.samples.append((time.perf_counter(), busy))
 
-    def __exit__(self, *_: object) -> None:
+    def between(self, start: float, end: float) -> float | None:
         self._done.set()
-        self._thread.join()
+        inside = [busy for at, busy in self.samples if start <= at <= end]
+        return statistics.mean(inside) if inside else None
 
 
-def build(size: str) -> tuple[Gpt, Text, int]:
-    layers, width, heads, batch = SIZES[size]
-    vocabulary, length = (256, 64) if size == "tiny" else (VOCABULARY, 1024)
-    torch.manual_seed(0)
-    model = Gpt(layers, width, heads, vocabulary)
-    return model, Text(length, vocabulary, 1 << (8 if size == "tiny" else 14)), batch
-
-
-def run_trainer(size: str, seconds: float, warmup: int) -> dict[str, object]:
-    model, text, batch = build(size)
+def watch(parts: Recipe, seconds: float | None, **config: object) -> dict[str, Any]:
+    """Train for so many seconds past the warm-up (or to max_steps); return rates."""
     marks: list[tuple[float, StepDone]] = []
-    notes: list[object] = []
-    trainer: DistributedTrainer
+    notes: list[str] = []
+    stopped = threading.Event()
+    reporting.STEP_PERIOD_S = 0.0
 
     def on_event(event: object) -> None:
-        if isinstance(event, StepDone):
-            marks.append((time.perf_counter(), event))
-        elif isinstance(event, RegionCompiled):
+        if isinstance(event, RegionCompiled):
             notes.append(event.fallback_reason or f"{event.region}: compiled")
+        if not isinstance(event, StepDone) or event.step <= WARMUP:
+            return
+        marks.append((time.perf_counter(), event))
+        is_enough = seconds is not None and marks[-1][0] - marks[0][0] > seconds
+        if is_enough and not stopped.is_set():
+            stopped.set()
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    probe = {"global_batch_size": batch, "precision": "bf16", "peak_tflops": 989.0}
-    steps = warmup + STEPS_FOR[size](seconds)
-    config = {
-        **probe,
-        "max_steps": steps,
-        "lr": 3e-4,
-        "compile": "regional",
-        "num_workers": 2,
-    }
-    config["num_workers"] = 0 if size == "tiny" else 2
-    trainer = DistributedTrainer(config, on_event=on_event)
     meter = BusyMeter()
-    if torch.cuda.is_available():
-        with meter:
-            trainer.train(model, text)
-    else:
-        trainer.train(model, text)
-    settled = [(at, e) for at, e in marks if e.step > warmup]
-    (t0, first), (t1, last) = settled[0], settled[-1]
-    tokens = (last.step - first.step) * batch * (text.text.shape[1] - 1)
-    share = (t1 - t0) / 0.2
-    busy = meter.samples[-max(1, int(share)) :] if torch.cuda.is_available() else []
+    is_cuda = torch.cuda.is_available()
+    base = {"max_steps": 100_000, "peak_tflops": PEAK_TFLOPS, "precision": "bf16"}
+    if not is_cuda:
+        base["precision"] = "fp32"
+    trainer = DistributedTrainer({**base, **config}, on_event=on_event)
+    result = trainer.train(**parts.parts())
+    if not marks:
+        return {"status": result.status, "loss": result.loss}
+    (start, first), (end, last) = marks[0], marks[-1]
+    batch = config["global_batch_size"]
     return {
-        "tokens_per_s": tokens / (t1 - t0),
-        "seconds": t1 - t0,
-        "mfu": statistics.median(e.mfu or 0.0 for _, e in settled),
-        "compute_ratio": statistics.median(e.compute_ratio for _, e in settled),
-        "gpu_busy_ratio": statistics.mean(busy) if busy else None,
+        "samples_per_s": (last.step - first.step) * batch / max(1e-9, end - start),
+        "seconds": end - start,
+        "step_ms": 1e3 * (end - start) / max(1, last.step - first.step),
+        "mfu": statistics.median(e.mfu or 0.0 for _, e in marks),
+        "compute_ratio": statistics.median(e.compute_ratio for _, e in marks),
+        "exposed_ms": statistics.median(e.exposed_comm_ms for _, e in marks),
+        "bytes": last.bytes_sent,
+        "gpu_busy_ratio": meter.between(start + 1.0, end),
         "loss": last.loss,
-        "notes": notes,
+        "notes": sorted(set(notes)),
     }
 
 
-def steps_for(rate: float):
-    return lambda seconds: max(8, int(seconds * rate))
+def run_trainer(size: str, seconds: float) -> dict[str, Any]:
+    model, text, batch = gpt(size)
+    answer = watch(
+        Recipe(model=model, dataset=text),
+        seconds,
+        global_batch_size=batch,
+        lr=3e-4,
+        compile="regional",
+        num_workers=0 if size == "tiny" else 2,
+    )
+    length = text.text.shape[1] - 1
+    return {"tokens_per_s": answer["samples_per_s"] * length, **answer}
 
 
-# Steps a second, so that a run lasts about so long as asked.
-STEPS_FOR = {"124M": steps_for(14.0), "350M": steps_for(9.0), "tiny": steps_for(20.0)}
-
-
-def compiled(model: Gpt) -> Gpt:
+def prepare(arm: str, model: Any, loader: Any, device: torch.device) -> Any:
+    """Set up model, optimizer, loader and backward as the arm's library wants."""
     for block in model.blocks:
         block.compile()
-    return model
-
-
-def prepare(arm: str, model: nn.Module, loader: Any, device: torch.device) -> Any:
-    """Set up model, optimizer, loader and backward as the arm's library wants."""
-    make = functools.partial(torch.optim.AdamW, lr=3e-4, fused=device.type == "cuda")
+    make = functools.partial(torch.optim.AdamW, lr=3e-4, fused=True)
     if arm == "fabric":
         fabric_class = importlib.import_module("lightning.fabric").Fabric
         fabric = fabric_class(
@@ -202,9 +138,9 @@ def prepare(arm: str, model: nn.Module, loader: Any, device: torch.device) -> An
     return *accelerator.prepare(model, optimizer, loader), accelerator.backward
 
 
-def run_loop(size: str, steps: int, warmup: int, arm: str) -> float:
+def run_loop(size: str, seconds: float, arm: str) -> float:
     """Tokens a second of a plain loop, by hand or under another library."""
-    model, text, batch = build(size)
+    model, text, batch = gpt(size)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     loader = DataLoader(
         text,
@@ -214,14 +150,14 @@ def run_loop(size: str, steps: int, warmup: int, arm: str) -> float:
         num_workers=0 if size == "tiny" else 2,
         pin_memory=device.type == "cuda",
     )
-    model, optimizer, loader, backward = prepare(arm, compiled(model), loader, device)
+    model, optimizer, loader, backward = prepare(arm, model, loader, device)
     autocast = nullcontext()
     if arm == "hand":
         autocast = torch.autocast(device.type, dtype=torch.bfloat16)
     done, started = 0, 0.0
-    while done < warmup + steps:
+    while True:
         for batch_text in loader:
-            if done == warmup:
+            if done == WARMUP:
                 synchronize()
                 started = time.perf_counter()
             x = batch_text.to(device, non_blocking=True)
@@ -234,11 +170,11 @@ def run_loop(size: str, steps: int, warmup: int, arm: str) -> float:
             done += 1
             if done % 10 == 0:
                 loss.item()
-            if done >= warmup + steps:
-                break
-    synchronize()
-    seconds = time.perf_counter() - started
-    return steps * batch * (text.text.shape[1] - 1) / seconds
+                if done > WARMUP and time.perf_counter() - started > seconds:
+                    synchronize()
+                    spent = time.perf_counter() - started
+                    tokens = (done - WARMUP) * batch * (text.text.shape[1] - 1)
+                    return tokens / spent
 
 
 def synchronize() -> None:
@@ -246,54 +182,72 @@ def synchronize() -> None:
         torch.cuda.synchronize()
 
 
-def codec_rates(megabytes: int) -> dict[str, float]:
-    """GB/s of float32 read by quantise + dequantise, eager and compiled."""
+def arms(size: str, seconds: float, short: float, repeats: int) -> None:
+    """Interleave the arms; the trainer's first turn is the long one."""
+    torch.set_float32_matmul_precision("high")
+    for repeat in range(repeats):
+        wanted = seconds if repeat == 0 else short
+        say(model=size, arm="trainer", **run_trainer(size, wanted))
+        for arm in ("hand", "fabric", "accelerate"):
+            gc.collect()
+            torch.compiler.reset()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            try:
+                say(model=size, arm=arm, tokens_per_s=run_loop(size, short, arm))
+            except (ImportError, RuntimeError, ValueError, TypeError) as error:
+                say(
+                    model=size, arm=arm, failed=f"{type(error).__name__}: {error}"[:200]
+                )
+
+
+def detector(name: str, seconds: float) -> None:
+    answer = watch(
+        recipe(name),
+        seconds,
+        global_batch_size=BATCHES[name],
+        channels_last=True,
+        compile="off",
+    )
+    say(model=name, arm="trainer", **answer)
+
+
+def codec_rates(megabytes: int) -> None:
+    """GB/s of float32 read by quantise + dequantise."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    size = megabytes * 250_000 // 256 * 256
+    size = megabytes * 250_000 // 512 * 512
     x = torch.randn(1, size, device=device)
     error = torch.empty_like(x)
-    found = {}
     for bits in (8, 4):
         for feedback in (None, error):
             times = []
-            for _ in range(12):
+            for _ in range(13):
                 synchronize()
                 started = time.perf_counter()
                 message = codec.encode(x, bits=bits, block=256, error_WC=feedback)
                 y = codec.decode(message, size, bits=bits, block=256)
                 synchronize()
                 times.append(time.perf_counter() - started)
-            name = f"{bits} bits" + (", error feedback" if feedback is not None else "")
-            found[name] = 4e-9 * size / statistics.median(times[3:])
             assert (y - x).abs().max() <= x.abs().max() / codec.LEVELS[bits]
-    return found
+            rate = 4e-9 * size / statistics.median(times[3:])
+            keeps = feedback is not None
+            say(part="codec", bits=bits, error_feedback=keeps, gb_per_s=rate)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", choices=("arms", "detector", "codec"))
+    parser.add_argument("name", nargs="?", default="tiny")
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--sizes", nargs="+", default=["124M"])
+    parser.add_argument("--short", type=float, default=8.0)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--arms", nargs="*", default=["hand", "fabric", "accelerate"])
-    parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
-    say = sys.stdout.write
-    say(json.dumps({"codec_gb_per_s": codec_rates(4 if options.tiny else 1000)}) + "\n")
-    torch.set_float32_matmul_precision("high")
-    for size in ["tiny"] if options.tiny else options.sizes:
-        steps = max(10, STEPS_FOR[size](options.seconds) // 6)
-        for repeat in range(options.repeats):
-            seconds = options.seconds if repeat == 0 else options.seconds / 4
-            answer = run_trainer(size, seconds, 10)
-            say(json.dumps({"size": size, "arm": "trainer", **answer}) + "\n")
-            for arm in options.arms:
-                gc.collect()
-                torch.compiler.reset()
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
-                rate = run_loop(size, steps, 10, arm)
-                say(json.dumps({"size": size, "arm": arm, "tokens_per_s": rate}) + "\n")
-                sys.stdout.flush()
+    if options.part == "codec":
+        codec_rates(4 if options.name == "tiny" else 1000)
+    elif options.part == "detector":
+        detector(options.name, options.seconds)
+    else:
+        arms(options.name, options.seconds, options.short, options.repeats)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """The trainer's CUDA paths on one device: side stream, NCCL, autocast, resume."""
 
+import functools
+
 import pytest
 import torch
 import torch.distributed as dist
 from torch import nn
 
 from deepseek_optimizer import DistributedTrainer
-from deepseek_optimizer.events import RegionCompiled, StepDone
+from deepseek_optimizer.errors import NonFiniteLossError
+from deepseek_optimizer.events import GuardActed, RegionCompiled, StepDone
 from deepseek_optimizer.exchange import codec
 from deepseek_optimizer.exchange.engine import Exchange, Links
 from deepseek_optimizer.exchange.wire import Wire
@@ -42,7 +45,7 @@ def test_every_method_runs_on_a_side_stream_over_nccl(nccl, kind, limit):
     for _ in range(3):
         x.copy_(want)
         got = exchange.submit(0, x, ((1 << 17, 8),)).wait()
-        exchange.discard()
+        exchange.settle(torch.ones((), dtype=torch.bool, device="cuda"))
 
     assert ((got - want).norm() / want.norm()).item() <= limit
 
@@ -69,7 +72,7 @@ class Net(nn.Module):
         return (self.head(self.blocks(x)) - y).square().mean()
 
 
-def _train(steps, folder, **config):
+def _train(steps, folder, *, model=None, options=None, **config):
     torch.manual_seed(1)
     x = torch.randn(512, 64)
     dataset = torch.utils.data.TensorDataset(x, x.sum(1, keepdim=True) / 8)
@@ -80,8 +83,9 @@ def _train(steps, folder, **config):
         "checkpoint": {"dir": str(folder), "every_steps": 10, "adapt": False},
         **config,
     }
-    model = Net()
-    DistributedTrainer(config, on_event=events.append).train(model, dataset)
+    model = model or Net()
+    trainer = DistributedTrainer(config, on_event=events.append)
+    trainer.train(model, dataset, **(options or {}))
     return torch.cat([p.detach().cpu().flatten() for p in model.parameters()]), events
 
 
@@ -103,3 +107,46 @@ def test_regions_are_compiled_after_the_first_steps(tmp_path):
     assert [(e.region, e.num_blocks, e.fallback_reason) for e in compiled] == [
         ("Sequential", 4, None)
     ]
+
+
+class Poisoned(Net):
+    """Returns NaN in one call."""
+
+    def __init__(self, call):
+        super().__init__()
+        self.call, self.count = call, 0
+
+    def forward(self, x, y):
+        self.count += 1
+        loss = super().forward(x, y)
+        return loss * float("nan") if self.count == self.call else loss
+
+
+@pytest.mark.parametrize("optimizer", ["fused", "plain"])
+def test_a_nan_is_skipped_on_the_device_before_the_host_knows(tmp_path, optimizer):
+    options = {}
+    if optimizer == "plain":
+        options["optimizer"] = functools.partial(torch.optim.SGD, lr=0.01, momentum=0.9)
+
+    state, events = _train(12, tmp_path, model=Poisoned(5), options=options)
+
+    assert state.isfinite().all()
+    assert [(e.step, e.action) for e in events if isinstance(e, GuardActed)] == [
+        (5, "skip")
+    ]
+    assert events[-1].step == 12
+
+
+def test_a_nan_rolls_back_though_later_steps_are_on_their_way(tmp_path):
+    guard = {"on_nonfinite": "rollback"}
+
+    state, events = _train(20, tmp_path, model=Poisoned(15), guard=guard)
+
+    assert state.isfinite().all()
+    assert [e.action for e in events if isinstance(e, GuardActed)] == ["rollback"]
+    assert events[-1].step == 20
+
+
+def test_a_fatal_nan_ends_the_run_by_name(tmp_path):
+    with pytest.raises(NonFiniteLossError, match="step 3: loss nan"):
+        _train(9, tmp_path, model=Poisoned(3), guard={"on_nonfinite": "stop"})

@@ -1,14 +1,17 @@
 """The `auto` compression: measure the link, try what may pay, keep what is fastest.
 
 A fixed compression is a bet on the network. Here the link and each codec are timed once
-(bytes over bandwidth plus codec time rules out the hopeless), the rest run for a few real
-steps each, and the fastest stays until the next check. All ranks decide from the same
+(bytes over bandwidth plus codec time rules out the hopeless), the rest take turns in real
+steps, and the fastest stays until the next check. All ranks decide from the same
 numbers: the slowest rank's times.
 """
 
 from __future__ import annotations
 
+import math
+import statistics
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,7 +24,9 @@ from deepseek_optimizer.exchange.wire import Wire
 from deepseek_optimizer.spec import Compression
 
 PROBE_BYTES = 1 << 18
-TRIAL_STEPS = 4
+# Rounds of a stage, and how far behind the best a candidate may be to see the next.
+STAGES = ((3, 1.3), (4, 1.12), (6, 1.0))
+MARGIN = 0.03
 # A trial of something this much slower by prediction costs more than it can teach.
 HOPELESS = 1.6
 
@@ -92,39 +97,82 @@ def codec_seconds(
 
 @dataclass(slots=True)
 class AutoChooser:
-    """Call `after_step` at each step's end; it moves `exchange.kind` as it learns."""
+    """Gives each step its compression: `before_step` sets it, `after_step` learns.
+
+    Candidates take turns step by step, so that whatever else slows the machine slows
+    all of them. After each stage those far behind drop out and the close ones are timed
+    again. What beats no compression by less than `MARGIN` is not worth its rounding.
+    """
 
     exchange: Exchange
     device: torch.device
     num_values: int
     chosen: Callable[[str, Link, dict[str, float]], None]
-    _queue: list[Compression] = field(default_factory=list)
+    _turns: deque[Compression] = field(default_factory=deque)
+    _on_trial: deque[Compression | None] = field(default_factory=deque)
     _times: dict[Compression, list[float]] = field(default_factory=dict)
+    _left: int = 0
+    _stage: int = 0
     _link: Link | None = None
     _next_check: int = 1
 
     def expire(self) -> None:
-        """Measure again from the next step on: the link may have changed."""
-        self._next_check, self._queue = 0, []
+        """Forget steps on their way and measure anew: the link may have changed."""
+        self._next_check = 0
+        self._turns.clear()
+        self._on_trial.clear()
+        self._times.clear()
+
+    def before_step(self) -> None:
+        turn = self._turns.popleft() if self._turns else None
+        if turn is not None:
+            self.exchange.kind = turn
+        self._on_trial.append(turn)
 
     def after_step(self, step: int, step_s: float) -> None:
-        if step >= self._next_check and not self._queue:
-            self._queue = self._worth_trying()
-            self._times = {}
+        """Take the time of the oldest step begun and not yet told of."""
+        kind = self._on_trial.popleft()
+        if kind is not None and kind in self._times:
+            self._times[kind].append(step_s)
+            self._left -= 1
+            if self._left == 0:
+                self._end_stage()
+        elif not self._times and step >= self._next_check:
             self._next_check = step + self.exchange.config.recheck_steps
-            self.exchange.kind = self._queue[0]
+            kinds = self._worth_trying()
+            self._times = {kind: [] for kind in kinds}
+            # The first turn of each pays for what it sets up, and is not counted.
+            self._plan(kinds, rounds=1 + STAGES[0][0])
+            self._stage = 0
+
+    def _plan(self, kinds: list[Compression], *, rounds: int) -> None:
+        self._turns.extend(kind for _ in range(rounds) for kind in kinds)
+        self._left = rounds * len(kinds)
+
+    def _end_stage(self) -> None:
+        medians = self._medians()
+        best = min(medians.values())
+        limit = STAGES[self._stage][1]
+        close = [kind for kind in self._times if medians[kind] <= limit * best]
+        self._stage += 1
+        if len(close) > 1 and self._stage < len(STAGES):
+            self._plan(close, rounds=STAGES[self._stage][0])
             return
-        if not self._queue:
-            return
-        times = self._times.setdefault(self._queue[0], [])
-        times.append(step_s)
-        if len(times) < TRIAL_STEPS:
-            return
-        self._queue.pop(0)
-        if self._queue:
-            self.exchange.kind = self._queue[0]
-        else:
-            self._choose()
+        self._times.clear()
+        kind: Compression = min(medians, key=lambda k: medians[k])
+        if medians.get("none", math.inf) <= (1 + MARGIN) * best:
+            kind = "none"
+        self.exchange.kind = kind
+        if self._link is not None:
+            self.chosen(kind, self._link, {k: 1e3 * s for k, s in medians.items()})
+
+    def _medians(self) -> dict[Compression, float]:
+        """Median time of each candidate on the slowest rank, the first turn left out."""
+        wire = self.exchange.links.outgoing
+        mine = [statistics.median(times[1:]) for times in self._times.values()]
+        slowest = torch.tensor(mine, dtype=torch.float64, device=self.device)
+        wire.all_max(slowest)
+        return dict(zip(self._times, slowest.tolist(), strict=True))
 
     def _worth_trying(self) -> list[Compression]:
         wire, config = self.exchange.links.outgoing, self.exchange.config
@@ -137,19 +185,4 @@ class AutoChooser:
             )
             cost[kind] = sent / link.bytes_per_s + _slowest(wire, seconds, self.device)
         best = min(cost.values())
-        kept = [k for k, c in cost.items() if c <= HOPELESS * best + 2e-3]
-        return sorted(kept, key=lambda kind: -cost[kind])
-
-    def _choose(self) -> None:
-        wire = self.exchange.links.outgoing
-        # The first step of a trial still pays for the change.
-        medians = {
-            kind: _slowest(wire, sorted(times[1:])[(len(times) - 1) // 2], self.device)
-            for kind, times in self._times.items()
-        }
-        best: Compression = min(medians, key=lambda kind: medians[kind])
-        if medians.get("none", float("inf")) <= 1.02 * medians[best]:
-            best = "none"
-        self.exchange.kind = best
-        if self._link is not None:
-            self.chosen(best, self._link, {k: 1e3 * s for k, s in medians.items()})
+        return [k for k, c in cost.items() if c <= HOPELESS * best + 2e-3]

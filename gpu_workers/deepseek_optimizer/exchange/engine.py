@@ -2,7 +2,6 @@
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 from deepseek_optimizer.exchange.reducers import BITS, REDUCERS, Memory
 from deepseek_optimizer.exchange.wire import Wire
 from deepseek_optimizer.spec import Compression, CompressionConfig
+from deepseek_optimizer.timing import Mark, Stopwatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,8 @@ class Exchange:
     PowerSGD hook dies on Gloo: here one thread issues all of them, in bucket order,
     beside the backward pass. On CUDA a side stream takes the thread's place.
 
-    Nothing that a step leaves behind (residuals, momenta) counts until `commit`; after
-    `discard` a NaN has left no trace.
+    Nothing that a step leaves behind (residuals, momenta) counts until `commit`; where
+    `settle` is told to skip, a NaN has left no trace.
     """
 
     def __init__(self, links: Links, config: CompressionConfig) -> None:
@@ -61,7 +61,7 @@ class Exchange:
         self.config = config
         self.kind: Compression = "none" if config.kind == "auto" else config.kind
         self.step = 0
-        self.last_submit_at = 0.0
+        self.submitted: Mark | None = None
         self._buckets: dict[int, _Bucket] = {}
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -94,7 +94,7 @@ class Exchange:
         Returns:
             A future of the same tensor, holding the mean over all ranks.
         """
-        self.last_submit_at = time.perf_counter()
+        self.submitted = Stopwatch(flat.device).mark()
         if self._is_muted:
             muted: Future[Tensor] = Future()
             muted.set_result(flat)
@@ -216,18 +216,18 @@ class Exchange:
         for bucket in self._buckets.values():
             bucket.memory.commit()
 
-    def discard(self) -> None:
-        """Forget what the step left behind: its update was skipped."""
+    def settle(self, skips: Tensor) -> None:
+        """Keep what the step left behind, or forget it where `skips` is true."""
+        self.step += 1
         for bucket in self._buckets.values():
-            bucket.memory.discard()
+            bucket.memory.settle(skips)
 
-    def rescale(self, factor: float) -> None:
+    def rescale(self, factor: Tensor) -> None:
         """Follow a change of the loss scale: what is owed is in scaled gradients."""
-        if factor != 1.0:
-            for bucket in self._buckets.values():
-                for name, slot in bucket.memory.slots.items():
-                    if not name.startswith("q"):
-                        slot.current.mul_(factor)
+        for bucket in self._buckets.values():
+            for name, slot in bucket.memory.slots.items():
+                if not name.startswith("q"):
+                    slot.current.mul_(factor)
 
     def close(self) -> None:
         """End the thread once all that was submitted is done."""

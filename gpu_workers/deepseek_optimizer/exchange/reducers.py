@@ -35,6 +35,15 @@ class Slot:
         self.is_written = True
         return self.following
 
+    def settle(self, skips: Tensor) -> None:
+        """Take the following value unless `skips`, which the device alone may know."""
+        if self.is_written and skips.is_cuda:
+            torch.where(skips, self.current, self.following, out=self.following)
+            self.commit()
+        elif self.is_written and not skips:
+            self.commit()
+        self.is_written = False
+
     def commit(self) -> None:
         if self.is_written:
             self.current, self.following = self.following, self.current
@@ -63,6 +72,10 @@ class Memory:
         for slot in self.slots.values():
             slot.commit()
 
+    def settle(self, skips: Tensor) -> None:
+        for slot in self.slots.values():
+            slot.settle(skips)
+
     def state_dict(self) -> dict[str, Tensor]:
         """Return what is kept, as copies on the CPU."""
         return {n: s.current.to("cpu", copy=True) for n, s in self.slots.items()}
@@ -75,14 +88,9 @@ class Memory:
                 value.to(device), torch.zeros_like(value, device=device)
             )
 
-    def discard(self) -> None:
-        for slot in self.slots.values():
-            slot.is_written = False
-
 
 def reduce_plain(x: Tensor, wire: Wire, *_: object) -> None:
-    wire.all_reduce(x)
-    x.div_(wire.world_size)
+    wire.all_mean(x)
 
 
 def reduce_half(

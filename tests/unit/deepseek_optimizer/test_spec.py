@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from deepseek_optimizer.errors import ConfigError
 from deepseek_optimizer.events import EVENT_TYPES, StepDone, from_wire, to_line
-from deepseek_optimizer.spec import ConfigError, RunSpec, TrainConfig, explain
+from deepseek_optimizer.spec import RunSpec, TrainConfig, explain
 
 
 def test_the_short_forms_reach_their_sections():

@@ -3,7 +3,6 @@ import itertools
 import json
 import math
 import signal
-import time
 
 import pytest
 import torch
@@ -13,16 +12,13 @@ from deepseek_optimizer import DistributedTrainer
 from deepseek_optimizer.data import DataPosition, SampleOrder
 from deepseek_optimizer.errors import (
     CheckpointError,
-    CheckpointMismatchError,
     ConfigError,
     DatasetError,
     NonFiniteLossError,
     NotPicklableError,
 )
 from deepseek_optimizer.events import (
-    CheckpointFailed,
     CheckpointSaved,
-    Finished,
     GuardActed,
     ItemSkipped,
     RegionCompiled,
@@ -30,7 +26,6 @@ from deepseek_optimizer.events import (
     SharesChanged,
     StepDone,
 )
-from deepseek_optimizer.reporting import EventLog, Reporter
 from tests.unit.deepseek_optimizer.ranks import run_ranks
 from tests.unit.deepseek_optimizer.toys import (
     Net,
@@ -209,70 +204,6 @@ def test_a_rollback_before_any_checkpoint_says_so(tmp_path):
         train(9, tmp_path, model=Poisoned(3), guard={"on_nonfinite": "rollback"})
 
 
-def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path):
-    train(30, tmp_path)
-    newest = tmp_path / "step-00000030" / "__0_0.distcp"
-    blob = bytearray(newest.read_bytes())
-    blob[len(blob) // 2] ^= 1
-    newest.write_bytes(blob)
-
-    _, events = train(35, tmp_path)
-
-    assert [e.step for e in _of(events, Resumed)] == [20]
-    reason = _of(events, CheckpointFailed)[0].reason
-    assert "__0_0.distcp is damaged" in reason
-    assert list(tmp_path.glob("bad-step-00000030-*"))
-
-
-def test_a_save_that_was_killed_midway_does_not_exist(tmp_path):
-    train(20, tmp_path)
-    (tmp_path / "step-00000020" / "manifest.json").unlink()
-    (tmp_path / "step-00000025.tmp").mkdir()
-
-    _, events = train(30, tmp_path)
-
-    assert [e.step for e in _of(events, Resumed)] == [10]
-    assert not (tmp_path / "step-00000025.tmp").exists()
-
-
-def test_only_the_newest_checkpoints_are_kept(tmp_path):
-    train(50, tmp_path, checkpoint={"keep_last": 2})
-
-    names = sorted(p.name for p in tmp_path.glob("step-*"))
-    assert names == ["step-00000040", "step-00000050"]
-
-
-def test_a_durable_copy_brings_back_a_lost_folder(tmp_path):
-    durable = {"durable_url": f"file://{tmp_path}/far"}
-    straight, _ = train(30, tmp_path / "a")
-    train(20, tmp_path / "near", checkpoint=durable)
-    for path in (tmp_path / "near").glob("step-*"):
-        path.rename(tmp_path / f"lost-{path.name}")
-
-    resumed, events = train(30, tmp_path / "near", checkpoint=durable)
-
-    assert [e.step for e in _of(events, Resumed)] == [20]
-    assert torch.equal(resumed, straight)
-
-
-def test_another_models_checkpoint_is_refused_by_name(tmp_path):
-    train(10, tmp_path)
-
-    with pytest.raises(
-        CheckpointMismatchError, match=r"layers\.0\.weight.*\(24, 8\).*\(32, 8\)"
-    ):
-        train(20, tmp_path, model=Net(32))
-
-    assert (tmp_path / "step-00000010" / "manifest.json").is_file()
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-
-    with pytest.raises(CheckpointError, match=r"file/here cannot be written"):
-        train(5, tmp_path / "file" / "here")
-
-
 def test_bad_items_are_replaced_up_to_the_limit_and_named():
     dataset = Numbered(bad=(17, 18))
 
@@ -392,54 +323,6 @@ def test_a_stop_saves_and_a_new_run_goes_on_from_there(tmp_path):
     assert (tmp_path / "b" / "step-00000013" / "manifest.json").is_file()
     resumed, _ = train(30, tmp_path / "b")
     assert torch.equal(resumed, straight)
-
-
-def test_a_sink_that_sleeps_does_not_hold_the_training():
-    def slow(_event, _line):
-        time.sleep(0.2)
-
-    reporter = Reporter([slow])
-    started = time.perf_counter()
-    for step in range(2000):
-        reporter.report(
-            StepDone(
-                step=step, epoch=0, loss=1, lr=1, grad_norm=1, images_per_s=1,
-                step_ms=1, bytes_sent=0, exposed_comm_ms=0, compute_ratio=1,
-            )
-        )  # fmt: skip
-    spent = time.perf_counter() - started
-    reporter.close()
-
-    assert spent < 0.2
-
-
-def test_a_sink_that_raises_is_taken_out_and_the_others_hear_of_it():
-    heard = []
-
-    def broken(_event, _line):
-        raise ValueError("full")
-
-    reporter = Reporter([broken, lambda _, line: heard.append(json.loads(line))])
-    for _ in range(2):
-        reporter.report(Finished(status="x", step=1, loss=None, elapsed_s=0))
-    reporter.close()
-
-    assert [e["type"] for e in heard] == ["finished", "finished", "log"]
-    assert [e["seq"] for e in heard] == [1, 2, 3]
-
-
-def test_the_event_log_goes_on_with_the_next_number_after_a_kill(tmp_path):
-    path = tmp_path / "events.jsonl"
-    first = EventLog(path)
-    first(None, '{"seq": 1}\n')
-    first(None, '{"seq": 2')
-    first.close()
-
-    again = EventLog(path)
-    again.close()
-
-    assert again.next_seq == 2
-    assert path.read_text() == '{"seq": 1}\n'
 
 
 def test_the_order_is_the_one_the_position_names():

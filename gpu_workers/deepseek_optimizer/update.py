@@ -1,0 +1,151 @@
+"""One optimizer update, decided on the device: a bad step is skipped before the host knows.
+
+Loss, gradient norm and the verdict stay in device memory; a copy travels to the host
+behind the step, which reads it `LAG` steps later while the device works on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+from torch.nn.parallel import DistributedDataParallel
+
+from deepseek_optimizer.parallel import Replica
+from deepseek_optimizer.spec import TrainConfig
+from deepseek_optimizer.timing import Mark, Stopwatch
+
+# Growth and back-off of the fp16 loss scale, as torch.amp.GradScaler has them.
+FIRST_SCALE, GROWTH_STEPS = 65536.0, 2000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step came to, the same on all ranks."""
+
+    loss: float
+    grad_norm: float
+    is_skipped: bool
+    is_stopping: bool
+    is_saving: bool
+
+
+class Travelling:
+    """An outcome on its way to the host."""
+
+    def __init__(self, values: Tensor, stopwatch: Stopwatch) -> None:
+        self._values = values
+        if values.is_cuda:
+            self._values = torch.empty(
+                values.shape, dtype=values.dtype, pin_memory=True
+            )
+            self._values.copy_(values, non_blocking=True)
+        self.mark: Mark = stopwatch.mark()
+
+    def read(self) -> Outcome:
+        if not isinstance(self.mark, float):
+            self.mark.synchronize()
+        loss, norm, *flags = self._values.tolist()
+        return Outcome(loss, norm, *(flag > 0 for flag in flags))
+
+
+class Updater:
+    """Judges a step's gradients and applies them, without waiting for the device."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        optimizer: torch.optim.Optimizer,
+        config: TrainConfig,
+        stopwatch: Stopwatch,
+    ) -> None:
+        self.replica, self.optimizer, self.stopwatch = replica, optimizer, stopwatch
+        self.device, self.clip = stopwatch.device, config.grad_clip_norm
+        self.world_size = dist.get_world_size()
+        self._params = [p for p in replica.module.parameters() if p.requires_grad]
+        # What torch's fused optimizers promise: they skip where found_inf is 1 and
+        # divide by grad_scale in the same pass. Others need the host's word.
+        self._is_fused = getattr(optimizer, "_step_supports_amp_scaling", False)
+        self._scales_loss = config.precision == "fp16"
+        first = FIRST_SCALE if self._scales_loss else 1.0
+        self._scale = torch.tensor(first, device=self.device)
+        self._growth = torch.zeros((), device=self.device)
+
+    def scaled(self, loss: Tensor) -> Tensor:
+        return loss * self._scale if self._scales_loss else loss
+
+    @torch.no_grad()
+    def apply(
+        self, part: Tensor, limits: tuple[float, float], *, stops: bool, saves: bool
+    ) -> Travelling:
+        """Update the weights, or leave them, the optimizer and the residuals alone.
+
+        Args:
+            part: This rank's part of the global mean loss, a scalar on the device.
+            limits: Largest loss and gradient norm of a step that counts.
+            stops: This rank was asked to stop.
+            saves: This rank wants a checkpoint.
+        """
+        grads = [p.grad for p in self._params if p.grad is not None]
+        norm = self._norm(grads)
+        host = torch.tensor([float(stops), float(saves), *limits], dtype=torch.float64)
+        if self.device.type == "cuda":
+            host = host.pin_memory().to(self.device, non_blocking=True)
+        is_bad = ~(part.isfinite() & norm.isfinite())
+        word = torch.stack([part.double(), is_bad.double(), host[0], host[1]])
+        if self.world_size > 1:
+            dist.all_reduce(word)
+        loss = word[0]
+        skips = (word[1] > 0) | (loss > host[2]) | (norm > host[3])
+        self._step(grads, norm, skips)
+        self.replica.settle(skips)
+        if self._scales_loss:
+            self._rescale(norm)
+        # DDP's gradients are views of its buckets: kept, they spare a copy.
+        is_ddp = isinstance(self.replica.step, DistributedDataParallel)
+        self.optimizer.zero_grad(set_to_none=not is_ddp)
+        values = torch.stack([loss, norm.double(), skips.double(), word[2], word[3]])
+        return Travelling(values, self.stopwatch)
+
+    def _norm(self, grads: list[Tensor]) -> Tensor:
+        total = nn.utils.get_total_norm(grads, foreach=True)
+        if isinstance(total, DTensor):
+            total = total.full_tensor()
+        return total / self._scale if self._scales_loss else total
+
+    def _step(self, grads: list[Tensor], norm: Tensor, skips: Tensor) -> None:
+        divisor = self._scale if self._scales_loss else None
+        if self.clip is not None:
+            shrink = (norm / self.clip).clamp_min(1.0)
+            divisor = shrink if divisor is None else shrink * divisor
+        if self._is_fused:
+            optimizer: Any = self.optimizer
+            optimizer.grad_scale, optimizer.found_inf = divisor, skips.float()
+            optimizer.step()
+            del optimizer.grad_scale, optimizer.found_inf
+        elif not skips.item():
+            if divisor is not None:
+                torch._foreach_div_(grads, divisor)
+            self.optimizer.step()
+
+    def _rescale(self, norm: Tensor) -> None:
+        """Halve the loss scale after an overflow, double it after many good steps."""
+        before, is_over = self._scale, ~norm.isfinite()
+        growth = torch.where(is_over, 0.0, self._growth + 1)
+        is_due = growth >= GROWTH_STEPS
+        grown = torch.where(is_due, 2.0 * before, before)
+        self._scale = torch.where(is_over, 0.5 * before, grown)
+        self._growth = torch.where(is_due, 0.0, growth)
+        self.replica.exchange.rescale(self._scale / before)
+
+    def state_dict(self) -> dict[str, float]:
+        return {"scale": self._scale.item(), "growth": self._growth.item()}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        self._scale.fill_(state["scale"])
+        self._growth.fill_(state["growth"])
