@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+import torch.distributed as dist
 
 from deepseek_optimizer.errors import ConfigError
 from deepseek_optimizer.spec import BalanceConfig
@@ -112,6 +113,25 @@ def open_telemetry(config: BalanceConfig, rank: int, device: torch.device) -> Te
         with suppress(pynvml.NVMLError):
             return NvmlTelemetry(device)
     return NoTelemetry()
+
+
+def gather(compute_s: float, reading: Reading) -> tuple[list[float], list[Reading]]:
+    """Return every rank's compute time and reading, in rank order."""
+    words = torch.zeros(dist.get_world_size(), 4, dtype=torch.float64)
+    words[dist.get_rank()] = torch.tensor(
+        [
+            compute_s,
+            reading.temperature_c,
+            reading.is_throttled,
+            reading.free_memory_ratio,
+        ]
+    )
+    dist.all_reduce(words)
+    readings = [
+        Reading(temperature_c=t, is_throttled=bool(h), free_memory_ratio=m)
+        for _, t, h, m in words.tolist()
+    ]
+    return words[:, 0].tolist(), readings
 
 
 class Balancer:

@@ -54,6 +54,8 @@ class Recipe:
         collate: List of items -> batch; torch's default.
         augment: Batch on the device -> batch, before the forward pass.
         evaluate: Model -> named numbers, called on every rank.
+        after_update: Called with the model after each update, on every rank.
+        finish: Called with the trained model at the end, on the first rank.
     """
 
     model: nn.Module
@@ -64,6 +66,8 @@ class Recipe:
     collate: Collate | None = None
     augment: Callable[[Any], Any] | None = None
     evaluate: Callable[[nn.Module], Mapping[str, float]] | None = None
+    after_update: Callable[[nn.Module], None] | None = None
+    finish: Callable[[nn.Module], None] | None = None
 
     def parts(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
@@ -135,6 +139,7 @@ def build_loop(
         checkpointer=checkpointer,
         augment=recipe.augment,
         evaluate=recipe.evaluate,
+        after_update=recipe.after_update,
     )
     if rank == 0:
         report(

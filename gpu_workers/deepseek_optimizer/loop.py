@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import threading
 import time
@@ -17,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from deepseek_optimizer.balance import Reading, Telemetry
+from deepseek_optimizer.balance import Telemetry, gather
 from deepseek_optimizer.checkpoint import Checkpointer
 from deepseek_optimizer.data import DevicePipeline, MicroBatch
 from deepseek_optimizer.errors import DatasetError, NonFiniteLossError
@@ -32,6 +33,7 @@ from deepseek_optimizer.events import (
 )
 from deepseek_optimizer.exchange.auto import AutoChooser, Link
 from deepseek_optimizer.guard import Verdict
+from deepseek_optimizer.parallel import is_worker
 from deepseek_optimizer.recovery import Recovery
 from deepseek_optimizer.regions import compile_regions
 from deepseek_optimizer.state import Progress, RunState
@@ -41,6 +43,8 @@ from deepseek_optimizer.update import Outcome, Travelling
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 # How many steps the host runs ahead of what it knows. On the CPU nothing is gained.
 LAG = {"cpu": 0, "cuda": 2}
+# Asked to stop, a worker that learns of no step for so long has lost its peers.
+STUCK_S, STUCK_STEPS, STUCK_EXIT = 3.0, 10.0, 75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class Outputs:
     checkpointer: Checkpointer | None = None
     augment: Callable[[Any], Any] | None = None
     evaluate: Callable[[nn.Module], Mapping[str, float]] | None = None
+    after_update: Callable[[nn.Module], None] | None = None
 
 
 @dataclass(slots=True)
@@ -78,10 +83,11 @@ class Loop:
         self.config, self.device = state.config, state.updater.device
         self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
         self.chooser = self._make_chooser()
-        self._pipeline: DevicePipeline | None = None
+        self._pipeline: DevicePipeline
         self._stop = threading.Event()
         self._unknown: deque[_Step] = deque()
         self._learned_at = time.perf_counter()
+        self._step_s = 0.0
         self._window_s = [0.0, 0.0]
         self._num_bad = 0
         self._is_compiled = self.config.compile == "off"
@@ -134,11 +140,28 @@ class Loop:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
+        before = signal.signal(signal.SIGTERM, lambda *_: self._ask_to_stop())
         try:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
+
+    def _ask_to_stop(self) -> None:
+        self._stop.set()
+        if is_worker() and self.world_size > 1:
+            threading.Thread(target=self._leave_if_stuck, daemon=True).start()
+
+    def _leave_if_stuck(self) -> None:
+        """End a worker that waits for a peer which died: NCCL does not tell of it.
+
+        The agent asks all workers to stop before it restarts them, and would give the
+        stuck ones the whole grace time.
+        """
+        while True:
+            step = self._learned_at
+            time.sleep(max(STUCK_S, STUCK_STEPS * self._step_s))
+            if self._learned_at == step and not self._is_stopping:
+                os._exit(STUCK_EXIT)
 
     def _start_feed(self) -> None:
         self.state.even_shares()
@@ -175,8 +198,9 @@ class Loop:
         lr = float(state.scheduler.get_last_lr()[0])
         self._unknown.append(_Step(number, marks, num_bytes, lr, outcome))
         state.scheduler.step()
-        if self._pipeline is not None:
-            self._pipeline.read_ahead()
+        if outputs.after_update is not None:
+            outputs.after_update(state.replica.module)
+        self._pipeline.read_ahead()
         order = state.feed.order
         order.position = order.position.advanced(self.config.global_batch_size)
         state.progress.step = number
@@ -203,8 +227,6 @@ class Loop:
             self._report_first(EvaluationDone(step=number, metrics=dict(metrics)))
 
     def _next_batches(self) -> list[MicroBatch]:
-        if self._pipeline is None:
-            raise RuntimeError("the feed has not been started")
         micros = self._pipeline.next()
         for index, reason in (bad for micro in micros for bad in micro.bad_items):
             self._num_bad += 1
@@ -302,11 +324,11 @@ class Loop:
         progress = self.state.progress
         progress.steps_here += 1
         now = time.perf_counter()
-        step_s, self._learned_at = now - self._learned_at, now
+        self._step_s, self._learned_at = now - self._learned_at, now
         if verdict.action == "keep":
             progress.loss = outcome.loss
             if self.rank == 0:
-                self._report_step(step, outcome, verdict, step_s)
+                self._report_step(step, outcome, verdict)
         elif verdict.reason:
             event = GuardActed(
                 step=step.number, action=verdict.action, reason=verdict.reason
@@ -314,9 +336,8 @@ class Loop:
             self._report_first(event)
         self.outputs.recovery.after_step(step.number)
 
-    def _report_step(
-        self, step: _Step, outcome: Outcome, verdict: Verdict, step_s: float
-    ) -> None:
+    def _report_step(self, step: _Step, outcome: Outcome, verdict: Verdict) -> None:
+        step_s = self._step_s
         progress, order = self.state.progress, self.state.feed.order
         batch = self.config.global_batch_size
         exposed_s = step.marks.exposed_s
@@ -352,25 +373,12 @@ class Loop:
         self._window_s[1] += 1
         if step.number % config.update_every_steps:
             return
-        reading = self.outputs.telemetry.read(step.number)
-        mine = torch.zeros(self.world_size, 4, dtype=torch.float64)
-        mine[self.rank] = torch.tensor(
-            [
-                self._window_s[0] / self._window_s[1],
-                reading.temperature_c,
-                reading.is_throttled,
-                reading.free_memory_ratio,
-            ]
-        )
+        compute_s = self._window_s[0] / self._window_s[1]
         self._window_s = [0.0, 0.0]
-        dist.all_reduce(mine)
+        seconds, readings = gather(compute_s, self.outputs.telemetry.read(step.number))
         now = self.state.progress.step
         shares = feed.shares_at(now)
-        self.state.balancer.observe(shares, mine[:, 0].tolist())
-        readings = [
-            Reading(temperature_c=t, is_throttled=bool(h), free_memory_ratio=m)
-            for _, t, h, m in mine.tolist()
-        ]
+        self.state.balancer.observe(shares, seconds)
         new, reasons = self.state.balancer.decide(shares, readings)
         if new != shares:
             first = now + feed.lead

@@ -19,7 +19,7 @@ def repeated_blocks(model: nn.Module) -> dict[str, nn.Module]:
     for name, module in model.named_modules():
         if not isinstance(module, (nn.ModuleList, nn.Sequential)):
             continue
-        if any(name.startswith(block + ".") for block in found):
+        if any(f"{name}.".startswith(f"{block}.") for block in found):
             continue
         kinds = Counter(type(child) for child in module)
         for index, child in module.named_children():

@@ -276,7 +276,7 @@ class RunSpec:
 
     Attributes:
         entry: ``package.module:function``; called with ``args`` in every worker, it
-            returns a `deepseek_optimizer.Recipe`.
+            returns a `deepseek_optimizer.Recipe`, or a mapping of its parts.
         args: Keyword arguments of the entry, plain JSON.
         config: The configuration, checked on reading.
     """

@@ -58,6 +58,8 @@ class Options(TypedDict, total=False):
     collate: Collate | None
     augment: Callable[[Any], Any] | None
     evaluate: Callable[[nn.Module], Mapping[str, float]] | None
+    after_update: Callable[[nn.Module], None] | None
+    finish: Callable[[nn.Module], None] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +167,8 @@ def train_here(
             loop.state.replica.exchange.close()
             if run_dir is not None:
                 _save_model(recipe.model, run_dir / launch.MODEL)
+            if recipe.finish is not None and dist.get_rank() == 0:
+                recipe.finish(recipe.model)
         except (RuntimeError, ValueError, OSError, ArithmeticError, TypeError) as error:
             reason = f"{type(error).__name__}: {error}"
             progress.step = loop.state.progress.step if loop else 0
@@ -250,8 +254,14 @@ def call_entry(spec: RunSpec) -> Recipe:
             f"entry {spec.entry!r} cannot be imported: {error}"
         ) from error
     recipe = entry(**spec.args)
+    if isinstance(recipe, Mapping):
+        # A package that does not know this one names the parts.
+        recipe = Recipe(**recipe)
     if not isinstance(recipe, Recipe):
-        raise ConfigError(f"entry {spec.entry!r} must return a Recipe, got {recipe!r}")
+        raise ConfigError(
+            f"entry {spec.entry!r} must return a Recipe or a mapping of its parts, got "
+            f"{recipe!r}"
+        )
     check_recipe(recipe, spec.config)
     return recipe
 

@@ -44,6 +44,11 @@ class Augmenter:
     def host_generator(self) -> torch.Generator:
         return self._host
 
+    def seed(self, seed: int) -> None:
+        """Draw from now on what this seed fixes."""
+        self.generator.manual_seed(seed)
+        self._host.manual_seed(seed)
+
     def draw(self, rows_B: Tensor, *, side: int) -> Batch:
         """A batch of the pictures `rows_B` (and, for mosaics, of random others)."""
         num_mosaic = round(len(rows_B) * self.recipe.mosaic_share)

@@ -1,7 +1,8 @@
 """The training loop: takes what it needs, reports events, returns the best weights.
 
 The optimiser stands behind `Stepper`, the one place where a distributed one would be
-put in.
+put in. A distributed trainer that owns the loop itself is given the same parts by
+`deepseek_vision.training.distributed`.
 """
 
 import math
@@ -56,7 +57,7 @@ class PlainStepper:
     def __init__(self, model: Detector, recipe: Recipe) -> None:
         self._model = model
         self.optimizer = torch.optim.AdamW(
-            list(_groups(model, recipe)),
+            list(parameter_groups(model, recipe)),
             betas=(0.9, 0.99),
             fused=next(model.parameters()).is_cuda,
         )
@@ -70,7 +71,8 @@ class PlainStepper:
         self.optimizer.step()
 
 
-def _groups(model: Detector, recipe: Recipe) -> Iterator[dict[str, object]]:
+def parameter_groups(model: Detector, recipe: Recipe) -> Iterator[dict[str, Any]]:
+    """Yield AdamW's groups: backbone and rest, with decay and without."""
     for is_backbone in (True, False):
         for is_decayed in (True, False):
             chosen = [
@@ -132,7 +134,7 @@ class Trainer:
         self.num_samples = 0
         self._augmenters = [
             Augmenter(sets.train, kind, self._generator)
-            for kind in (recipe.augmentation, _gentle(recipe.augmentation))
+            for kind in (recipe.augmentation, gentle(recipe.augmentation))
         ]
         self.steps_done = self._evaluated_at = self._told_at = 0
         self._total = torch.zeros(4, device=self.device)
@@ -350,7 +352,7 @@ class Trainer:
         )
 
 
-def _gentle(recipe: Augmentation) -> Augmentation:
+def gentle(recipe: Augmentation) -> Augmentation:
     """What the last steps see: single pictures, moved a little."""
     return Augmentation(
         mosaic_share=NONE.mosaic_share,

@@ -26,6 +26,7 @@ from deepseek_optimizer.events import (
     SharesChanged,
     StepDone,
 )
+from deepseek_optimizer.regions import repeated_blocks
 from tests.unit.deepseek_optimizer.ranks import run_ranks
 from tests.unit.deepseek_optimizer.toys import (
     Net,
@@ -265,6 +266,12 @@ class Tower(nn.Module):
 
     def forward(self, x, y):
         return (self.head(self.blocks(x)) - y).square().mean()
+
+
+def test_of_blocks_inside_blocks_only_the_outer_are_regions():
+    stages = nn.Sequential(*(nn.Sequential(Block(), Block()) for _ in range(2)))
+
+    assert list(repeated_blocks(stages)) == ["0", "1"]
 
 
 def test_a_region_that_does_not_compile_runs_eagerly_and_says_so(monkeypatch):
