@@ -25,7 +25,11 @@ def main(wanted: list[str]) -> int:
             ).strip()
             print(f"  {name:<9} {about}")
         return 0
-    if unknown := sorted(set(wanted) - set(names())):
+    # A name alone also stands for its sections: trainer for trainer_step, trainer_bytes.
+    known = names()
+    families = {w: [n for n in known if n.startswith(f"{w}_")] for w in wanted}
+    wanted = [n for w in wanted for n in ([w] if w in known else families[w] or [w])]
+    if unknown := sorted(set(wanted) - set(known)):
         print(f"no benchmark is named {', '.join(unknown)}", file=sys.stderr)
         return 2
     is_reached = True
