@@ -17,11 +17,12 @@ from torch.optim.lr_scheduler import LambdaLR
 from deepseek_vision.data.augment import Augmenter, Batch
 from deepseek_vision.data.coco import pack, read_together, sampling_weights
 from deepseek_vision.hub import ModelConfig
+from deepseek_vision.metrics import as_truth, average_precision
 from deepseek_vision.model.detector import Detector, build_detector
 from deepseek_vision.prompts import class_embeddings
 from deepseek_vision.runtime import cell_centres
 from deepseek_vision.training.ema import SlowCopy
-from deepseek_vision.training.evaluation import evaluate
+from deepseek_vision.training.evaluation import find_all
 from deepseek_vision.training.loop import Datasets, gentle, parameter_groups
 from deepseek_vision.training.losses import detection_loss
 from deepseek_vision.training.recipe import Recipe, preset
@@ -213,10 +214,9 @@ class _Run:
         self._step = self.learner.follow()
 
     def evaluate(self, _: nn.Module) -> dict[str, float]:
-        slow, val = self.learner.slow, self._sets.val
-        metrics = evaluate(
-            slow, val, self._sets.val_coco, self._prompts, _centres(val.images)
-        )
+        slow, val, coco = self.learner.slow, self._sets.val, self._sets.val_coco
+        found = find_all(slow, val, coco, self._prompts, _centres(val.images))
+        metrics = average_precision(as_truth(coco), found)
         if metrics["AP"] >= self._metrics.get("AP", -1.0):
             self._metrics = metrics
             self._best = {

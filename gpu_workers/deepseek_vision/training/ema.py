@@ -19,14 +19,13 @@ class SlowCopy:
         self.model.requires_grad_(requires_grad=False)
         self.decay, self.ramp = decay, ramp
         self.num_updates = 0
-        self._slow = _numbers(self.model)
 
     @torch.no_grad()
     def update(self, model: Detector) -> None:
         self.num_updates += 1
         decay = self.decay * (1 - math.exp(-self.num_updates / self.ramp))
         # One fused call for all tensors: a call each would cost more than the step.
-        torch._foreach_lerp_(self._slow, _numbers(model), 1 - decay)
+        torch._foreach_lerp_(_numbers(self.model), _numbers(model), 1 - decay)
 
 
 def _numbers(model: Detector) -> list[Tensor]:
