@@ -1,7 +1,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import CharField, Count, F, Func, Prefetch, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
@@ -180,6 +180,10 @@ class Wanted:
     author: str = ""
     tags: tuple[str, ...] = ()
     task: str = ""
+    library: str = ""
+    licence: str = ""
+    framework: str = ""
+    precision: str = ""
     is_gated: bool | None = None
     least_parameters: int | None = None
     most_parameters: int | None = None
@@ -187,6 +191,22 @@ class Wanted:
     is_ascending: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetValue:
+    """How many of the found have this value."""
+
+    facet: str
+    value: str
+    num: int
+
+
+FACETS = {
+    "task": "task",
+    "licence": "licence",
+    "framework": "frameworks",
+    "precision": "precisions",
+    "library": "library",
+}
 SORTS = {
     "": "-num_downloads",
     "downloads": "-num_downloads",
@@ -209,8 +229,12 @@ def search_models(*, user: "User | AnonymousUser", wanted: Wanted) -> QuerySet[M
         found = found.filter(search_text__contains=word)
     if wanted.author:
         found = found.filter(namespace__name__iexact=wanted.author)
-    if wanted.task:
-        found = found.filter(task=wanted.task)
+    exact = {"task": wanted.task, "library": wanted.library, "licence": wanted.licence}
+    found = found.filter(**{name: value for name, value in exact.items() if value})
+    listed = {"frameworks": wanted.framework, "precisions": wanted.precision}
+    for name, value in listed.items():
+        if value:
+            found = found.filter(**{f"{name}__contains": [value]})
     for tag in wanted.tags[:20]:
         found = found.filter(_tagged(tag))
     if wanted.is_gated is not None:
@@ -223,6 +247,36 @@ def search_models(*, user: "User | AnonymousUser", wanted: Wanted) -> QuerySet[M
     order = SORTS.get(wanted.sort, SORTS[""])
     order = order.removeprefix("-") if wanted.is_ascending else order
     return found.select_related("namespace", "head").order_by(order, "-pk")
+
+
+def count_facets(found: QuerySet[Model]) -> tuple[int, list[FacetValue]]:
+    """Count, in one query, what the found repositories can be narrowed down to.
+
+    Returns:
+        How many there are, and the values that are not empty, the commonest first.
+    """
+    rows = found.order_by().select_related(None)
+    counts = [
+        rows.annotate(facet=Value(facet), value=_value_of(facet, column))
+        .values_list("facet", "value")
+        .annotate(num=Count("pk"))
+        for facet, column in FACETS.items()
+    ]
+    first, *others = counts
+    told = list(first.union(*others, all=True))
+    total = sum(num for facet, _value, num in told if facet == "task")
+    known = [
+        FacetValue(facet=facet, value=value, num=num)
+        for facet, value, num in told
+        if value
+    ]
+    return total, sorted(known, key=lambda row: (-row.num, row.value))
+
+
+def _value_of(facet: str, column: str) -> F | Func:
+    if facet in {"framework", "precision"}:
+        return Func(F(column), function="unnest", output_field=CharField())
+    return F(column)
 
 
 def _tagged(tag: str) -> Q:

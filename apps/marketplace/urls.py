@@ -3,9 +3,17 @@ from django.urls import path
 from apps.marketplace import views
 from apps.marketplace.api import models as api
 
+_model = "<str:namespace>/<str:name>/"
+
 # /marketplace/
 page_urls = [
     path("", views.models, name="models"),
+    path("<int:model_id>/restore/", views.restore, name="restore"),
+    path(_model, views.model, name="model"),
+    path(f"{_model}files/", views.files, name="files"),
+    path(f"{_model}revisions/", views.revisions, name="revisions"),
+    path(f"{_model}settings/", views.settings, name="settings"),
+    path(f"{_model}act/", views.act, name="act"),
 ]
 
 # /api/v1/marketplace/

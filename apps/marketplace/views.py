@@ -1,14 +1,245 @@
+from typing import Any
+
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.core.http import PageRequest
+from apps.core.parsers import number
 from apps.marketplace import selectors
+from apps.marketplace.errors import GatedError
+from apps.marketplace.formats.cards import read_card
+from apps.marketplace.formats.markdown import render as render_card
+from apps.marketplace.forms import SettingsForm
+from apps.marketplace.models import AccessRequest, Model, ModelRevision
+from apps.marketplace.services import gates, inspecting, repositories
+from apps.marketplace.services.describing import LARGEST_CARD, read_text
+from apps.marketplace.services.likes import set_like
+from apps.marketplace.types import Asked, Gate, Visibility
+
+PAGE = 24
+VALUES = 12
+TITLES = {
+    "task": _lazy("Task"),
+    "licence": _lazy("Licence"),
+    "framework": _lazy("Format"),
+    "precision": _lazy("Precision"),
+    "library": _lazy("Library"),
+}
+SIZES = {
+    "small": (None, 5_000_000),
+    "medium": (5_000_000, 50_000_000),
+    "large": (50_000_000, None),
+}
 
 
 @login_required
 @require_GET
 def models(request: PageRequest) -> HttpResponse:
-    context = {"models": selectors.list_models(user=request.user)}
-    return render(request, "marketplace/models.html", context)
+    given = request.GET
+    chosen = {name: given.get(name, "") for name in TITLES}
+    least, most = SIZES.get(given.get("size", ""), (None, None))
+    wanted = selectors.Wanted(
+        text=given.get("q", ""),
+        task=chosen["task"],
+        licence=chosen["licence"],
+        library=chosen["library"],
+        framework=chosen["framework"],
+        precision=chosen["precision"],
+        least_parameters=least,
+        most_parameters=most,
+        sort=given.get("sort", ""),
+    )
+    found = selectors.search_models(user=request.user, wanted=wanted)
+    total, counted = selectors.count_facets(found)
+    pages = _CountedPaginator(found, PAGE, total=total)
+    context = {
+        "page": pages.get_page(number(given.get("page", "")) or 1),
+        "facets": _facets(counted, chosen),
+        "q": wanted.text,
+        "size": given.get("size", ""),
+        "sort": wanted.sort,
+        "deleted": number(given.get("deleted", "")),
+        "is_narrowed": any(chosen.values()) or bool(wanted.text or given.get("size")),
+    }
+    template = "marketplace/models.html" + ("#found" if request.htmx else "")
+    return render(request, template, context)
+
+
+class _CountedPaginator(Paginator):  # type: ignore[type-arg]  # plain at run time
+    """Knows from the facets how many there are."""
+
+    def __init__(self, found: QuerySet[Model], per_page: int, *, total: int) -> None:
+        super().__init__(found, per_page)
+        self.count = total
+
+
+def _facets(
+    counted: list[selectors.FacetValue], chosen: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Group counted values by facet; a facet with one value that was not chosen is left out."""
+    facets = []
+    for name, title in TITLES.items():
+        values = [
+            {"value": row.value, "num": row.num, "is_chosen": row.value == chosen[name]}
+            for row in counted
+            if row.facet == name
+        ][:VALUES]
+        if len(values) > 1 or chosen[name]:
+            facets.append({"name": name, "title": title, "values": values})
+    return facets
+
+
+@login_required
+@require_GET
+def model(request: PageRequest, namespace: str, name: str) -> HttpResponse:
+    found = _model(request, namespace, name)
+    revision = selectors.find_revision(found, request.GET.get("revision", "main"))
+    context = _frame(request, found, revision)
+    readme = revision.files.filter(path="README.md").first() if revision else None
+    if context["may_read"]:
+        text = read_card(read_text(readme, LARGEST_CARD)).text if readme else ""
+        url = f"/{found.full_name}/resolve/{revision.revision if revision else ''}/"
+        context["card"] = render_card(text, files_url=url)
+    context["relatives"] = inspecting.find_relatives(found, user=request.user)
+    return render(request, "marketplace/model.html", context)
+
+
+@login_required
+@require_GET
+def files(request: PageRequest, namespace: str, name: str) -> HttpResponse:
+    found = _model(request, namespace, name)
+    revision = selectors.find_revision(found, request.GET.get("revision", "main"))
+    context = _frame(request, found, revision)
+    if revision is not None:
+        rows = revision.files.select_related("since").order_by("path")
+        context["files"] = rows[:1000]
+    opened = request.GET.get("file", "")
+    if opened and revision and context["may_read"]:
+        context["opened"] = inspecting.inspect_file(revision, opened)
+    return render(request, "marketplace/files.html", context)
+
+
+@login_required
+@require_GET
+def revisions(request: PageRequest, namespace: str, name: str) -> HttpResponse:
+    found = _model(request, namespace, name)
+    context = _frame(request, found, found.head)
+    rows = found.revisions.select_related("author", "parent").order_by("-pk")
+    context["page"] = Paginator(rows, PAGE).get_page(
+        number(request.GET.get("page", "")) or 1
+    )
+    shown = request.GET.get("show", "")
+    one = selectors.find_revision(found, shown) if shown else None
+    if one is not None:
+        context["shown"], context["diff"] = one, inspecting.diff(one)
+    return render(request, "marketplace/revisions.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def settings(request: PageRequest, namespace: str, name: str) -> HttpResponse:
+    found = _model(request, namespace, name)
+    repositories.check_manages(request.user, found)
+    initial = {
+        "visibility": found.visibility,
+        "gate": found.gate,
+        "gate_terms": found.gate_terms,
+    }
+    form = SettingsForm(request.POST or None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        repositories.change_repository(
+            user=request.user,
+            model=found,
+            visibility=Visibility(form.cleaned_data["visibility"]),
+            gate=Gate(form.cleaned_data["gate"]),
+            gate_terms=form.cleaned_data["gate_terms"],
+        )
+        messages.success(request, _("Saved."))
+        return redirect("marketplace:settings", namespace, name)
+    context = _frame(request, found, found.head)
+    context["form"] = form
+    context["requests"] = AccessRequest.objects.filter(model=found).select_related(
+        "user"
+    )
+    return render(request, "marketplace/settings.html", context)
+
+
+@login_required
+@require_POST
+def act(request: PageRequest, namespace: str, name: str) -> HttpResponse:
+    """Carry out one of the small deeds of a model's page, named by its button."""
+    found = _model(request, namespace, name)
+    action, user = request.POST.get("action", ""), request.user
+    back = reverse("marketplace:model", args=[namespace, name])
+    match action:
+        case "like" | "unlike":
+            set_like(user=user, model=found, is_liked=action == "like")
+        case "ask":
+            gates.ask_access(
+                user=user, model=found, message=request.POST.get("message", "")
+            )
+        case "accept" | "refuse":
+            gates.decide_access(
+                user=user,
+                model=found,
+                request_id=number(request.POST.get("request", "")) or 0,
+                state=Asked.ACCEPTED if action == "accept" else Asked.REFUSED,
+            )
+            back = reverse("marketplace:settings", args=[namespace, name])
+        case "archive" | "unarchive":
+            is_archived = action == "archive"
+            repositories.set_archived(user=user, model=found, is_archived=is_archived)
+        case "delete":
+            repositories.delete_repository(user=user, model=found)
+            back = f"{reverse('marketplace:models')}?deleted={found.pk}"
+    return redirect(back)
+
+
+@login_required
+@require_POST
+def restore(request: PageRequest, model_id: int) -> HttpResponse:
+    found = repositories.restore_repository(user=request.user, model_id=model_id)
+    return redirect("marketplace:model", found.namespace.name, found.name)
+
+
+@require_GET
+def address(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
+    """Lead from a repository's address to its page."""
+    return redirect("marketplace:model", namespace, name)
+
+
+def _model(request: PageRequest, namespace: str, name: str) -> Model:
+    return selectors.access_repository(
+        user=request.user, namespace=namespace, name=name
+    )
+
+
+def _frame(
+    request: PageRequest, found: Model, revision: ModelRevision | None
+) -> dict[str, Any]:
+    """Return what the head of each of a model's pages shows."""
+    try:
+        gates.check_reads(request.user, found)
+        may_read = True
+    except GatedError:
+        may_read = False
+    asked = AccessRequest.objects.filter(model=found, user=request.user).first()
+    return {
+        "model": found,
+        "revision": revision,
+        "may_read": may_read,
+        "asked": asked,
+        "is_liked": found.likes.filter(user=request.user).exists(),
+        "may_manage": Model.objects.managed_by(request.user)
+        .filter(pk=found.pk)
+        .exists(),
+        "endpoint": request.build_absolute_uri("/").rstrip("/"),
+    }

@@ -136,6 +136,7 @@ HUB: dict[str, dict[str, Answers]] = {
     "hub:resolve-dataset": {"GET": read(), "HEAD": read()},
     "hub:lfs": {"POST": write(read_token=200, body=_batch)},
     "hub:lfs-dataset": {"POST": write(read_token=200, body=_batch)},
+    "hub:address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
     "hub:ask": {"POST": write(viewer=200, body=lambda _w: {})},
     "hub:ask-dataset": {"POST": write(viewer=200, body=lambda _w: {})},
 }

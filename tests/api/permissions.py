@@ -271,6 +271,17 @@ PAGES: Rules = {
     "labeling:editor": {"GET": read()},
     "training:runs": {"GET": read(**OWN)},
     "marketplace:models": {"GET": read(**OWN)},
+    "marketplace:model": {"GET": read()},
+    "marketplace:files": {"GET": read()},
+    "marketplace:revisions": {"GET": read()},
+    "marketplace:settings": {
+        "GET": read(needs=MANAGER),
+        "POST": write(
+            MANAGER, 302, body=lambda _w: {"visibility": "workspace", "gate": "open"}
+        ),
+    },
+    "marketplace:act": {"POST": write(VIEWER, 302, body=lambda _w: {"action": "like"})},
+    "marketplace:restore": {"POST": write(VIEWER, 404)},
     "deployments:endpoints": {"GET": read(**OWN)},
     "diagnostics:reports": {"GET": read(**OWN)},
     "jobs:jobs": {"GET": read(**OWN)},

@@ -23,6 +23,7 @@ from apps.accounts.services import create_token, invite
 from apps.accounts.types import Role, Scope
 from apps.labeling.models import Image, Label, VersionImage
 from apps.labeling.services.versions import make_version
+from apps.marketplace.services.repositories import create_repository
 from tests.api.hub_permissions import HUB
 from tests.api.permissions import API, PAGES, PERSONAL, THIRD_PARTY, Rule, World
 from tests.api.routes import Route, all_routes
@@ -96,9 +97,13 @@ def world(
     version = make_version(
         user=alice, project_id=image.project_id, only_submitted=False
     )
+    model = create_repository(user=alice, namespace="", name="boards")
     return {
         "version_id": version.id,
         "frozen_id": VersionImage.objects.get(version_id=version.id).image_id,
+        "namespace": model.namespace.name,
+        "name": model.name,
+        "model_id": model.pk,
         "workspace_id": workspace.pk,
         "project_id": image.project_id,
         "image_id": image.pk,

@@ -3,7 +3,9 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
+from apps.marketplace import views
 from apps.marketplace.api.hub import access, download, lfs, reading, writing, xet
+from apps.marketplace.formats.paths import RESERVED
 from apps.marketplace.types import Kind
 
 
@@ -21,12 +23,19 @@ class StateConverter(StringConverter):
     regex = "pending|accepted|rejected"
 
 
+class OwnerConverter(StringConverter):
+    """A namespace: no first word that this server has another use for."""
+
+    regex = f"(?!(?:{'|'.join(sorted(RESERVED))})/)[^/]+"
+
+
 class HashConverter(StringConverter):
     regex = "[0-9a-f]{64}"
 
 
 register_converter(KindConverter, "hub_kind")
 register_converter(StateConverter, "hub_state")
+register_converter(OwnerConverter, "hub_owner")
 register_converter(HashConverter, "hub_hash")
 
 _repo = "api/<hub_kind:kind>/<str:namespace>/<str:name>"
@@ -72,4 +81,5 @@ urls = [
     path(_batch, lfs.batch, name="lfs"),
     path(f"datasets/{_ask}", access.ask, _data, name="ask-dataset"),
     path(_ask, access.ask, name="ask"),
+    path("<hub_owner:namespace>/<str:name>", views.address, name="address"),
 ]

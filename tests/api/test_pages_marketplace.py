@@ -1,0 +1,208 @@
+"""The pages of models: searched, looked at, gated, changed, deleted and brought back."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.core import blobs
+from apps.marketplace.formats.git import blob_oid
+from apps.marketplace.models import Model
+from apps.marketplace.services.commits import Changes, NewFile, commit
+from apps.marketplace.services.repositories import create_repository
+from apps.marketplace.types import Gate, Visibility
+
+CARD = """---
+license: mit
+pipeline_tag: image-segmentation
+tags: [leather]
+---
+# Hides <script>alert(1)</script>
+
+Finds holes. [Figures](figures/a.png) and [a trap](javascript:alert(1)).
+
+<img src=x onerror=alert(1)>
+"""
+
+
+def put(path: str, data: bytes) -> NewFile:
+    blob = blobs.put(io.BytesIO(data))
+    return NewFile(
+        path=path,
+        sha256=blob.sha256,
+        size=blob.size,
+        git_oid=blob_oid([data], len(data)),
+        is_lfs=False,
+    )
+
+
+@pytest.fixture
+def hides(alice: User) -> Model:
+    model = create_repository(user=alice, namespace="", name="hides")
+    files = [put("README.md", CARD.encode()), put("weights.safetensors", b"no header")]
+    commit(model=model, user=alice, changes=Changes(title="First files", files=files))
+    model.refresh_from_db()
+    return model
+
+
+@pytest.fixture
+def as_(client: Client) -> Callable[[User], Client]:
+    def sign_in(user: User) -> Client:
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+def page(name: str, model: Model) -> str:
+    return reverse(f"marketplace:{name}", args=[model.namespace.name, model.name])
+
+
+@pytest.mark.parametrize(
+    ("query", "is_found"),
+    [
+        ("q=hides", True),
+        ("q=LEATHER+holes", True),
+        ("q=leather+steel", False),
+        ("task=image-segmentation", True),
+        ("licence=mit&task=image-segmentation", True),
+        ("licence=apache-2.0", False),
+        ("size=large", False),
+        ("q=%27%25_", False),
+        ("page=999", True),
+    ],
+)
+def test_models_are_found_by_words_and_facets(
+    alice: User,
+    hides: Model,
+    as_: Callable[[User], Client],
+    query: str,
+    is_found: bool,  # noqa: FBT001 -- pytest gives it
+) -> None:
+    html = as_(alice).get(f"{reverse('marketplace:models')}?{query}").text
+
+    assert (page("model", hides) in html) is is_found
+
+
+def test_a_facet_is_counted_and_its_link_keeps_the_search(
+    alice: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    create_repository(user=alice, namespace="", name="other-hides")
+    Model.objects.filter(name="other-hides").update(
+        task="object-detection", search_text="hides"
+    )
+
+    html = as_(alice).get(f"{reverse('marketplace:models')}?q=hides&page=1").text
+
+    assert '<a href="?q=hides&amp;task=object-detection" >object-detection</a>' in html
+
+
+def test_a_card_can_do_no_harm(
+    alice: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    html = as_(alice).get(page("model", hides)).text
+
+    assert "&lt;script&gt;alert(1)" in html
+    assert "<script>alert" not in html
+    assert "<img" not in html.partition("prose")[2].partition("</article>")[0]
+    assert 'href="javascript' not in html
+    sha = hides.head.revision if hides.head else ""
+    assert f'href="/plant-7/hides/resolve/{sha}/figures/a.png"' in html
+
+
+def test_files_that_are_not_sound_are_said_to_be_so(
+    alice: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    html = as_(alice).get(f"{page('files', hides)}?file=weights.safetensors").text
+
+    assert "its header has no sound length" in html
+    assert "README.md" in html
+
+
+def test_a_revision_shows_what_it_changed(
+    alice: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    changes = Changes(title="Away", deleted_paths=["weights.safetensors"])
+    made = commit(model=hides, user=alice, changes=changes)
+
+    html = as_(alice).get(f"{page('revisions', hides)}?show={made.revision}").text
+
+    assert "weights.safetensors" in html
+    assert ">removed<" in html
+    assert "README.md" not in html
+
+
+def test_a_stranger_sees_nothing_until_it_is_public_and_no_file_before_she_is_let_in(
+    alice: User, charlie: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    assert as_(charlie).get(page("model", hides)).status_code == 404
+    Model.objects.update(
+        visibility=Visibility.PUBLIC, gate=Gate.MANUAL, gate_terms="No war."
+    )
+    client = as_(charlie)
+
+    before = client.get(page("model", hides)).text
+    client.post(page("act", hides), {"action": "ask", "message": "For shoes"})
+    asked = client.get(page("model", hides)).text
+
+    assert "No war." in before
+    assert "Finds holes" not in before
+    assert "You have asked" in asked
+    request = hides.access_requests.get()
+    client = as_(alice)
+    assert "For shoes" in client.get(page("settings", hides)).text
+    client.post(page("act", hides), {"action": "accept", "request": request.pk})
+    assert "Finds holes" in as_(charlie).get(page("model", hides)).text
+
+
+def test_who_only_reads_changes_nothing(
+    vera: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    client = as_(vera)
+
+    answers = [
+        client.post(page("act", hides), {"action": action}).status_code
+        for action in ("delete", "archive", "accept")
+    ]
+
+    assert answers == [403, 403, 403]
+    assert client.get(page("settings", hides)).status_code == 403
+    hides.refresh_from_db()
+    assert (hides.deleted_at, hides.archived_at) == (None, None)
+
+
+def test_a_deleted_model_is_brought_back(
+    alice: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    client = as_(alice)
+
+    answer = client.post(page("act", hides), {"action": "delete"}, follow=True)
+    gone = client.get(page("model", hides)).status_code
+    client.post(reverse("marketplace:restore", args=[hides.pk]))
+
+    assert "Bring it back" in answer.text
+    assert gone == 404
+    assert client.get(page("model", hides)).status_code == 200
+
+
+def test_a_like_counts_once(
+    alice: User, bob: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    for user in (alice, alice, bob):
+        as_(user).post(page("act", hides), {"action": "like"})
+    as_(bob).post(page("act", hides), {"action": "unlike"})
+
+    hides.refresh_from_db()
+    assert hides.num_likes == 1
+
+
+def test_the_address_leads_to_the_page_and_takes_nobody_elses(
+    alice: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    client = as_(alice)
+
+    assert client.get("/plant-7/hides").headers["Location"] == page("model", hides)
+    assert client.get("/accounts/login").headers["Location"] == "/accounts/login/"
