@@ -34,5 +34,15 @@ class DuplicateLabelError(ConflictError):
     code = "duplicate_label"
 
 
+class FormatError(DomainError):
+    """A file is not what it should be; says where and why."""
+
+    code = "bad_file"
+
+
+class UnknownFormatError(DomainError):
+    code = "unknown_format"
+
+
 class NothingToFreezeError(DomainError):
     code = "nothing_to_freeze"

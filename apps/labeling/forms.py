@@ -4,8 +4,11 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from apps.labeling.formats.registry import FORMATS
 from apps.labeling.models import Label
 from apps.labeling.types import AttributeKind, Shares
+
+FORM_CHOICES = [(row.name, row.title) for row in FORMATS.values()]
 
 
 class ProjectForm(forms.Form):
@@ -136,6 +139,23 @@ class LabelForm(forms.Form):
         validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("#rrggbb, please."))],
     )
     hotkey = forms.CharField(label=_("Key"), required=False, max_length=1)
+
+
+class ExportForm(forms.Form):
+    form = forms.ChoiceField(label=_("Format"), choices=FORM_CHOICES)
+    only_submitted = forms.BooleanField(
+        label=_("Only submitted images"), required=False
+    )
+
+
+class ImportForm(forms.Form):
+    file = forms.FileField(label=_("File"), help_text=_("One file, or a zip of them."))
+    form = forms.ChoiceField(label=_("Format"), choices=FORM_CHOICES)
+    is_replacing = forms.BooleanField(
+        label=_("Take away what the file does not have"),
+        required=False,
+        help_text=_("On the images that it names; otherwise the file is merged."),
+    )
 
 
 class VersionForm(forms.Form):

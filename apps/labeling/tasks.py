@@ -4,7 +4,7 @@ from apps.jobs import services as jobs
 from apps.jobs.services import Holding
 from apps.jobs.types import Claim
 from apps.labeling import engines
-from apps.labeling.services import prelabels
+from apps.labeling.services import exporting, importing, prelabels
 from apps.labeling.types import Found
 from deepseek_vision.events import Event, ImageDetected, ImageFailed
 
@@ -23,6 +23,18 @@ def _prelabel(holding: Holding) -> None:
         _record(claim, event)
         holding.keep(is_urgent=event is None)
     jobs.finish_job(claim, result=prelabels.summary(claim))
+
+
+@shared_task(name="labeling.export", bind=True)
+def export(self: "Task[..., None]", job_id: str) -> None:
+    worker = self.request.hostname or ""
+    jobs.carry_out(job_id=job_id, worker=worker, work=exporting.export)
+
+
+@shared_task(name="labeling.import", bind=True)
+def import_annotations(self: "Task[..., None]", job_id: str) -> None:
+    worker = self.request.hostname or ""
+    jobs.carry_out(job_id=job_id, worker=worker, work=importing.carry_out_import)
 
 
 def _record(claim: Claim, event: Event | None) -> None:

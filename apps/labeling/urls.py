@@ -1,6 +1,15 @@
 from django.urls import path
 
-from apps.labeling.api import data, documents, images, projects, review, versions
+from apps.labeling.api import (
+    data,
+    documents,
+    exchange,
+    images,
+    projects,
+    review,
+    versions,
+)
+from apps.labeling.views import exchange as exchange_pages
 from apps.labeling.views import pages, work
 from apps.labeling.views import versions as version_pages
 
@@ -45,6 +54,22 @@ page_urls = [
     path(
         "projects/<int:project_id>/versions/", version_pages.versions, name="versions"
     ),
+    path("projects/<int:project_id>/data/", exchange_pages.data, name="data"),
+    path(
+        "projects/<int:project_id>/data/export/",
+        exchange_pages.export,
+        name="start-export",
+    ),
+    path(
+        "projects/<int:project_id>/data/import/",
+        exchange_pages.import_file,
+        name="start-import",
+    ),
+    path(
+        "projects/<int:project_id>/data/apply/<uuid:import_id>/",
+        exchange_pages.apply,
+        name="apply-import",
+    ),
     path("versions/<int:version_id>/", version_pages.version, name="version"),
     path(
         "versions/<int:version_id>/images/<int:frozen_id>/thumbnail/",
@@ -85,6 +110,18 @@ api_urls = [
     path(f"{_project}/export/", data.ExportApi.as_view(), name="export"),
     path(
         f"{_project}/versions/", versions.VersionListApi.as_view(), name="version-list"
+    ),
+    path(f"{_project}/exports/", exchange.ExportListApi.as_view(), name="export-list"),
+    path(
+        "exports/<uuid:export_id>/file/",
+        exchange.ExportFileApi.as_view(),
+        name="export-file",
+    ),
+    path(f"{_project}/imports/", exchange.ImportListApi.as_view(), name="import-list"),
+    path(
+        "imports/<uuid:import_id>/apply/",
+        exchange.ApplyImportApi.as_view(),
+        name="apply-import",
     ),
     path(f"{_version}/", versions.VersionApi.as_view(), name="version"),
     path(

@@ -134,6 +134,19 @@ LABELING_API: Rules = {
     },
     "labeling-api:prelabel": {"POST": write(ANNOTATOR, 202, body=lambda _w: {})},
     "labeling-api:export": {"GET": read()},
+    "labeling-api:export-list": {
+        "POST": write(VIEWER, 202, body=lambda _w: {"form": "coco"}),
+    },
+    "labeling-api:export-file": {"GET": read()},
+    "labeling-api:import-list": {
+        "POST": write(
+            MANAGER,
+            202,
+            is_upload=True,
+            body=lambda w: {"file": w["new_file"](), "form": "coco"},
+        ),
+    },
+    "labeling-api:apply-import": {"POST": write(MANAGER, 202)},
     "labeling-api:version-list": {
         "GET": read(),
         "POST": write(ANNOTATOR, 201, body=lambda _w: {"only_submitted": False}),
@@ -256,6 +269,16 @@ PAGES: Rules = {
         )
     },
     "labeling:prelabel": {"POST": write(ANNOTATOR, 302)},
+    "labeling:data": {"GET": read()},
+    "labeling:start-export": {
+        "POST": write(VIEWER, 302, body=lambda _w: {"form": "coco"})
+    },
+    "labeling:start-import": {
+        "POST": write(
+            MANAGER, 302, body=lambda w: {"file": w["new_file"](), "form": "coco"}
+        )
+    },
+    "labeling:apply-import": {"POST": write(MANAGER, 302)},
     "labeling:versions": {
         "GET": read(),
         "POST": write(

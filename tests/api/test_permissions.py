@@ -99,6 +99,19 @@ def world(
     )
     model = create_repository(user=alice, namespace="", name="boards")
     return {
+        "export_id": JobFactory(
+            workspace=workspace,
+            created_by=alice,
+            kind="export",
+            status="done",
+            result={"sha256": image.sha256, "size_bytes": 9, "name": "a.zip"},
+        ).pk,
+        "import_id": JobFactory(
+            workspace=workspace,
+            created_by=alice,
+            kind="import",
+            params={"project_id": image.project_id, "name": "a", "is_dry_run": True},
+        ).pk,
         "version_id": version.id,
         "frozen_id": VersionImage.objects.get(version_id=version.id).image_id,
         "namespace": model.namespace.name,

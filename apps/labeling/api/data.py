@@ -5,18 +5,14 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.response import Response
 
-from apps.core.errors import DomainError
 from apps.core.http import Api, ApiRequest
 from apps.jobs.types import JobStatus
 from apps.labeling import selectors
+from apps.labeling.errors import UnknownFormatError
 from apps.labeling.formats.coco import coco_text
 from apps.labeling.formats.source import project_items, project_labels
 from apps.labeling.serializers import PrelabelIn
 from apps.labeling.services import prelabels
-
-
-class UnknownFormatError(DomainError):
-    code = "unknown_format"
 
 
 class PrelabelApi(Api):

@@ -7,9 +7,20 @@ from typing import Any
 
 from apps.labeling.formats.geometry import Ring, mask_runs, outline, unpack
 from apps.labeling.formats.items import Item, ItemLabel, ItemShape
+from apps.labeling.formats.writing import Out
 from apps.labeling.types import ShapeKind
 
 CHUNK = 1 << 20
+# Kinds that COCO has no form for, or only a coarser one: their own is added.
+EXACT = frozenset(
+    {
+        ShapeKind.POLYLINE,
+        ShapeKind.POINTS,
+        ShapeKind.ELLIPSE,
+        ShapeKind.ROTATED_BOX,
+        ShapeKind.POLYGON,
+    }
+)
 WITHOUT_AREA = frozenset(
     {
         ShapeKind.BOX,
@@ -19,6 +30,10 @@ WITHOUT_AREA = frozenset(
         ShapeKind.TAG,
     }
 )
+
+
+def write_coco(labels: Sequence[ItemLabel], items: Iterable[Item], out: Out) -> None:
+    out.stream("annotations.json", coco_text(labels, items))
 
 
 def coco_text(labels: Sequence[ItemLabel], items: Iterable[Item]) -> Iterator[str]:
@@ -94,8 +109,19 @@ def _annotation(
             "truncated": shape.is_truncated,
             "kind": shape.kind,
             **({"group": str(shape.group)} if shape.group else {}),
+            **({"id": str(shape.id)} if shape.id else {}),
+            **_exact(shape),
         },
     }
+
+
+def _exact(shape: ItemShape) -> dict[str, Any]:
+    """The geometry itself, where the segmentation does not say it whole."""
+    if shape.kind not in EXACT:
+        return {}
+    geometry = unpack(shape.kind, shape.packed) or {}
+    is_plain = shape.kind is ShapeKind.POLYGON and not geometry["holes"]
+    return {} if is_plain else {"geometry": geometry}
 
 
 def _keypoints(shape: ItemShape) -> dict[str, Any]:

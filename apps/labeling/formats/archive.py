@@ -1,0 +1,103 @@
+"""Files that people upload: one file or a zip of them, none of it trusted."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from xml.etree import ElementTree as ET
+
+from apps.labeling.errors import FormatError
+
+MAX_UNPACKED_BYTES = 4 * 2**30
+MAX_FILES = 500_000
+# What text and geometry shrink to at best; beyond it is a bomb.
+MAX_RATIO = 200
+FREE_BYTES = 10 * 2**20
+
+
+class Archive:
+    """The files of an upload by name; a single file is an archive of one.
+
+    Raises:
+        FormatError: No sound zip, a name that leads out of it or occurs twice, or more
+            than it may unpack to.
+    """
+
+    def __init__(self, path: Path, *, name: str) -> None:
+        self._path, self._zip = path, None
+        self._members: dict[str, zipfile.ZipInfo | None] = {
+            PurePosixPath(name).name: None
+        }
+        if not zipfile.is_zipfile(path):
+            if name.lower().endswith(".zip"):
+                raise FormatError(f"{name} is no zip file, or it is cut off")
+            return
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except zipfile.BadZipFile as exc:
+            raise FormatError(f"{name} is no sound zip file: {exc}") from exc
+        self._members = _checked(self._zip)
+
+    def close(self) -> None:
+        if self._zip is not None:
+            self._zip.close()
+
+    def names(self, *suffixes: str) -> list[str]:
+        """The files' names, those that end so, in the order of the names."""
+        return sorted(
+            name for name in self._members if name.lower().endswith(suffixes or ("",))
+        )
+
+    def read(self, name: str) -> bytes:
+        info = self._members[name]
+        if self._zip is None or info is None:
+            return self._path.read_bytes()
+        try:
+            return self._zip.read(info)
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as exc:
+            raise FormatError(f"{name} cannot be unpacked: {exc}") from exc
+
+    def text(self, name: str) -> str:
+        content = self.read(name)
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as exc:
+            line = content.count(b"\n", 0, exc.start) + 1
+            raise FormatError(f"{name} line {line}: not UTF-8") from exc
+
+    def lines(self, name: str) -> Iterator[tuple[int, str]]:
+        """Number and text of each line that is not empty."""
+        for number, line in enumerate(self.text(name).splitlines(), start=1):
+            if line.strip():
+                yield number, line.strip()
+
+    def xml(self, name: str) -> ET.Element:
+        text = self.text(name)
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            raise FormatError(f"{name}: a document type is not taken, take it out")
+        try:
+            return ET.fromstring(text)  # noqa: S314 -- without a DTD nothing expands
+        except ET.ParseError as exc:
+            raise FormatError(f"{name} line {exc.position[0]}: {exc.msg}") from exc
+
+
+def _checked(file: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo | None]:
+    members: dict[str, zipfile.ZipInfo | None] = {}
+    total = 0
+    for info in file.infolist():
+        if info.is_dir():
+            continue
+        name = info.filename.replace("\\", "/")
+        if name.startswith("/") or ".." in name.split("/") or ":" in name[:3]:
+            raise FormatError(f"{name!r} leads out of the archive")
+        if name in members:
+            raise FormatError(f"{name!r} is in the archive twice")
+        total += info.file_size
+        if total > MAX_UNPACKED_BYTES or len(members) >= MAX_FILES:
+            raise FormatError(
+                f"the archive unpacks to more than {MAX_UNPACKED_BYTES // 2**30} GiB "
+                f"or {MAX_FILES} files"
+            )
+        if info.file_size > FREE_BYTES + MAX_RATIO * info.compress_size:
+            raise FormatError(f"{name!r} unpacks to {info.file_size} bytes: a bomb?")
+        members[name] = info
+    return members

@@ -1,0 +1,106 @@
+"""Builds shapes from what files say, refusing what cannot be one."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from apps.labeling.errors import BadOperationError, FormatError
+from apps.labeling.formats.geometry import BBox, Ring, bounds, pack
+from apps.labeling.formats.items import Item, ItemShape
+from apps.labeling.types import ShapeKind
+
+# A corner this far outside is a rounding of the file's writer.
+SLACK_PX = 1.0
+
+
+def shape(
+    where: str,
+    kind: ShapeKind,
+    geometry: dict[str, Any],
+    **more: Any,
+) -> ItemShape:
+    """Make a shape of any kind but a box and a tag.
+
+    Raises:
+        FormatError: It is not one of its kind; begins with ``where``.
+    """
+    try:
+        packed = pack(kind, geometry)
+    except BadOperationError as exc:
+        raise FormatError(f"{where}: {exc}") from exc
+    return ItemShape(kind=kind, bbox=bounds(kind, packed), packed=packed, **more)
+
+
+def box(where: str, corners: Sequence[float], **more: Any) -> ItemShape:
+    """Make a box of x1, y1, x2, y2."""
+    x1, y1, x2, y2 = (_number(where, value) for value in corners)
+    if x1 > x2 or y1 > y2:
+        raise FormatError(f"{where}: a box of negative size, {list(corners)}")
+    return ItemShape(kind=ShapeKind.BOX, bbox=(x1, y1, x2, y2), **more)
+
+
+def tag(width: int, height: int, **more: Any) -> ItemShape:
+    return ItemShape(kind=ShapeKind.TAG, bbox=(0, 0, width, height), **more)
+
+
+def turned(where: str, corners: Ring, **more: Any) -> ItemShape:
+    """Make a turned box of its four corners, the first side being its width."""
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = corners
+    geometry = {
+        "center": [(ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4],
+        "size": [math.hypot(bx - ax, by - ay), math.hypot(cx - bx, cy - by)],
+        "angle": math.degrees(math.atan2(by - ay, bx - ax)),
+    }
+    return shape(where, ShapeKind.ROTATED_BOX, geometry, **more)
+
+
+def inside(where: str, one: ItemShape, item: Item) -> ItemShape:
+    """Check that a shape lies on its image; roundings at the edge are cut.
+
+    Raises:
+        FormatError: It lies beside the image, or reaches far out of it.
+    """
+    x1, y1, x2, y2 = one.bbox
+    width, height = item.width, item.height
+    if one.kind in {ShapeKind.BOX, ShapeKind.TAG, ShapeKind.MASK}:
+        out = max(-x1, -y1, x2 - width, y2 - height)
+        if out > SLACK_PX:
+            raise FormatError(
+                f"{where}: {[round(n, 2) for n in one.bbox]} is not inside the image of "
+                f"{width} x {height}"
+            )
+        if out > 0 and one.kind is not ShapeKind.MASK:
+            return _cut(one, width, height)
+    elif x2 < 0 or y2 < 0 or x1 > width or y1 > height:
+        raise FormatError(f"{where}: it lies beside the image of {width} x {height}")
+    return one
+
+
+def _cut(one: ItemShape, width: int, height: int) -> ItemShape:
+    x1, y1, x2, y2 = one.bbox
+    fields = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    bbox: BBox = (max(x1, 0), max(y1, 0), min(x2, width), min(y2, height))
+    return ItemShape(**{**fields, "bbox": bbox})
+
+
+def number(where: str, text: object) -> float:
+    return _number(where, text)
+
+
+def _number(where: str, value: object) -> float:
+    try:
+        found = float(value)  # type: ignore[arg-type]  # refused below
+    except (TypeError, ValueError):
+        raise FormatError(f"{where}: {value!r} is no number") from None
+    if not math.isfinite(found) or isinstance(value, bool):
+        raise FormatError(f"{where}: {value!r} is no coordinate")
+    return found
+
+
+def uid(value: object) -> UUID | None:
+    """Return an id that we wrote ourselves; anything else is none."""
+    try:
+        return UUID(str(value)) if value else None
+    except ValueError:
+        return None

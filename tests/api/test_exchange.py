@@ -1,0 +1,170 @@
+"""Imports and exports as jobs, through the API."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from apps.accounts.models import User
+from apps.jobs import services as jobs
+from apps.jobs.models import Job
+from apps.labeling.models import Annotation, Image, Label, OperationLog, Project
+from apps.labeling.services.exporting import export
+from apps.labeling.services.importing import carry_out_import
+from tests.factories.labeling import AnnotationFactory, ImageFactory
+
+ApiAs = Callable[[User], APIClient]
+BOX = {"id": 0, "image_id": 0, "category_id": 0, "bbox": [1, 2, 30, 20]}
+
+
+def coco(*annotations: dict[str, Any], name: str = "a.jpg") -> io.BytesIO:
+    content = {
+        "images": [{"id": 0, "file_name": name}, {"id": 1, "file_name": "else.jpg"}],
+        "categories": [{"id": 0, "name": "Scratch"}, {"id": 1, "name": "crack"}],
+        "annotations": annotations,
+    }
+    file = io.BytesIO(json.dumps(content).encode())
+    file.name = "ours.json"
+    return file
+
+
+def send(client: APIClient, project: Project, file: io.BytesIO, **how: object) -> Job:
+    url = reverse("labeling-api:import-list", args=[project.pk])
+    answer = client.post(url, {"file": file, "form": "coco", **how}, format="multipart")
+    assert answer.status_code == 202, answer.json()
+    return carried_out(answer.json()["job_id"])
+
+
+def carried_out(job_id: str) -> Job:
+    job = Job.objects.get(pk=job_id)
+    work = export if job.kind == "export" else carry_out_import
+    jobs.carry_out(job_id=job_id, worker="w", work=work)
+    job.refresh_from_db()
+    return job
+
+
+def test_a_dry_run_says_what_would_change_and_applies_when_told(
+    alice: User, api_as: ApiAs, project: Project, scratch: Label, image: Image
+) -> None:
+    client = api_as(alice)
+    AnnotationFactory(image=image, label=scratch, x1=1, y1=2, x2=31, y2=22)
+    other = {**BOX, "category_id": 1, "bbox": [5, 5, 10, 10]}
+
+    shown = send(client, project, coco(BOX, other), is_dry_run=True)
+    before = Annotation.objects.count()
+    url = reverse("labeling-api:apply-import", args=[shown.pk])
+    done = carried_out(client.post(url).json()["job_id"])
+
+    assert before == 1
+    assert shown.result == {
+        "num_images": 1, "added": 1, "changed": 0, "removed": 0, "unchanged": 1,
+        "labels_added": ["crack"], "num_unknown": 1, "unknown": ["else.jpg"],
+        "is_applied": False,
+    }  # fmt: skip
+    assert done.result == {**shown.result, "is_applied": True}
+    assert set(image.annotations.values_list("label__name", "x1")) == {
+        ("scratch", 1),
+        ("crack", 5),
+    }
+    image.refresh_from_db()
+    assert (image.revision, image.num_annotations, image.state) == (1, 2, "in_progress")
+    assert OperationLog.objects.get(image=image).operations[0]["op"] == "put"
+
+
+def test_importing_twice_changes_nothing_more(
+    alice: User, api_as: ApiAs, project: Project, image: Image
+) -> None:
+    client = api_as(alice)
+
+    send(client, project, coco(BOX, BOX))
+    again = send(client, project, coco(BOX, BOX))
+
+    assert (again.result["added"], again.result["unchanged"]) == (0, 2)
+    assert image.annotations.count() == 2
+
+
+def test_replacing_takes_away_what_the_file_lacks_on_its_images_only(
+    alice: User, api_as: ApiAs, project: Project, scratch: Label, image: Image
+) -> None:
+    other = AnnotationFactory(image=ImageFactory(project=project), label=scratch)
+    AnnotationFactory(image=image, label=scratch, x1=7, y1=7, x2=9, y2=9)
+
+    done = send(api_as(alice), project, coco(BOX), is_replacing=True)
+
+    assert done.result["removed"] == 1
+    assert set(Annotation.objects.values_list("image_id", "x1")) == {
+        (image.pk, 1),
+        (other.image_id, 10),
+    }
+
+
+def test_a_broken_file_says_where_and_leaves_the_project_as_it_was(
+    alice: User, api_as: ApiAs, project: Project, image: Image
+) -> None:
+    broken = {**BOX, "id": 7, "category_id": 0, "bbox": [1, 2, "x", 4]}
+
+    done = send(api_as(alice), project, coco({**BOX, "category_id": 1}, broken))
+
+    assert (done.status, done.error_code) == ("failed", "bad_file")
+    assert done.error == "ours.json annotation 7: 'x' is no number"
+    assert not Annotation.objects.exists()
+    assert not Label.objects.filter(name="crack").exists()
+
+
+def test_an_export_changed_elsewhere_comes_back_as_changes(
+    alice: User, api_as: ApiAs, project: Project, scratch: Label, image: Image
+) -> None:
+    client = api_as(alice)
+    AnnotationFactory(image=image, label=scratch, x1=1, y1=2, x2=31, y2=22)
+    content = json.loads(zipped(client, project, "coco").read("annotations.json"))
+    content["annotations"][0]["bbox"] = [2, 2, 30, 20]
+    file = io.BytesIO(json.dumps(content).encode())
+    file.name = "annotations.json"
+
+    done = send(client, project, file)
+
+    assert (done.result["changed"], done.result["added"]) == (1, 0)
+    assert [row.bbox for row in image.annotations.all()] == [(2, 2, 32, 22)]
+
+
+def zipped(client: APIClient, project: Project, form: str) -> zipfile.ZipFile:
+    url = reverse("labeling-api:export-list", args=[project.pk])
+    answer = client.post(url, {"form": form}, format="json")
+    job = carried_out(answer.json()["job_id"])
+    assert job.status == "done", job.error
+    file = client.get(reverse("labeling-api:export-file", args=[job.pk]))
+    return zipfile.ZipFile(io.BytesIO(file.getvalue()))
+
+
+def test_an_export_goes_on_where_it_broke_off(
+    alice: User, api_as: ApiAs, project: Project, scratch: Label, image: Image
+) -> None:
+    client = api_as(alice)
+    AnnotationFactory(image=image, label=scratch)
+    url = reverse("labeling-api:export-list", args=[project.pk])
+    job_id = client.post(url, {"form": "csv"}, format="json").json()["job_id"]
+    file_url = reverse("labeling-api:export-file", args=[job_id])
+    too_early = client.get(file_url)
+    job = carried_out(job_id)
+
+    whole = client.get(file_url).getvalue()
+    rest = client.get(file_url, headers={"Range": "bytes=10-"})
+
+    assert too_early.status_code == 404
+    assert (job.num_done, job.num_total) == (1, 1)
+    assert (rest.status_code, rest.getvalue()) == (206, whole[10:])
+
+
+def test_an_unknown_format_is_refused_with_the_list(
+    alice: User, api_as: ApiAs, project: Project
+) -> None:
+    url = reverse("labeling-api:export-list", args=[project.pk])
+
+    answer = api_as(alice).post(url, {"form": "dxf"}, format="json")
+
+    assert answer.status_code == 400
+    assert "dxf" in answer.json()["fields"]["form"][0]
