@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree as ET
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import FormatError
 
 MAX_UNPACKED_BYTES = 4 * 2**30
@@ -29,12 +31,16 @@ class Archive:
         }
         if not zipfile.is_zipfile(path):
             if name.lower().endswith(".zip"):
-                raise FormatError(f"{name} is no zip file, or it is cut off")
+                raise FormatError(
+                    _("{name} is no zip file, or it is cut off").format(name=name)
+                )
             return
         try:
             self._zip = zipfile.ZipFile(path)
         except zipfile.BadZipFile as exc:
-            raise FormatError(f"{name} is no sound zip file: {exc}") from exc
+            raise FormatError(
+                _("{name} is no sound zip file: {reason}").format(name=name, reason=exc)
+            ) from exc
         self._members = _checked(self._zip)
 
     def close(self) -> None:
@@ -54,7 +60,9 @@ class Archive:
         try:
             return self._zip.read(info)
         except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as exc:
-            raise FormatError(f"{name} cannot be unpacked: {exc}") from exc
+            raise FormatError(
+                _("{name} cannot be unpacked: {reason}").format(name=name, reason=exc)
+            ) from exc
 
     def text(self, name: str) -> str:
         content = self.read(name)
@@ -62,7 +70,9 @@ class Archive:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError as exc:
             line = content.count(b"\n", 0, exc.start) + 1
-            raise FormatError(f"{name} line {line}: not UTF-8") from exc
+            raise FormatError(
+                _("{name} line {line}: not UTF-8").format(name=name, line=line)
+            ) from exc
 
     def lines(self, name: str) -> Iterator[tuple[int, str]]:
         """Number and text of each line that is not empty."""
@@ -73,11 +83,17 @@ class Archive:
     def xml(self, name: str) -> ET.Element:
         text = self.text(name)
         if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            raise FormatError(f"{name}: a document type is not taken, take it out")
+            raise FormatError(
+                _("{name}: a document type is not taken, take it out").format(name=name)
+            )
         try:
             return ET.fromstring(text)  # noqa: S314 -- without a DTD nothing expands
         except ET.ParseError as exc:
-            raise FormatError(f"{name} line {exc.position[0]}: {exc.msg}") from exc
+            raise FormatError(
+                _("{name} line {line}: {reason}").format(
+                    name=name, line=exc.position[0], reason=exc.msg
+                )
+            ) from exc
 
 
 def _checked(file: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo | None]:
@@ -88,16 +104,21 @@ def _checked(file: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo | None]:
             continue
         name = info.filename.replace("\\", "/")
         if name.startswith("/") or ".." in name.split("/") or ":" in name[:3]:
-            raise FormatError(f"{name!r} leads out of the archive")
+            raise FormatError(_("{name!r} leads out of the archive").format(name=name))
         if name in members:
-            raise FormatError(f"{name!r} is in the archive twice")
+            raise FormatError(_("{name!r} is in the archive twice").format(name=name))
         total += info.file_size
         if total > MAX_UNPACKED_BYTES or len(members) >= MAX_FILES:
             raise FormatError(
-                f"the archive unpacks to more than {MAX_UNPACKED_BYTES // 2**30} GiB "
-                f"or {MAX_FILES} files"
+                _("the archive unpacks to more than {gib} GiB or {files} files").format(
+                    gib=MAX_UNPACKED_BYTES // 2**30, files=MAX_FILES
+                )
             )
         if info.file_size > FREE_BYTES + MAX_RATIO * info.compress_size:
-            raise FormatError(f"{name!r} unpacks to {info.file_size} bytes: a bomb?")
+            raise FormatError(
+                _("{name!r} unpacks to {size} bytes: a bomb?").format(
+                    name=name, size=info.file_size
+                )
+            )
         members[name] = info
     return members

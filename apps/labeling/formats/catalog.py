@@ -2,6 +2,8 @@
 
 from pathlib import PurePosixPath
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.items import Item
 from apps.labeling.models import Image
@@ -44,7 +46,11 @@ class Catalog:
             if key in names:
                 found = names[key]
                 if found is None:
-                    raise FormatError(f"several images of the project are called {key}")
+                    raise FormatError(
+                        _("several images of the project are called {key}").format(
+                            key=key
+                        )
+                    )
                 return found
         self.unknown[name] = None
         return None

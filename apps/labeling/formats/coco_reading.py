@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
 from apps.labeling.formats.catalog import Catalog
@@ -24,7 +26,7 @@ def read_coco(
     """Yield what each file says of images that the project has."""
     files = archive.names(".json")
     if not files:
-        raise FormatError("there is no .json file in it")
+        raise FormatError(_("there is no .json file in it"))
     for name in files:
         yield from _read(name, _parse(archive, name), catalog)
 
@@ -33,15 +35,21 @@ def _parse(archive: Archive, name: str) -> Row:
     try:
         content = json.loads(archive.text(name))
     except json.JSONDecodeError as exc:
-        raise FormatError(f"{name} line {exc.lineno}: {exc.msg}") from exc
+        raise FormatError(
+            _("{name} line {line}: {reason}").format(
+                name=name, line=exc.lineno, reason=exc.msg
+            )
+        ) from exc
     except RecursionError as exc:
-        raise FormatError(f"{name}: nested too deeply") from exc
+        raise FormatError(_("{name}: nested too deeply").format(name=name)) from exc
     lists = {"images", "annotations", "categories"}
     if not isinstance(content, dict) or not lists <= content.keys():
-        raise FormatError(f"{name}: COCO has images, annotations and categories")
+        raise FormatError(
+            _("{name}: COCO has images, annotations and categories").format(name=name)
+        )
     for key in lists:
         if not isinstance(content[key], list):
-            raise FormatError(f"{name}: {key} is no list")
+            raise FormatError(_("{name}: {key} is no list").format(name=name, key=key))
     return content
 
 
@@ -59,10 +67,16 @@ def _read(
     for number_of, row in enumerate(_rows(name, content, "annotations")):
         where = f"{name} annotation {row.get('id', number_of)}"
         if row.get("image_id") not in images:
-            raise FormatError(f"{where}: no image has the id {row.get('image_id')!r}")
+            raise FormatError(
+                _("{where}: no image has the id {id!r}").format(
+                    where=where, id=row.get("image_id")
+                )
+            )
         if row.get("category_id") not in labels:
             raise FormatError(
-                f"{where}: no category has the id {row.get('category_id')!r}"
+                _("{where}: no category has the id {id!r}").format(
+                    where=where, id=row.get("category_id")
+                )
             )
         item = images[row["image_id"]]
         if item is not None:
@@ -75,7 +89,9 @@ def _read(
 def _rows(name: str, content: Row, key: str) -> Iterator[Row]:
     for at, row in enumerate(content[key]):
         if not isinstance(row, dict) or (key != "annotations" and "id" not in row):
-            raise FormatError(f"{name}: {key}[{at}] has no id")
+            raise FormatError(
+                _("{name}: {key}[{at}] has no id").format(name=name, key=key, at=at)
+            )
         yield row
 
 
@@ -104,7 +120,11 @@ def _shapes(where: str, row: Row, label: str, item: Item) -> list[ItemShape]:
         return _polygons(where, outline, more)
     bbox = row.get("bbox")
     if not isinstance(bbox, list) or len(bbox) != 4:
-        raise FormatError(f"{where}: bbox must be [x, y, width, height], got {bbox!r}")
+        raise FormatError(
+            _("{where}: bbox must be [x, y, width, height], got {bbox!r}").format(
+                where=where, bbox=bbox
+            )
+        )
     x, y, width, height = (number(where, value) for value in bbox)
     return [box(where, [x, y, x + width, y + height], **more)]
 
@@ -112,7 +132,9 @@ def _shapes(where: str, row: Row, label: str, item: Item) -> list[ItemShape]:
 def _joints(where: str, row: Row) -> Row:
     flat = row["keypoints"]
     if not isinstance(flat, list) or len(flat) % 3:
-        raise FormatError(f"{where}: keypoints are triples x, y, visibility")
+        raise FormatError(
+            _("{where}: keypoints are triples x, y, visibility").format(where=where)
+        )
     return {
         "points": [list(flat[at : at + 2]) for at in range(0, len(flat), 3)],
         "visible": flat[2::3],
@@ -130,7 +152,9 @@ def _mask(where: str, outline: Row, item: Item, more: Row) -> ItemShape:
             )
         packed = from_image_runs(runs, width=width, height=height)
     except (KeyError, TypeError, ValueError) as exc:
-        raise FormatError(f"{where}: {exc}") from exc
+        raise FormatError(
+            _("{where}: {reason}").format(where=where, reason=exc)
+        ) from exc
     x, y, across, down = memoryview(packed[:16]).cast("i")
     bbox = (float(x), float(y), float(x + across), float(y + down))
     return ItemShape(kind=ShapeKind.MASK, bbox=bbox, packed=packed, **more)
@@ -139,7 +163,11 @@ def _mask(where: str, outline: Row, item: Item, more: Row) -> ItemShape:
 def _polygons(where: str, rings: list[Any], more: Row) -> list[ItemShape]:
     """One polygon a ring; several rings are one object and become a group."""
     if not all(isinstance(ring, list) and len(ring) % 2 == 0 for ring in rings):
-        raise FormatError(f"{where}: segmentation is a list of rings x, y, x, y, ...")
+        raise FormatError(
+            _("{where}: segmentation is a list of rings x, y, x, y, ...").format(
+                where=where
+            )
+        )
     if len(rings) > 1:
         more = {**more, "id": None, "group": more["group"] or uuid4()}
     return [

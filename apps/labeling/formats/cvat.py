@@ -5,6 +5,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
 from apps.labeling.formats.catalog import Catalog
@@ -129,14 +131,20 @@ def read_cvat(
     """Yield the shapes of each image that the project has."""
     files = archive.names(".xml")
     if not files:
-        raise FormatError("there is no .xml file in it")
+        raise FormatError(_("there is no .xml file in it"))
     for name in files:
         root = archive.xml(name)
         if root.tag != "annotations":
-            raise FormatError(f"{name}: not CVAT, it begins with <{root.tag}>")
+            raise FormatError(
+                _("{name}: not CVAT, it begins with <{tag}>").format(
+                    name=name, tag=root.tag
+                )
+            )
         if root.find("track") is not None:
             raise FormatError(
-                f"{name}: tracks of a video; export it as CVAT for images"
+                _("{name}: tracks of a video; export it as CVAT for images").format(
+                    name=name
+                )
             )
         for image in root.iter("image"):
             file = image.get("name", "")
@@ -157,7 +165,7 @@ def read_cvat(
 def _shape(where: str, node: ET.Element, item: Item) -> ItemShape:
     label = node.get("label")
     if not label:
-        raise FormatError(f"{where}: it has no label")
+        raise FormatError(_("{where}: it has no label").format(where=where))
     layer = number(where, node.get("z_order", "0"))
     more: dict[str, Any] = {
         "label": label,
@@ -194,7 +202,7 @@ def _shape(where: str, node: ET.Element, item: Item) -> ItemShape:
 def _ring(where: str, text: str) -> Ring:
     pairs = [pair.split(",") for pair in text.split(";") if pair]
     if any(len(pair) != 2 for pair in pairs):
-        raise FormatError(f"{where}: points are x,y;x,y;...")
+        raise FormatError(_("{where}: points are x,y;x,y;...").format(where=where))
     return [[number(where, x), number(where, y)] for x, y in pairs]
 
 
@@ -212,10 +220,16 @@ def _mask(where: str, node: ET.Element, item: Item, more: dict[str, Any]) -> Ite
         int(number(where, node.get(key))) for key in ("left", "top", "width", "height")
     )
     if left < 0 or top < 0 or left + width > item.width or top + height > item.height:
-        raise FormatError(f"{where}: its rectangle is not inside the image")
+        raise FormatError(
+            _("{where}: its rectangle is not inside the image").format(where=where)
+        )
     runs = [int(number(where, part)) for part in node.get("rle", "").split(",")]
     if min(runs) < 0 or sum(runs) > width * height or width < 1 or height < 1:
-        raise FormatError(f"{where}: its runs cover more than {width} x {height}")
+        raise FormatError(
+            _("{where}: its runs cover more than {width} x {height}").format(
+                where=where, width=width, height=height
+            )
+        )
     turned = transpose_runs(runs, width=width, height=height)
     geometry = {"origin": [left, top], "size": [width, height], "counts": turned}
     return shape(where, ShapeKind.MASK, geometry, **more)

@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
 from apps.labeling.formats.catalog import Catalog
@@ -105,7 +107,7 @@ def read_labelstudio(
     """Yield the annotations of each task that the project has an image for."""
     files = archive.names(".json")
     if not files:
-        raise FormatError("there is no .json file in it")
+        raise FormatError(_("there is no .json file in it"))
     for name in files:
         for at, task in enumerate(_parse(archive, name)):
             where = f"{name} task {task.get('id', at + 1)}"
@@ -123,14 +125,22 @@ def _parse(archive: Archive, name: str) -> list[Row]:
     try:
         content = json.loads(archive.text(name))
     except json.JSONDecodeError as exc:
-        raise FormatError(f"{name} line {exc.lineno}: {exc.msg}") from exc
+        raise FormatError(
+            _("{name} line {line}: {reason}").format(
+                name=name, line=exc.lineno, reason=exc.msg
+            )
+        ) from exc
     except RecursionError as exc:
-        raise FormatError(f"{name}: nested too deeply") from exc
+        raise FormatError(_("{name}: nested too deeply").format(name=name)) from exc
     is_list = isinstance(content, list) and all(
         isinstance(row, dict) and isinstance(row.get("data"), dict) for row in content
     )
     if not is_list:
-        raise FormatError(f"{name}: Label Studio's export is a list of tasks with data")
+        raise FormatError(
+            _("{name}: Label Studio's export is a list of tasks with data").format(
+                name=name
+            )
+        )
     return list(content)
 
 
@@ -141,7 +151,7 @@ def _image_of(where: str, task: Row) -> str:
         (one for one in data.values() if isinstance(one, str) and "." in one), ""
     )
     if not isinstance(value, str) or not value:
-        raise FormatError(f"{where}: its data names no image")
+        raise FormatError(_("{where}: its data names no image").format(where=where))
     name = unquote(PurePosixPath(urlsplit(value).path).name)
     # An upload is stored as eight hexadecimal digits, a dash, and its name.
     prefix, dash, rest = name.partition("-")
@@ -155,7 +165,9 @@ def _shape(where: str, row: Row, item: Item) -> ItemShape | None:
     if control not in CONTROLS:
         if control == "brushlabels":
             raise FormatError(
-                f"{where}: brush masks are not taken, export them as COCO"
+                _("{where}: brush masks are not taken, export them as COCO").format(
+                    where=where
+                )
             )
         return None
     value = row.get("value")

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import UnknownFormatError
 from apps.labeling.formats.archive import Archive
 from apps.labeling.formats.catalog import Catalog
@@ -63,6 +65,8 @@ def format_named(name: str) -> Format:
     """
     if name not in FORMATS:
         raise UnknownFormatError(
-            f"no format is called {name!r}; there are: {', '.join(FORMATS)}"
+            _("no format is called {name!r}; there are: {names}").format(
+                name=name, names=", ".join(FORMATS)
+            )
         )
     return FORMATS[name]

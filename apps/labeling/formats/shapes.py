@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import BadOperationError, FormatError
 from apps.labeling.formats.geometry import BBox, Ring, bounds, pack
 from apps.labeling.formats.items import Item, ItemShape
@@ -28,7 +30,9 @@ def shape(
     try:
         packed = pack(kind, geometry)
     except BadOperationError as exc:
-        raise FormatError(f"{where}: {exc}") from exc
+        raise FormatError(
+            _("{where}: {reason}").format(where=where, reason=exc)
+        ) from exc
     return ItemShape(kind=kind, bbox=bounds(kind, packed), packed=packed, **more)
 
 
@@ -36,7 +40,11 @@ def box(where: str, corners: Sequence[float], **more: Any) -> ItemShape:
     """Make a box of x1, y1, x2, y2."""
     x1, y1, x2, y2 = (_number(where, value) for value in corners)
     if x1 > x2 or y1 > y2:
-        raise FormatError(f"{where}: a box of negative size, {list(corners)}")
+        raise FormatError(
+            _("{where}: a box of negative size, {corners}").format(
+                where=where, corners=list(corners)
+            )
+        )
     return ItemShape(kind=ShapeKind.BOX, bbox=(x1, y1, x2, y2), **more)
 
 
@@ -67,13 +75,23 @@ def inside(where: str, one: ItemShape, item: Item) -> ItemShape:
         out = max(-x1, -y1, x2 - width, y2 - height)
         if out > SLACK_PX:
             raise FormatError(
-                f"{where}: {[round(n, 2) for n in one.bbox]} is not inside the image of "
-                f"{width} x {height}"
+                _(
+                    "{where}: {box} is not inside the image of {width} x {height}"
+                ).format(
+                    where=where,
+                    box=[round(n, 2) for n in one.bbox],
+                    width=width,
+                    height=height,
+                )
             )
         if out > 0 and one.kind is not ShapeKind.MASK:
             return _cut(one, width, height)
     elif x2 < 0 or y2 < 0 or x1 > width or y1 > height:
-        raise FormatError(f"{where}: it lies beside the image of {width} x {height}")
+        raise FormatError(
+            _("{where}: it lies beside the image of {width} x {height}").format(
+                where=where, width=width, height=height
+            )
+        )
     return one
 
 
@@ -92,9 +110,13 @@ def _number(where: str, value: object) -> float:
     try:
         found = float(value)  # type: ignore[arg-type]  # refused below
     except (TypeError, ValueError):
-        raise FormatError(f"{where}: {value!r} is no number") from None
+        raise FormatError(
+            _("{where}: {value!r} is no number").format(where=where, value=value)
+        ) from None
     if not math.isfinite(found) or isinstance(value, bool):
-        raise FormatError(f"{where}: {value!r} is no coordinate")
+        raise FormatError(
+            _("{where}: {value!r} is no coordinate").format(where=where, value=value)
+        )
     return found
 
 

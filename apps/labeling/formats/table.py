@@ -4,6 +4,8 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
 from apps.labeling.formats.catalog import Catalog
@@ -56,12 +58,16 @@ def read_table(
 ) -> Iterator[tuple[Item, list[ItemShape]]]:
     files = archive.names(".csv")
     if not files:
-        raise FormatError("there is no .csv file in it")
+        raise FormatError(_("there is no .csv file in it"))
     for name in files:
         found: dict[int, tuple[Item, list[ItemShape]]] = {}
         reader = csv.DictReader(io.StringIO(archive.text(name), newline=""))
         if missing := set(NEEDED) - set(reader.fieldnames or ()):
-            raise FormatError(f"{name} line 1: no column {', '.join(sorted(missing))}")
+            raise FormatError(
+                _("{name} line 1: no column {names}").format(
+                    name=name, names=", ".join(sorted(missing))
+                )
+            )
         for row in reader:
             where = f"{name} line {reader.line_num}"
             item = catalog.find(row["image"] or "")

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from xml.etree import ElementTree as ET
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
 from apps.labeling.formats.catalog import Catalog
@@ -59,11 +61,15 @@ def read_voc(
 ) -> Iterator[tuple[Item, list[ItemShape]]]:
     files = archive.names(".xml")
     if not files:
-        raise FormatError("there is no .xml file in it")
+        raise FormatError(_("there is no .xml file in it"))
     for file in files:
         root = archive.xml(file)
         if root.tag != "annotation":
-            raise FormatError(f"{file}: not Pascal VOC, it begins with <{root.tag}>")
+            raise FormatError(
+                _("{file}: not Pascal VOC, it begins with <{tag}>").format(
+                    file=file, tag=root.tag
+                )
+            )
         item = catalog.find(root.findtext("filename") or file)
         if item is None:
             continue
@@ -73,7 +79,9 @@ def read_voc(
             frame = node.find("bndbox")
             label = (node.findtext("name") or "").strip()
             if frame is None or not label:
-                raise FormatError(f"{where}: it needs a name and a bndbox")
+                raise FormatError(
+                    _("{where}: it needs a name and a bndbox").format(where=where)
+                )
             one = box(
                 where,
                 [number(where, frame.findtext(key)) for key in CORNERS],

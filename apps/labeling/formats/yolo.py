@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
 from apps.labeling.formats.catalog import Catalog
@@ -151,7 +153,7 @@ def read_yolo(archive: Archive, catalog: Catalog, *, task: str) -> Found:
         if PurePosixPath(name).name.lower() not in skipped
     ]
     if not files:
-        raise FormatError("there is no .txt file of labels in it")
+        raise FormatError(_("there is no .txt file of labels in it"))
     for name in files:
         item = catalog.find(name)
         if item is None:
@@ -169,7 +171,11 @@ def _values(where: str, line: str, names: dict[int, str]) -> tuple[str, list[flo
     first, *rest = line.split()
     key = int(number(where, first))
     if key not in names:
-        raise FormatError(f"{where}: no class has the number {first}")
+        raise FormatError(
+            _("{where}: no class has the number {first}").format(
+                where=where, first=first
+            )
+        )
     return names[key], [number(where, text) for text in rest]
 
 
@@ -185,7 +191,7 @@ def _names(archive: Archive) -> dict[int, str]:
         found = _names_of_yaml(archive.text(name))
         if found:
             return found
-    raise FormatError("neither data.yaml nor classes.txt names the classes")
+    raise FormatError(_("neither data.yaml nor classes.txt names the classes"))
 
 
 def _names_of_yaml(text: str) -> dict[int, str]:
@@ -212,7 +218,9 @@ def _plain(text: str) -> str:
 def _read_detect(where: str, values: list[float], item: Item, label: str) -> ItemShape:
     if len(values) not in {4, 5}:
         raise FormatError(
-            f"{where}: a box is class x y width height, got {len(values)} numbers"
+            _("{where}: a box is class x y width height, got {num} numbers").format(
+                where=where, num=len(values)
+            )
         )
     x, y, width, height = _scaled(values[:4], item)
     corners = [x - width / 2, y - height / 2, x + width / 2, y + height / 2]
@@ -222,21 +230,29 @@ def _read_detect(where: str, values: list[float], item: Item, label: str) -> Ite
 
 def _read_segment(where: str, values: list[float], item: Item, label: str) -> ItemShape:
     if len(values) < 6 or len(values) % 2:
-        raise FormatError(f"{where}: an outline is class x y x y x y ...")
+        raise FormatError(
+            _("{where}: an outline is class x y x y x y ...").format(where=where)
+        )
     geometry = {"points": _pairs(_scaled(values, item))}
     return shape(where, ShapeKind.POLYGON, geometry, label=label)
 
 
 def _read_obb(where: str, values: list[float], item: Item, label: str) -> ItemShape:
     if len(values) != 8:
-        raise FormatError(f"{where}: a turned box is class and four corners")
+        raise FormatError(
+            _("{where}: a turned box is class and four corners").format(where=where)
+        )
     return turned(where, _pairs(_scaled(values, item)), label=label)
 
 
 def _read_pose(where: str, values: list[float], item: Item, label: str) -> ItemShape:
     flat = values[4:]
     if len(values) < 7 or len(flat) % 3:
-        raise FormatError(f"{where}: a pose is class, box, and x y visibility a joint")
+        raise FormatError(
+            _("{where}: a pose is class, box, and x y visibility a joint").format(
+                where=where
+            )
+        )
     points = [
         [flat[at] * item.width, flat[at + 1] * item.height]
         for at in range(0, len(flat), 3)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.core import blobs
 from apps.core.blobs import Blob
@@ -56,7 +57,7 @@ def start_export(
     if version_id is not None:
         version = access_version(user=user, version_id=version_id)
         if version.project_id != project_id:
-            raise NotFoundError("dataset version not found")
+            raise NotFoundError(_("dataset version not found"))
         title = f"Export {project.name} v{version.number} as {chosen.title}"
     new = NewJob(
         kind=KIND,
@@ -129,7 +130,7 @@ def access_export(*, user: "User", job_id: UUID) -> tuple[Blob, str]:
     """
     job = job_selectors.access_job(user=user, job_id=job_id)
     if job.kind != KIND or job.status != JobStatus.DONE:
-        raise NotFoundError("export not found, or not done")
+        raise NotFoundError(_("export not found, or not done"))
     result = job.result
     blob = Blob(sha256=result["sha256"], size=result["size_bytes"])
     return blob, str(result["name"])

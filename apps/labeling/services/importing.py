@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.accounts.types import Role
@@ -92,7 +93,7 @@ def apply_import(*, user: "User", job_id: UUID) -> "Job":
     """
     shown = job_selectors.access_job(user=user, job_id=job_id, needs=Role.MANAGER)
     if shown.kind != KIND:
-        raise NotFoundError("import not found")
+        raise NotFoundError(_("import not found"))
     project = selectors.access_project(
         user=user, project_id=shown.params["project_id"], needs=Role.MANAGER
     )
