@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from wsgiref.util import FileWrapper
 
 from apps.core.files import Pieces
 
@@ -56,10 +57,13 @@ def noting_files(app: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap Django: what it would read to send is noted in the scope instead."""
 
     def wrapped(environ: dict[str, Any], start_response: Any) -> Any:
-        def note(pieces: Pieces, _size: int) -> Any:
-            if environ["REQUEST_METHOD"] == "HEAD" or not pieces.is_local:
-                return pieces
-            environ["asgi.scope"][NOTE] = stretch = Stretch(pieces)
+        def note(file: Any, size: int) -> Any:
+            is_ours = isinstance(file, Pieces)
+            if not is_ours:  # a static file of WhiteNoise's
+                return FileWrapper(file, size)
+            if environ["REQUEST_METHOD"] == "HEAD" or not file.is_local:
+                return file
+            environ["asgi.scope"][NOTE] = stretch = Stretch(file)
             return stretch
 
         environ["wsgi.file_wrapper"] = note
