@@ -99,7 +99,14 @@ def test_a_label_is_changed_or_refused(
 
     answer = client.patch(url, changes, format="json")
 
-    now = {"id": scratch.pk, "name": "scratch", "color": scratch.color, "hotkey": "1"}
+    now = {
+        "id": scratch.pk,
+        "name": "scratch",
+        "color": scratch.color,
+        "hotkey": "1",
+        "attributes": [],
+        "skeleton": None,
+    }
     expected = {**now, **changes} if status == 200 else now
     assert (answer.status_code, answer.json().get("code")) == (status, code)
     assert (
@@ -203,6 +210,8 @@ def test_a_document_holds_all_that_the_editor_needs(
                 "name": label.name,
                 "color": label.color,
                 "hotkey": label.hotkey,
+                "attributes": [],
+                "skeleton": None,
             }
             for label in Label.objects.filter(project=project)
         ],
@@ -219,6 +228,8 @@ def test_a_document_holds_all_that_the_editor_needs(
                 "attributes": {},
                 "is_occluded": False,
                 "is_truncated": False,
+                "group": None,
+                "layer": 0,
             }
         ],
         "predictions": [
@@ -229,6 +240,7 @@ def test_a_document_holds_all_that_the_editor_needs(
                 "bbox": [12.0, 22.0, 108.0, 69.0],
                 "score": 0.9,
                 "model": "detector@000000000000",
+                "is_rejected": False,
             }
         ],
         "previous_id": None,
