@@ -6,6 +6,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   charts: "src/charts/main.ts",
   editor: "src/editor/view/main.ts",
   live: "src/live/main.ts",
+  run: "src/run/main.ts",
   shell: "src/shell/main.ts",
   wall: "src/wall/main.ts",
 };

@@ -83,7 +83,7 @@ class Stack:
             os.killpg(process.pid, number)
         process.wait(20)
 
-    def wait_ready(self, *, timeout_s: float = 40) -> None:
+    def wait_ready(self, *, timeout_s: float = 120) -> None:
         end = time.monotonic() + timeout_s
         while True:
             with suppress(httpx.TransportError):
@@ -119,6 +119,8 @@ def running_stack(
             "DSPORTAL_ADMIN_EMAIL": EMAIL,
             "DSPORTAL_ADMIN_PASSWORD": PASSWORD,
             "PYTHONWARNINGS": "ignore",
+            "RUN_CHECKPOINT_EVERY_S": "1",
+            "RUN_CPUS": "1",
             **settings,
         }
         stack = Stack(url=f"http://127.0.0.1:{port}", env=env, folder=folder)

@@ -281,6 +281,53 @@ class Client:
     def job(self, job_id: str) -> Job:
         return Job.from_wire(self._http.get(f"jobs/{job_id}/"))
 
+    def cancel(self, job_id: str) -> Job:
+        """Stop a job: at once if it waits, else at its next step."""
+        return self._act(job_id, "cancel")
+
+    def pause(self, job_id: str) -> Job:
+        """Set a job aside at its checkpoint, with its devices free."""
+        return self._act(job_id, "pause")
+
+    def resume(self, job_id: str) -> Job:
+        return self._act(job_id, "resume")
+
+    def retry(self, job_id: str) -> Job:
+        """Queue a job that ended badly again; it goes on from its checkpoint."""
+        return self._act(job_id, "retry")
+
+    def _act(self, job_id: str, action: str) -> Job:
+        return Job.from_wire(self._http.post(f"jobs/{job_id}/{action}/").json())
+
+    def start_run(
+        self,
+        dataset_version: int,
+        *,
+        name: str,
+        preset: str = "balanced",
+        base: int | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Train on a dataset version; returns the run, whose job can be watched.
+
+        ``base`` is a model revision to begin with; ``changes`` are numbers of the
+        preset's recipe; the rest is in the API's reference.
+        """
+        body = {
+            "dataset_version_id": dataset_version,
+            "name": name,
+            "preset": preset,
+            "base_revision_id": base,
+            **more,
+        }
+        run: dict[str, Any] = self._http.post("training/runs/", body).json()
+        return run
+
+    def run(self, run_id: int) -> dict[str, Any]:
+        """A training run with its figures so far."""
+        run: dict[str, Any] = self._http.get(f"training/runs/{run_id}/")
+        return run
+
     def watch(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
         """Yield a job's events from the one after ``after`` until it is over.
 

@@ -201,6 +201,30 @@ def _version_line(row: DatasetVersion) -> str:
 
 
 @main.command()
+@click.argument("version", type=int)
+@click.option("--name", required=True, help="Of the run and its model.")
+@click.option("--preset", default="balanced", show_default=True)
+@click.option("--base", type=int, help="A model revision to begin with.")
+@click.option("--watch/--no-watch", "is_watched", default=True, show_default=True)
+@click.pass_context
+def train(
+    ctx: click.Context,
+    version: int,
+    name: str,
+    preset: str,
+    base: int | None,
+    *,
+    is_watched: bool,
+) -> None:
+    """Train on dataset VERSION and publish the model."""
+    client = _client(ctx)
+    run = client.start_run(version, name=name, preset=preset, base=base)
+    click.echo(f"run {run['id']}, job {run['job_id']}")
+    if is_watched:
+        _watch(ctx, client, run["job_id"])
+
+
+@main.command()
 @click.option("--status", help="Only those queued, running, done, failed, ...")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1))
 @click.pass_context
@@ -242,5 +266,8 @@ def _event_line(event: Event) -> str:
         case "item":
             found = said.get("error") or f"{said.get('num_predictions', 0)} found"
             return f"image {said.get('image_id')}: {found}"
+        case "metric":
+            told = "  ".join(f"{k} {v:.4g}" for k, v in said["values"].items())
+            return f"step {said['step']}: {told}"
         case _:
             return str(said.get("line", said))

@@ -207,6 +207,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ShapeKindEnum": "apps.labeling.models.images.KIND_CHOICES",
         "ScopeEnum": "apps.accounts.models.SCOPE_CHOICES",
+        "DeviceKindEnum": [("cpu", "cpu"), ("gpu", "gpu")],
     },
 }
 
@@ -266,6 +267,11 @@ JOB_MAX_ATTEMPTS = 3
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 WORKER_SILENT_S = 20
 RUN_DIR_KEPT_DAYS = 7
+# The most CPUs that one training takes; more hardly make it faster.
+RUN_CPUS = int(os.environ.get("RUN_CPUS", "8"))
+RUN_CHECKPOINT_EVERY_S = float(os.environ.get("RUN_CHECKPOINT_EVERY_S", "20"))
+# Where runs are exported to on request; empty for nowhere.
+MLFLOW_TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", "")
 
 LOGGING = {
     "version": 1,

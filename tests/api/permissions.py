@@ -187,12 +187,32 @@ JOBS_API: Rules = {
     "jobs-api:resume": {"POST": write(ANNOTATOR, 409)},
     "jobs-api:retry": {"POST": write(ANNOTATOR, 409)},
 }
+TRAINING_API: Rules = {
+    "training-api:preset-list": {"GET": read(**OWN)},
+    "training-api:estimate": {
+        "POST": write(VIEWER, stranger=200, body=lambda _w: {"preset": "fast"})
+    },
+    "training-api:run-list": {
+        "GET": read(**OWN),
+        "POST": write(  # its one image is not enough to measure by
+            ANNOTATOR,
+            400,
+            body=lambda w: {"name": "r", "dataset_version_id": w["version_id"]},
+        ),
+    },
+    "training-api:run": {
+        "GET": read(),
+        "PATCH": write(ANNOTATOR, body=lambda _w: {"notes": "good"}),
+    },
+    "training-api:clone": {"POST": write(ANNOTATOR, 400, body=lambda _w: {})},
+    "training-api:curve-list": {"GET": read()},
+}
 OTHER_API: Rules = {
     "marketplace-api:model-list": {"GET": read(**OWN)},
     "schema": {"GET": read(**OPEN)},
     "api-docs": {"GET": read(**OPEN)},
 }
-API: Rules = ACCOUNTS_API | LABELING_API | JOBS_API | OTHER_API
+API: Rules = ACCOUNTS_API | LABELING_API | JOBS_API | TRAINING_API | OTHER_API
 
 PAGES: Rules = {
     "core:health": {"GET": read(**OPEN)},
@@ -293,6 +313,22 @@ PAGES: Rules = {
     "labeling:next-image": {"GET": read(answer=302)},
     "labeling:editor": {"GET": read()},
     "training:runs": {"GET": read(**OWN)},
+    "training:new": {
+        "GET": read(**OWN),
+        "POST": write(VIEWER, stranger=200, body=lambda _w: {"name": "r"}),
+    },
+    "training:estimate": {
+        "POST": write(VIEWER, stranger=200, body=lambda _w: {"preset": "fast"})
+    },
+    "training:compare": {"GET": read(**OWN)},
+    "training:run": {"GET": read()},
+    "training:describe": {
+        "POST": write(ANNOTATOR, 302, body=lambda _w: {"notes": "good"})
+    },
+    "training:chart": {"GET": read()},
+    "training:sample": {"GET": read()},
+    "training:tensorboard": {"GET": read()},
+    "training:mlflow": {"POST": write(ANNOTATOR, 502)},
     "marketplace:models": {"GET": read(**OWN)},
     "marketplace:model": {"GET": read()},
     "marketplace:files": {"GET": read()},

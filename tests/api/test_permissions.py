@@ -21,7 +21,7 @@ from rest_framework.test import APIClient
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.services import create_token, invite
 from apps.accounts.types import Role, Scope
-from apps.labeling.models import Image, Label, VersionImage
+from apps.labeling.models import DatasetVersion, Image, Label, VersionImage
 from apps.labeling.services.versions import make_version
 from apps.marketplace.services.repositories import create_repository
 from tests.api.hub_permissions import HUB
@@ -30,6 +30,7 @@ from tests.api.routes import Route, all_routes
 from tests.factories.accounts import UserFactory
 from tests.factories.jobs import JobFactory
 from tests.factories.marketplace import ModelRevisionFactory
+from tests.factories.training import TrainingRunFactory
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -98,7 +99,14 @@ def world(
         user=alice, project_id=image.project_id, only_submitted=False
     )
     model = create_repository(user=alice, namespace="", name="boards")
+    run = TrainingRunFactory(
+        dataset_version=DatasetVersion.objects.get(pk=version.id),
+        samples={"step": 1, "images": [{"name": f"{image.sha256}.jpg"}]},
+    )
     return {
+        "run_id": run.pk,
+        "curve": "loss",
+        "index": 0,
         "export_id": JobFactory(
             workspace=workspace,
             created_by=alice,
