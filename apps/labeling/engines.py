@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 
 from apps.core import blobs
@@ -16,7 +16,7 @@ from deepseek_vision.spec import DetectSpec, ImageRef
 COMMAND = [sys.executable, "-m", "deepseek_vision", "run"]
 
 
-def detect(claim: Claim, images: Sequence[tuple[int, str]]) -> Iterator[Event | None]:
+def detect(claim: Claim, images: Sequence[tuple[int, str]]) -> Generator[Event | None]:
     """Detect in a process of its own and yield what it reports.
 
     Args:

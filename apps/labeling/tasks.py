@@ -1,3 +1,5 @@
+from contextlib import closing
+
 from celery import Task, shared_task
 
 from apps.jobs import services as jobs
@@ -19,9 +21,10 @@ def _prelabel(holding: Holding) -> None:
     images = prelabels.images_to_detect(claim)
     total = len(claim.params["image_ids"])
     jobs.start_running(claim, num_total=total, num_done=total - len(images))
-    for event in engines.detect(claim, images):
-        _record(claim, event)
-        holding.keep(is_urgent=event is None)
+    with closing(engines.detect(claim, images)) as told:
+        for event in told:
+            _record(claim, event)
+            holding.keep(is_urgent=event is None)
     jobs.finish_job(claim, result=prelabels.summary(claim))
 
 

@@ -1,7 +1,7 @@
 """Runs the trainer as a child process. Called by tasks only."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ def prepare(claim: Claim, plan: Plan) -> TrainSpec:
     )
 
 
-def train(claim: Claim, spec: TrainSpec) -> Iterator[Event | LogLines | None]:
+def train(claim: Claim, spec: TrainSpec) -> Generator[Event | LogLines | None]:
     """Train in a process of its own; a new attempt goes on from the last checkpoint.
 
     Yields:

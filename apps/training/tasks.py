@@ -1,5 +1,6 @@
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from functools import partial
 
 import psutil
@@ -37,9 +38,11 @@ def _train(holding: Holding) -> None:
     recorder = Recorder(holding, plan)
     holding.keep(is_urgent=True)
     spec = engines.prepare(claim, plan)
-    for event in engines.train(claim, spec):
-        recorder.take(event)
-        holding.keep(is_urgent=event is None)
+    # The trainer has ended, with its checkpoint, before the job says that it stopped.
+    with closing(engines.train(claim, spec)) as told:
+        for event in told:
+            recorder.take(event)
+            holding.keep(is_urgent=event is None)
     holding.write(lambda _id: recording.note_speed(claim, plan))
     folder = jobs.run_dir(claim.job_id) / "model"
     holding.write(lambda _id: publishing.publish(claim, plan, folder=folder))
@@ -51,6 +54,7 @@ class Recorder:
     def __init__(self, holding: Holding, plan: Plan) -> None:
         self._holding, self._plan = holding, plan
         self._step = 0
+        self._last: dict[str, int] = {}
         self._read_at = time.monotonic()
 
     def take(self, event: Event | LogLines | None) -> None:
@@ -100,8 +104,13 @@ class Recorder:
                 first_step=event.first_step,
             )
         )
+        self._last = recording.last_steps(self._plan)
 
     def _point(self, step: int, values: Mapping[str, float]) -> None:
+        values = {k: v for k, v in values.items() if step > self._last.get(k, -1)}
+        if not values:
+            return  # told again after a checkpoint
+        self._last.update(dict.fromkeys(values, step))
         newly_done, self._step = max(0, step - self._step), max(step, self._step)
         if time.monotonic() - self._read_at > READ_DEVICES_EVERY_S:
             self._read_at = time.monotonic()

@@ -50,7 +50,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingStarted:
-    """`first_step` is above 0 where a checkpoint is gone on from."""
+    """`first_step` is above 0 where a checkpoint is gone on from.
+
+    The figures up to it follow again: an earlier reader may have missed the last.
+    """
 
     type: ClassVar[str] = "training_started"
     num_images: int

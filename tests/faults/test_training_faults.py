@@ -1,7 +1,8 @@
 """A training run whose worker, web process, broker or database is killed under it.
 
-By default each is killed once during one run. ``KILLS=10 ./portal faults -k training``
-kills each of them ten times, at random moments of a run of its own.
+Run when asked, as it takes minutes: ``KILLS=0 ./portal faults -k training`` kills each
+once during one run; ``KILLS=10`` kills each of them ten times, at random moments of a
+run of its own.
 """
 
 import json
@@ -22,7 +23,10 @@ import pytest
 
 from tests.running import ROOT, Running, environment, wait_for
 
-pytestmark = pytest.mark.faults
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif("KILLS" not in os.environ, reason="set KILLS=0 or more to run"),
+]
 
 PARTS = ("worker", "postgres", "valkey", "web")
 NUM_KILLS = int(os.environ.get("KILLS", "0"))

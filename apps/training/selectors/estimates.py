@@ -2,6 +2,7 @@ from statistics import median
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from apps.training.errors import BadRecipeError
 from apps.training.models import TrainingRun
@@ -22,7 +23,9 @@ def recipe_of(*, preset_name: str, changes: dict[str, Any]) -> Recipe:
     """
     if preset_name not in PRESET_NAMES:
         raise BadRecipeError(
-            f"no preset {preset_name!r}; there are: {', '.join(PRESET_NAMES)}"
+            _("no preset {preset_name!r}; there are: {names}").format(
+                preset_name=preset_name, names=", ".join(PRESET_NAMES)
+            )
         )
     try:
         return preset(preset_name, **changes)

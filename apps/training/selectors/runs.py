@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
@@ -39,7 +40,7 @@ def access_run(
     run = runs.filter(pk=run_id).first()
     role = role_in(user=user, workspace_id=run.workspace_id) if run else None
     if run is None or role is None:
-        raise NotFoundError("training run not found")
+        raise NotFoundError(_("training run not found"))
     check_role(role, needs)
     return run
 

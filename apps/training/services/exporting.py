@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from apps.accounts.types import Role
 from apps.training import selectors
@@ -33,13 +34,17 @@ def to_mlflow(*, user: "User", run_id: int) -> str:
     address = settings.MLFLOW_TRACKING_URI.rstrip("/")
     if not address:
         raise NotExportedError(
-            "no MLflow server is known: set MLFLOW_TRACKING_URI and start again"
+            _("no MLflow server is known: set MLFLOW_TRACKING_URI and start again")
         )
     try:
         with httpx.Client(base_url=f"{address}/api/2.0/mlflow", timeout=30) as client:
             experiment_id, mlflow_id = _write(client, run)
     except (httpx.HTTPError, KeyError, ValueError) as exc:
-        raise NotExportedError(f"MLflow at {address} did not take it: {exc}") from exc
+        raise NotExportedError(
+            _("MLflow at {address} did not take it: {reason}").format(
+                address=address, reason=exc
+            )
+        ) from exc
     return f"{address}/#/experiments/{experiment_id}/runs/{mlflow_id}"
 
 

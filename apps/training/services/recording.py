@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
 from apps.jobs import services as jobs
@@ -39,7 +40,7 @@ def plan_of(claim: Claim) -> Plan:
     """
     run = TrainingRun.objects.filter(job_id=claim.job_id).first()
     if run is None:
-        raise NotFoundError("the job has no training run")
+        raise NotFoundError(_("the job has no training run"))
     return Plan(
         run_id=run.pk,
         name=run.name,
@@ -58,6 +59,12 @@ def begin(claim: Claim, plan: Plan, *, num_steps: int, first_step: int) -> None:
     with jobs.fenced(claim), connection.cursor() as cursor:
         cursor.execute(CUT, {"run": plan.run_id, "step": first_step})
         jobs.start_running(claim, num_total=num_steps, num_done=first_step)
+
+
+def last_steps(plan: Plan) -> dict[str, int]:
+    """The last step that each curve of a run has."""
+    rows = RunSeries.objects.filter(run_id=plan.run_id)
+    return {row.name: row.steps[-1] for row in rows if row.steps}
 
 
 def record(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
@@ -44,14 +45,16 @@ def start_run(*, user: "User", new: NewRun) -> TrainingRun:
     version = access_dataset_version(user=user, version_id=new.dataset_version_id)
     role = role_in(user=user, workspace_id=version.workspace_id)
     if role is None:
-        raise NotFoundError("dataset version not found")
+        raise NotFoundError(_("dataset version not found"))
     check_role(role, Role.ANNOTATOR)
     recipe = selectors.recipe_of(preset_name=new.preset, changes=new.changes)
     _check_size(version)
     if new.base_revision_id is not None:
         _check_base(user, new.base_revision_id, recipe)
     if not 0 < len(new.name.strip()) <= LONGEST_NAME:
-        raise BadRecipeError(f"give the run a name of 1 to {LONGEST_NAME} letters")
+        raise BadRecipeError(
+            _("give the run a name of 1 to {most} letters").format(most=LONGEST_NAME)
+        )
     job = jobs.create_job(
         user=user, workspace_id=version.workspace_id, new=_job(new, version, recipe)
     )
@@ -103,13 +106,17 @@ def _job(new: NewRun, version: DatasetVersionInfo, recipe: Recipe) -> NewJob:
 def _check_size(version: DatasetVersionInfo) -> None:
     if not version.splits.get("train") or not version.num_annotations:
         raise TooSmallError(
-            f"version {version.number} has no labeled training image: label and submit "
-            "some, then make another version"
+            _(
+                "version {number} has no labeled training image: label and submit some, "
+                "then make another version"
+            ).format(number=version.number)
         )
     if not version.splits.get("val"):
         raise TooSmallError(
-            f"version {version.number} has no validation image to measure by: submit a "
-            "few more images, or give some the split val"
+            _(
+                "version {number} has no validation image to measure by: submit a few more images, "
+                "or give some the split val"
+            ).format(number=version.number)
         )
 
 
@@ -119,8 +126,10 @@ def _check_base(user: "User", revision_id: int, recipe: Recipe) -> None:
     size = base.config.get("size", "small")
     if size != recipe.size:
         raise BaseDoesNotFitError(
-            f"{base.full_name} is a {size} detector, the preset trains a {recipe.size} "
-            "one: choose another model, or begin from nothing"
+            _(
+                "{base} is a {size} detector, the preset trains a {wanted} one: "
+                "choose another model, or begin from nothing"
+            ).format(base=base.full_name, size=size, wanted=recipe.size)
         )
 
 

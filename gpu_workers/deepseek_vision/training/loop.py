@@ -132,6 +132,7 @@ class Trainer:
             model=self.slow.model, metrics={"AP": -1.0}, num_steps=0, elapsed_s=0.0
         )
         self.num_samples = 0
+        self.told: list[events.StepDone | events.EvaluationDone] = []
         self._augmenters = [
             Augmenter(sets.train, kind, self._generator)
             for kind in (recipe.augmentation, gentle(recipe.augmentation))
@@ -193,6 +194,7 @@ class Trainer:
             "elapsed_s": time.perf_counter() - self._start_s,
             "slow_updates": self.slow.num_updates,
             "best": {"metrics": self._best.metrics, "step": self._best.num_steps},
+            "told": [events.to_wire(one) for one in self.told],
         }
         return State(tensors=tensors, numbers=numbers)
 
@@ -220,6 +222,15 @@ class Trainer:
         self._evaluated_at = numbers["evaluated_at"]
         self._told_at = numbers["told_at"]
         self._start_s = time.perf_counter() - numbers["elapsed_s"]
+        for line in numbers["told"]:
+            event = events.from_wire(line)
+            assert isinstance(event, events.StepDone | events.EvaluationDone)
+            self._tell(event)
+
+    def _tell(self, event: events.StepDone | events.EvaluationDone) -> None:
+        """Report figures, and keep them: whoever reads may be cut off before them."""
+        self.told.append(event)
+        self.report(event)
 
     def _generators(self) -> list[tuple[str, torch.Generator]]:
         rich, plain = self._augmenters
@@ -317,7 +328,7 @@ class Trainer:
         losses = {"classes": round(classes, 4), "boxes": round(boxes, 4)}
         if self.teacher is not None:
             losses["imitation"] = round(imitated, 4)
-        self.report(
+        self._tell(
             events.StepDone(
                 step=step,
                 loss=round(loss, 4),
@@ -338,7 +349,7 @@ class Trainer:
                 model=frozen, metrics=metrics, num_steps=step, elapsed_s=0.0
             )
         self._evaluated_at = step
-        self.report(events.EvaluationDone(step=step, metrics=metrics, is_best=is_best))
+        self._tell(events.EvaluationDone(step=step, metrics=metrics, is_best=is_best))
         if self.num_samples:
             shown = samples(coco, results, num=self.num_samples)
             self.report(events.SamplesPredicted(step=step, samples=shown))

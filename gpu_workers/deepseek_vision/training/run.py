@@ -79,17 +79,18 @@ def train(
     trainer, prompts = _trainer(job, recipe, report)
     train_coco = read_together(job.data, splits=("train",))
     kept = _checkpoint_file(job, recipe)
-    if kept is not None and (state := kept.load()) is not None:
-        trainer.restore(state)
+    state = kept.load() if kept is not None else None
     report(
         events.TrainingStarted(
             num_images=len(trainer.sets.train),
             num_steps=recipe.num_steps,
             num_parameters=sum(p.numel() for p in trainer.model.parameters()),
             classes=train_coco.classes,
-            first_step=trainer.steps_done,
+            first_step=state.numbers["steps_done"] if state is not None else 0,
         )
     )
+    if state is not None:
+        trainer.restore(state)
 
     def save() -> None:
         if kept is not None:

@@ -71,7 +71,8 @@ def test_stopped_twice_it_ends_with_the_same_weights(line, tmp_path, undisturbed
     for name in ("model.safetensors", "evaluation.json", "model.int8.onnx"):
         whole = (undisturbed[0] / "model" / name).read_bytes()
         assert (tmp_path / "run" / "model" / name).read_bytes() == whole
-    figures = [one for one in said if one.type == "evaluation_done"]
+    again = said[said.index(started[-1]) :]
+    figures = [one for one in again if one.type == "evaluation_done"]
     assert figures == [one for one in undisturbed[1] if one.type == "evaluation_done"]
 
 
@@ -98,11 +99,15 @@ def test_killed_at_any_moment_it_ends_with_the_same_weights(
     assert (folder / weights).read_bytes() == (undisturbed[0] / weights).read_bytes()
 
 
-def test_a_finished_run_started_again_only_writes_its_model(line, undisturbed):
+def test_a_finished_run_started_again_tells_it_all_and_trains_no_step(
+    line, undisturbed
+):
     said = train(line, undisturbed[0])
 
     assert {one.type for one in said} == {
         "training_started",
+        "step_done",
+        "evaluation_done",
         "checkpoint_saved",
         "training_finished",
     }

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from apps.accounts.models import User, Workspace
+from apps.core.devices import DeviceKind, FoundDevice
+from apps.jobs import services as jobs
 from apps.labeling.models import Project
 from apps.labeling.services.versions import make_version
 from apps.labeling.types import DatasetVersionInfo, Shares
@@ -29,6 +31,13 @@ def project(alice: User, workspace: Workspace, tmp_path: Path) -> Project:
 def version(alice: User, project: Project) -> DatasetVersionInfo:
     shares = Shares(train=70, val=30)
     return make_version(user=alice, project_id=project.pk, shares=shares)
+
+
+@pytest.fixture(autouse=True)
+def _one_cpu(db: None) -> None:
+    """Threads that wait for each other on a busy machine cost more than they bring."""
+    cpu = FoundDevice(kind=DeviceKind.CPU, index=0, name="cpu", num_slots=1)
+    jobs.note_devices("host", [cpu])
 
 
 @pytest.fixture

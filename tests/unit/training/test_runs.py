@@ -2,6 +2,7 @@
 
 import json
 import struct
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -74,10 +75,11 @@ def test_an_attempt_that_was_cut_off_is_gone_on_with(
     train, events = engines.train, []
 
     def cut_off(claim: Any, spec: Any) -> Any:
-        for event in train(claim, spec):
-            yield event
-            if isinstance(event, StepDone):
-                raise RuntimeError("the worker died here")
+        with closing(train(claim, spec)) as told:
+            for event in told:
+                yield event
+                if isinstance(event, StepDone):
+                    raise RuntimeError("the worker died here")
 
     monkeypatch.setattr(engines, "train", cut_off)
     with pytest.raises(RuntimeError):
