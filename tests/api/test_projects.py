@@ -290,7 +290,7 @@ def test_the_last_image_has_no_next(client: APIClient, image: Image):
 def test_an_export_holds_what_was_saved(
     client: APIClient, image: Image, scratch: Label
 ):
-    AnnotationFactory(
+    drawn = AnnotationFactory(
         image=image, label=scratch, x1=1.5, y1=2, x2=4, y2=10, attributes={"depth": 2}
     )
 
@@ -323,6 +323,7 @@ def test_an_export_holds_what_was_saved(
                 "occluded": False,
                 "truncated": False,
                 "kind": "box",
+                "id": str(drawn.uid),
             },
         }
     ]
