@@ -1,8 +1,10 @@
 """Files that people upload: one file or a zip of them, none of it trusted."""
 
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from django.utils.translation import gettext as _
@@ -79,6 +81,18 @@ class Archive:
         for number, line in enumerate(self.text(name).splitlines(), start=1):
             if line.strip():
                 yield number, line.strip()
+
+    def json(self, name: str) -> Any:
+        try:
+            return json.loads(self.text(name))
+        except json.JSONDecodeError as exc:
+            raise FormatError(
+                _("{name} line {line}: {reason}").format(
+                    name=name, line=exc.lineno, reason=exc.msg
+                )
+            ) from exc
+        except RecursionError as exc:
+            raise FormatError(_("{name}: nested too deeply").format(name=name)) from exc
 
     def xml(self, name: str) -> ET.Element:
         text = self.text(name)

@@ -1,6 +1,5 @@
 """Reads COCO: boxes, polygons, runs and keypoints; ids may begin at 0."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -32,16 +31,7 @@ def read_coco(
 
 
 def _parse(archive: Archive, name: str) -> Row:
-    try:
-        content = json.loads(archive.text(name))
-    except json.JSONDecodeError as exc:
-        raise FormatError(
-            _("{name} line {line}: {reason}").format(
-                name=name, line=exc.lineno, reason=exc.msg
-            )
-        ) from exc
-    except RecursionError as exc:
-        raise FormatError(_("{name}: nested too deeply").format(name=name)) from exc
+    content = archive.json(name)
     lists = {"images", "annotations", "categories"}
     if not isinstance(content, dict) or not lists <= content.keys():
         raise FormatError(

@@ -122,16 +122,7 @@ def read_labelstudio(
 
 
 def _parse(archive: Archive, name: str) -> list[Row]:
-    try:
-        content = json.loads(archive.text(name))
-    except json.JSONDecodeError as exc:
-        raise FormatError(
-            _("{name} line {line}: {reason}").format(
-                name=name, line=exc.lineno, reason=exc.msg
-            )
-        ) from exc
-    except RecursionError as exc:
-        raise FormatError(_("{name}: nested too deeply").format(name=name)) from exc
+    content = archive.json(name)
     is_list = isinstance(content, list) and all(
         isinstance(row, dict) and isinstance(row.get("data"), dict) for row in content
     )
