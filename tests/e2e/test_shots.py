@@ -1,74 +1,122 @@
-"""Makes the pictures of the documentation, so that they cannot go stale."""
+"""Photographs every page: those of the documentation, and all of them to be looked at.
+
+The documentation's go into docs/img, so that they cannot go stale; the rest into
+``var/shots``, each page wide and narrow, light and dark, with and without data.
+"""
 
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.test_errand import LONG_MS
-from tests.stack import EMAIL, PASSWORD, Stack
+from tests.e2e.rooms import (
+    ANYWHERE,
+    EMPTY,
+    EMPTY_EMAIL,
+    VISITOR,
+    furnish,
+    of_project,
+)
+from tests.stack import EMAIL, PASSWORD, ROOT, Stack
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "img"
-WIDE, NARROW = (1440, 900), (390, 844)
-PAGES = {
-    "home": "/",
-    "projects": "/labeling/",
-    "project": "/labeling/projects/1/",
-    "gallery": "/labeling/projects/1/images/",
-    "editor": "/labeling/images/1/",
-    "wall": "/labeling/projects/1/wall/",
-    "history": "/labeling/images/1/history/",
-    "jobs": "/jobs/",
-    "models": "/marketplace/",
-    "people": "/settings/people/",
-}
+DOCUMENTED = {
+    "full-editor-wide-dark", "full-editor-wide-light", "full-gallery-wide-light",
+    "full-project-wide-light",
+}  # fmt: skip
+SHOTS, DOCS = ROOT / "var" / "shots", ROOT / "docs" / "img"
+SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 
 
 @pytest.fixture(scope="module")
-def signed_in(browser: Browser, stack: Stack) -> object:
-    """The session of an admin in whose project a model has made its proposals."""
-    context = browser.new_context(base_url=stack.url)
-    page = context.new_page()
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(EMAIL)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.goto("/labeling/projects/1/")
-    page.get_by_role("button", name="Pre-label").click()
-    bar = page.locator("[data-job-progress]")
-    expect(bar).to_be_visible()
-    expect(bar).to_be_hidden(timeout=LONG_MS)
-    state = context.storage_state()
-    context.close()
-    return state
+def full(stack: Stack) -> dict[str, str]:
+    """The pages of a workspace where a model helped, learned and was published."""
+    made = furnish(stack)
+    model = f"/marketplace/{made['model']}/"
+    return {
+        **ANYWHERE,
+        **of_project(made["project"]),
+        "editor": f"/labeling/images/{made['image']}/",
+        "history": f"/labeling/images/{made['image']}/history/",
+        "schema": f"/labeling/projects/{made['project']}/labels/{made['label']}/schema/",
+        "version": f"/labeling/versions/{made['version']}/",
+        "run": f"/training/runs/{made['run']}/",
+        "job": f"/jobs/{made['job']}/",
+        "model": model,
+        **{
+            f"model-{tab}": f"{model}{tab}/"
+            for tab in ("files", "revisions", "settings")
+        },
+    }
 
 
+@pytest.fixture(scope="module")
+def empty(stack: Stack) -> dict[str, str]:
+    return {**ANYWHERE, **of_project(stack.python(EMPTY))}
+
+
+@pytest.mark.parametrize("who", ["full", "empty", "visitor"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_photographed(
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_is_photographed(
     browser: Browser,
     stack: Stack,
-    signed_in: object,
-    name: str,
-    size: tuple[int, int],
+    request: pytest.FixtureRequest,
+    size: str,
     theme: str,
+    who: str,
 ):
+    pages = VISITOR if who == "visitor" else request.getfixturevalue(who)
+    width, height = SIZES[size]
     context = browser.new_context(
         base_url=stack.url,
-        viewport={"width": size[0], "height": size[1]},
-        storage_state=signed_in,
+        viewport={"width": width, "height": height},
         color_scheme=theme,
         reduced_motion="reduce",
     )
-    page: Page = context.new_page()
-    page.goto(PAGES[name])
+    page = context.new_page()
+    if who != "visitor":
+        _sign_in(page, EMAIL if who == "full" else EMPTY_EMAIL)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+
+    too_wide = {
+        name: page.url
+        for name, path in pages.items()
+        if _photographed(page, path, f"{who}-{name}-{size}-{theme}") > 0
+    }
+
+    context.close()
+    _sheet(sorted(SHOTS.glob(f"{who}-*-{size}-{theme}.png")), f"{who}-{size}-{theme}")
+    assert too_wide == {}
+
+
+def _photographed(page: Page, path: str, name: str) -> int:
+    """Take the picture; tell how many pixels lie beyond the right edge."""
+    page.goto(path)
     page.wait_for_load_state("networkidle")
     expect(page.locator("#editor[data-loading]")).to_have_count(0)
-    shape = "wide" if size == WIDE else "narrow"
+    page.screenshot(path=SHOTS / f"{name}.png")
+    if name in DOCUMENTED:
+        page.screenshot(path=DOCS / f"{name.removeprefix('full-')}.png")
+    return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
-    page.screenshot(path=FOLDER / f"{name}-{shape}-{theme}.png")
 
-    overflow = "document.documentElement.scrollWidth - innerWidth"
-    assert page.evaluate(overflow) <= 0
-    context.close()
+def _sheet(paths: list[Path], name: str, *, num_across: int = 4) -> None:
+    """All pictures of one kind on one, to be seen at a glance."""
+    shots = [Image.open(path) for path in paths]
+    width = 480 if shots[0].width > shots[0].height else 260
+    height = width * shots[0].height // shots[0].width
+    rows = -(-len(shots) // num_across)
+    sheet = Image.new("RGB", (num_across * width, rows * height), "gray")
+    for index, shot in enumerate(shots):
+        at = (index % num_across * width, index // num_across * height)
+        sheet.paste(shot.resize((width - 4, height - 4)), at)
+    sheet.save(SHOTS / f"sheet-{name}.png")
+
+
+def _sign_in(page: Page, email: str) -> None:
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")

@@ -77,7 +77,7 @@ def test_a_run_survives_its_worker_and_becomes_a_model(admin_page: Page, stack: 
     expect(page.locator("#run-samples img").first).to_be_visible()
 
     page.get_by_role("link", name="Models", exact=True).click()
-    expect(page.get_by_text("Parts", exact=True).first).to_be_visible()
+    expect(page.get_by_role("heading", name="demo/Parts")).to_be_visible()
 
 
 def processes_of(job_id: str) -> list[int]:

@@ -1,0 +1,100 @@
+"""Every page of the portal by its address, where there is something to see and where not."""
+
+from tests.stack import EMAIL, PASSWORD, Stack
+
+VISITOR = {
+    "sign-in": "/accounts/login/",
+    "sign-up": "/accounts/signup/",
+    "reset": "/accounts/password/reset/",
+    "lost": "/no-such-page/",
+}
+ANYWHERE = {
+    "home": "/",
+    "projects": "/labeling/",
+    "new-project": "/labeling/projects/new/",
+    "runs": "/training/",
+    "new-run": "/training/new/",
+    "compare": "/training/compare/",
+    "models": "/marketplace/",
+    "endpoints": "/deployments/",
+    "reports": "/diagnostics/",
+    "jobs": "/jobs/",
+    "profile": "/settings/profile/",
+    "people": "/settings/people/",
+    "tokens": "/settings/tokens/",
+    "audit": "/settings/audit/",
+    "password": "/accounts/password/change/",
+    "email": "/accounts/email/",
+    "sign-out": "/accounts/logout/",
+}
+OF_PROJECT = {
+    "project": "",
+    "gallery": "images/",
+    "wall": "wall/",
+    "versions": "versions/",
+    "data": "data/",
+    "settings": "settings/",
+}
+
+FURNISH = f"""
+import json
+from apps.accounts.models import User
+from apps.accounts.services import invite
+from apps.accounts.types import Role
+from apps.labeling.models import Image, Label, Project
+from apps.labeling.services.exporting import start_export
+from apps.labeling.services.prelabels import start_prelabel
+from tests.labeled import label_demo
+admin = User.objects.get(email="{EMAIL}")
+project = label_demo()
+invite(user=admin, workspace_id=project.workspace_id, email="ada@example.com",
+       role=Role.ANNOTATOR)
+prelabel = start_prelabel(user=admin, project_id=project.pk)
+start_export(user=admin, project_id=project.pk, form="coco")
+print(json.dumps({{
+    "project": project.pk,
+    "label": Label.objects.filter(project=project).first().pk,
+    "image": Image.objects.filter(project=project, name__startswith="part_").first().pk,
+    "prelabel": str(prelabel.pk),
+}}))
+"""
+TRAINED = """
+import json, time
+from apps.training.models import TrainingRun
+from tests.labeled import start_demo_run
+start_demo_run(num_steps=24)
+run = TrainingRun.objects.latest("pk")
+while run.job.status not in ("done", "failed"):
+    time.sleep(1)
+    run.job.refresh_from_db()
+run.refresh_from_db()
+made = run.result_revision.model
+print(json.dumps({"run": run.pk, "version": run.dataset_version_id,
+                  "job": str(run.job_id), "model": f"{made.namespace.name}/{made.name}"}))
+"""
+EMPTY_EMAIL = "new@example.com"
+EMPTY = f"""
+import json
+from allauth.account.models import EmailAddress
+from apps.accounts.models import User
+from apps.accounts.services import create_workspace
+from apps.labeling.services.projects import create_project
+user = User.objects.create_user(email="{EMPTY_EMAIL}", password="{PASSWORD}")
+EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+workspace = create_workspace(user=user, name="Empty")
+print(json.dumps(create_project(user=user, workspace_id=workspace.pk, name="Bare").pk))
+"""
+
+
+def furnish(stack: Stack) -> dict[str, object]:
+    """Label the demo project, pre-label and export it, and train on it."""
+    made, trained = stack.python(FURNISH), stack.python(TRAINED)
+    assert isinstance(made, dict)
+    assert isinstance(trained, dict)
+    return made | trained
+
+
+def of_project(pk: object) -> dict[str, str]:
+    return {
+        name: f"/labeling/projects/{pk}/{rest}" for name, rest in OF_PROJECT.items()
+    }
