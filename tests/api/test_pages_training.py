@@ -193,3 +193,35 @@ def test_mlflow_is_told_by_its_rest_api(
     assert [(it["key"], it["step"], it["value"]) for it in points] == [
         ("loss", 20, 0.5), ("loss", 40, 0.25), ("val/AP", 20, 0.5), ("val/AP", 40, 0.25),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (JobStatus.QUEUED, "Parts: 0 %"),
+        (JobStatus.PREEMPTED, "Parts: 25 %"),
+        (JobStatus.DONE, "Parts: AP 0.50"),
+        (JobStatus.FAILED, "Parts failed"),
+    ],
+)
+def test_a_project_tells_of_its_newest_run(
+    page: Client, version: DatasetVersion, status: JobStatus, says: str
+):
+    run = TrainingRunFactory(
+        dataset_version=version,
+        best={"AP": 0.5},
+        job__status=status,
+        job__num_done=0 if status == JobStatus.QUEUED else 10,
+        job__num_total=40,
+    )
+
+    shown = page.get(reverse("labeling:project", args=[version.project_id]))
+
+    assert says in shown.content.decode()
+    assert reverse("training:run", args=[run.pk]) in shown.content.decode()
+
+
+def test_a_project_without_a_run_offers_to_train(page: Client, project: Project):
+    shown = page.get(reverse("labeling:project", args=[project.pk])).content.decode()
+
+    assert f"{reverse('training:new')}?project={project.pk}" in shown

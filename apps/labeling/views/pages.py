@@ -16,6 +16,7 @@ from apps.accounts.types import Role
 from apps.core.charts import Axis, Chart, Series
 from apps.core.http import PageRequest
 from apps.core.parsers import number
+from apps.core.stages import stages_of
 from apps.jobs import selectors as jobs
 from apps.labeling import selectors
 from apps.labeling.forms import (
@@ -121,6 +122,7 @@ def project(request: PageRequest, project_id: int) -> HttpResponse:
         "states": states,
         "num_images": sum(states.values()),
         "classes": rows,
+        "stages": stages_of(user=request.user, project_id=project_id),
         "newest": selectors.with_boxes(
             selectors.list_images(project_id=project_id).reverse()
         )[:NUM_ROWS_AT_HOME],
