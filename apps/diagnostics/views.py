@@ -1,12 +1,108 @@
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.selectors import workspace_of
+from apps.accounts.types import Role
+from apps.core.errors import DomainError
 from apps.core.http import PageRequest
+from apps.diagnostics import selectors
+from apps.diagnostics.formats import exporting, showing
+from apps.diagnostics.forms import NewReportForm
+from apps.diagnostics.services import starting
+from apps.jobs.selectors import has_worker, may_act
+from deepseek_diagnostics.catalog import TOOLS
+from deepseek_diagnostics.result import ToolResult
+
+PAGE_SIZE = 50
 
 
 @login_required
 @require_GET
 def reports(request: PageRequest) -> HttpResponse:
-    return render(request, "diagnostics/reports.html")
+    workspace = workspace_of(request)
+    rows = selectors.list_reports(user=request.user, workspace_id=workspace.pk)
+    context = {
+        "reports": rows[:PAGE_SIZE],
+        "tools": [
+            (showing.tool_title(one.id), showing.tool_question(one)) for one in TOOLS
+        ],
+        "has_worker": has_worker(),
+    }
+    return render(request, "diagnostics/reports.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def new(request: PageRequest) -> HttpResponse:
+    workspace = workspace_of(request)
+    form = NewReportForm(
+        request.POST if request.method == "POST" else None,
+        user=request.user,
+        workspace_id=workspace.pk,
+        initial={
+            "model": request.GET.get("model", ""),
+            "version": request.GET.get("version", ""),
+            "splits": ["val", "test"],
+            "tools": [one.id for one in TOOLS],
+        },
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            report = form.start(request.user)
+        except DomainError as exc:
+            form.add_error(None, str(exc))
+        else:
+            return redirect("diagnostics:report", report.pk)
+    context = {"form": form, "has_worker": has_worker()}
+    return render(request, "diagnostics/new_report.html", context)
+
+
+@login_required
+@require_POST
+def estimate(request: PageRequest) -> HttpResponse:
+    """The fragment below a form that is being filled in."""
+    workspace = workspace_of(request)
+    form = NewReportForm(request.POST, user=request.user, workspace_id=workspace.pk)
+    context = {"estimate": form.estimate(request.user)}
+    return render(request, "diagnostics/new_report.html#estimate", context)
+
+
+@login_required
+@require_GET
+def report(request: PageRequest, report_id: int) -> HttpResponse:
+    """A report: all tools in one line each, and one of them whole."""
+    found = selectors.access_report(user=request.user, report_id=report_id)
+    results = selectors.results_of(found.pk)
+    chosen = _chosen(results, request.GET.get("tool", ""))
+    context: dict[str, Any] = {
+        "report": found,
+        "job": found.job,
+        "rows": showing.summary(results),
+        "changes": [
+            (showing.tool_title(one.tool), one)
+            for one in selectors.changes_since(found, results)
+        ],
+        "tool": None,
+        "may_act": may_act(user=request.user, job=found.job, needs=Role.ANNOTATOR),
+        "has_worker": has_worker(queue=found.job.queue),
+    }
+    if chosen is not None:
+        pictures = exporting.pictures_of(found, showing.image_ids(chosen))
+        context["tool"] = showing.shown(chosen, pictures)
+    return render(request, "diagnostics/report.html", context)
+
+
+def _chosen(results: list[ToolResult], wanted: str) -> ToolResult | None:
+    first = next((one for one in results if not one.skipped), None)
+    return next((one for one in results if one.tool == wanted), first)
+
+
+@login_required
+@require_POST
+def again(request: PageRequest, report_id: int) -> HttpResponse:
+    made = starting.measure_again(user=request.user, report_id=report_id)
+    return redirect("diagnostics:report", made.pk)

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from apps.core.blobs import Blob
+
 
 class ImageState(StrEnum):
     UNLABELED = "unlabeled"
@@ -151,3 +153,23 @@ class DatasetVersionInfo:
     num_annotations: int
     splits: dict[str, int]
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenPicture:
+    """An image of a dataset version as other rooms show it.
+
+    Attributes:
+        id: Its number in the version's data.
+        image_id: The project's image of the same bytes, for the editor; None where it
+            is deleted.
+        thumbnail: A small JPEG.
+    """
+
+    id: int
+    version_id: int
+    name: str
+    width: int
+    height: int
+    image_id: int | None
+    thumbnail: Blob

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from dsportal.client.errors import ClientError, NotFoundError, RefusedError
 from dsportal.client.http import Http
+from dsportal.client.reports import ReportCalls
 from dsportal.client.types import (
     DatasetVersion,
     Event,
@@ -23,7 +24,7 @@ SUFFIXES = frozenset(
 )
 
 
-class Client:
+class Client(ReportCalls):
     """A dsportal server as the person whose token it is.
 
     Projects are named by id or by name. Every call may raise ClientError; its message

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from dsportal.client import logins
+from dsportal.client import diagnosing, logins
 from dsportal.client.api import Client
 from dsportal.client.errors import ClientError
 from dsportal.client.types import DatasetVersion, Event, Job
@@ -241,6 +241,9 @@ def jobs(ctx: click.Context, status: str | None, limit: int) -> None:
 def watch(ctx: click.Context, job_id: str, after: int) -> None:
     """Follow a job until it is over; exits 1 when it did not go well."""
     _watch(ctx, _client(ctx), job_id, after)
+
+
+main.add_command(diagnosing.diagnose)
 
 
 def _watch(ctx: click.Context, client: Client, job_id: str, after: int = 0) -> None:

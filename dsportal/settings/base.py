@@ -138,6 +138,7 @@ MEDIA_ROOT = VAR_DIR / "media"
 RUNS_DIR = VAR_DIR / "runs"
 CHECKOUTS_DIR = VAR_DIR / "models"
 INCOMING_DIR = VAR_DIR / "incoming"
+DIAGNOSTICS_CACHE_DIR = VAR_DIR / "diagnostics"
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [

@@ -12,6 +12,7 @@ VAR_DIR = Path(os.environ.get("DSPORTAL_TEST_VAR") or tempfile.mkdtemp(prefix="d
 RUNS_DIR = VAR_DIR / "runs"
 CHECKOUTS_DIR = VAR_DIR / "models"
 INCOMING_DIR = VAR_DIR / "incoming"
+DIAGNOSTICS_CACHE_DIR = VAR_DIR / "diagnostics"
 STATIC_ROOT = VAR_DIR / "static"
 SESSION_COOKIE_SECURE = False
 CSRF_COOKIE_SECURE = False

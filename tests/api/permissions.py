@@ -4,50 +4,23 @@ A route that is not in it fails test_permissions.py, so whoever adds one says he
 may use it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from apps.accounts.types import Role, Scope
-
-World = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What one method of one route takes and answers.
-
-    Attributes:
-        answer: Status for those who may.
-        needs: The lowest role; lower members get 403, strangers 404.
-        stranger: Status for somebody with a workspace of her own; None is 404.
-        anonymous: Status for nobody; None is 401 on the API and 302 on pages.
-        scope: What a token must include.
-        body: JSON (API) or form (page) of a sound request, given the world.
-        is_upload: The body is multipart.
-        headers: Of a sound request.
-    """
-
-    answer: int = 200
-    needs: Role = Role.VIEWER
-    stranger: int | None = None
-    anonymous: int | None = None
-    scope: Scope = Scope.READ
-    body: Callable[[World], dict[str, Any]] | None = None
-    is_upload: bool = False
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-def read(**changes: Any) -> Rule:
-    return Rule(**changes)
-
-
-def write(needs: Role, answer: int = 200, **changes: Any) -> Rule:
-    return Rule(**{"needs": needs, "answer": answer, "scope": Scope.WRITE, **changes})
-
-
-def admin(needs: Role, answer: int = 200, **changes: Any) -> Rule:
-    return write(needs, answer, scope=Scope.ADMIN, **changes)
+from apps.accounts.types import Scope
+from tests.api.diagnostics_permissions import DIAGNOSTICS_API, DIAGNOSTICS_PAGES
+from tests.api.rules import (
+    ANNOTATOR,
+    MANAGER,
+    OPEN,
+    OWN,
+    OWNER,
+    VIEWER,
+    Rules,
+    World,
+    admin,
+    read,
+    write,
+)
 
 
 def _put(world: World) -> dict[str, Any]:
@@ -64,17 +37,6 @@ def _verdict(world: World) -> dict[str, Any]:
     one = {"image_id": 0, "id": "7d1b2f0c-6a0e-4f57-9f0e-0a4c2c9b1d11", "says": "open"}
     return {"verdicts": [one]}
 
-
-VIEWER, ANNOTATOR, MANAGER, OWNER = (
-    Role.VIEWER,
-    Role.ANNOTATOR,
-    Role.MANAGER,
-    Role.OWNER,
-)
-OWN = {"stranger": 200}  # answers about the person's own things
-OPEN = {"stranger": 200, "anonymous": 200}
-
-Rules = dict[str, dict[str, Rule]]
 
 ACCOUNTS_API: Rules = {
     "accounts-api:me": {"GET": read(**OWN)},
@@ -212,9 +174,11 @@ OTHER_API: Rules = {
     "schema": {"GET": read(**OPEN)},
     "api-docs": {"GET": read(**OPEN)},
 }
-API: Rules = ACCOUNTS_API | LABELING_API | JOBS_API | TRAINING_API | OTHER_API
+API: Rules = (
+    ACCOUNTS_API | LABELING_API | JOBS_API | TRAINING_API | DIAGNOSTICS_API | OTHER_API
+)
 
-PAGES: Rules = {
+PAGES: Rules = DIAGNOSTICS_PAGES | {
     "core:health": {"GET": read(**OPEN)},
     "home:home": {"GET": read(**OWN)},
     "accounts:profile": {
@@ -342,7 +306,6 @@ PAGES: Rules = {
     "marketplace:act": {"POST": write(VIEWER, 302, body=lambda _w: {"action": "like"})},
     "marketplace:restore": {"POST": write(VIEWER, 404)},
     "deployments:endpoints": {"GET": read(**OWN)},
-    "diagnostics:reports": {"GET": read(**OWN)},
     "jobs:jobs": {"GET": read(**OWN)},
     "jobs:news": {"GET": read(**OWN)},
     "jobs:drain": {"POST": write(VIEWER, 403, stranger=403)},

@@ -28,6 +28,7 @@ from tests.api.hub_permissions import HUB
 from tests.api.permissions import API, PAGES, PERSONAL, THIRD_PARTY, Rule, World
 from tests.api.routes import Route, all_routes
 from tests.factories.accounts import UserFactory
+from tests.factories.diagnostics import ReportFactory
 from tests.factories.jobs import JobFactory
 from tests.factories.marketplace import ModelRevisionFactory
 from tests.factories.training import TrainingRunFactory
@@ -103,8 +104,11 @@ def world(
         dataset_version=DatasetVersion.objects.get(pk=version.id),
         samples={"step": 1, "images": [{"name": f"{image.sha256}.jpg"}]},
     )
+    report = ReportFactory(version=run.dataset_version)
     return {
         "run_id": run.pk,
+        "report_id": report.pk,
+        "revision_id": report.revision_id,
         "curve": "loss",
         "index": 0,
         "export_id": JobFactory(

@@ -27,6 +27,7 @@ from apps.labeling.selectors.proposals import (
 from apps.labeling.selectors.versions import (
     access_dataset_version,
     list_dataset_versions,
+    pictures_in_versions,
 )
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "my_queue",
     "name_projects",
     "next_to_label",
+    "pictures_in_versions",
     "position_of",
     "recent_submissions",
     "submitted_by_day",

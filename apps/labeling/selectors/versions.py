@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from apps.accounts.types import Role
 from apps.labeling.formats.frozen import unfreeze
 from apps.labeling.formats.items import ItemShape
-from apps.labeling.models import DatasetVersion, FrozenImage
+from apps.labeling.models import DatasetVersion, FrozenImage, Image, VersionImage
 from apps.labeling.selectors.access import check_member
 from apps.labeling.selectors.differences import Difference, ImageDifference
-from apps.labeling.types import DatasetVersionInfo
+from apps.labeling.types import DatasetVersionInfo, FrozenPicture
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -116,6 +116,36 @@ def pictures_of(
             )
         )
     return pictures
+
+
+def pictures_in_versions(
+    *, version_ids: Sequence[int], ids: Iterable[int]
+) -> dict[int, FrozenPicture]:
+    """What to show of some images of dataset versions, in two queries.
+
+    The caller has checked that the user may see the versions.
+    """
+    rows = VersionImage.objects.filter(
+        version_id__in=list(version_ids), image_id__in=set(ids)
+    ).select_related("image")
+    frozen = list(rows.order_by("version_id"))
+    now = Image.objects.filter(
+        project_id__in={row.image.project_id for row in frozen},
+        sha256__in={row.image.sha256 for row in frozen},
+    ).values_list("project_id", "sha256", "pk")
+    image_ids = {(project, digest): pk for project, digest, pk in now}
+    return {
+        row.image_id: FrozenPicture(
+            id=row.image_id,
+            version_id=row.version_id,
+            name=row.image.name,
+            width=row.image.width,
+            height=row.image.height,
+            image_id=image_ids.get((row.image.project_id, row.image.sha256)),
+            thumbnail=row.image.thumbnail,
+        )
+        for row in frozen
+    }
 
 
 def version_info(version: DatasetVersion) -> DatasetVersionInfo:

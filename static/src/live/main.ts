@@ -5,7 +5,8 @@ import { type JobEvent, JobSocket } from "./jobSocket.ts";
  * Any element with data-job-socket="<id>" follows that job, from data-job-after on.
  *
  * Inside it, [data-job-progress], [data-job-status] and [data-job-eta] are filled, and the
- * element itself gets a "job-event" for whatever else the page wants to do. Elements come
+ * element itself gets a "job-event" for whatever else the page wants to do; one with
+ * data-job-reload shows the page anew when the job is over. Elements come
  * and go on pages that replace parts of themselves; a job's socket stays while one is left.
  */
 interface Followed {
@@ -15,6 +16,7 @@ interface Followed {
   readonly last: Map<JobEvent["kind"], JobEvent>;
 }
 
+const ENDED = new Set(["done", "failed", "cancelled"]);
 const jobs = new Map<string, Followed>();
 
 function follow(jobId: string, after: number): Followed {
@@ -73,6 +75,7 @@ function showState(root: HTMLElement, payload: JobEvent["payload"]): void {
     text.dataset["status"] = status;
     text.textContent = text.getAttribute(`data-text-${status}`) ?? status;
   }
+  if ("jobReload" in root.dataset && ENDED.has(status)) location.reload();
 }
 
 function scan(): void {

@@ -31,13 +31,16 @@ KEYWORDS: dict[str, Any] = {
 CALL = re.compile(
     r"""\b(?:_|n?p?gettext)\((?:u?'(?:\\.|[^'\\])*'|u?"(?:\\.|[^"\\])*"|[, ]|count)+\)"""
 )
+# Diagnostics mark the sentences of their findings, which pages translate.
+CODE = ("apps", "gpu_workers/deepseek_diagnostics")
 TEMPLATE_SUFFIXES = {".html", ".txt"}
 
 
 def words(base: Path) -> Iterator[tuple[Any, str | None]]:
     """Every message that code and templates ask for, with its context."""
-    for path in sorted((base / "apps").rglob("*.py")):
-        yield from _words_of(path.read_text())
+    for folder in CODE:
+        for path in sorted((base / folder).rglob("*.py")):
+            yield from _words_of(path.read_text())
     for path in sorted((base / "templates").rglob("*")):
         if path.suffix in TEMPLATE_SUFFIXES:
             calls = CALL.findall(templatize(path.read_text()))

@@ -1,0 +1,193 @@
+"""A tool's result as a page shows it: said in the reader's language, with pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from apps.core import charts
+from apps.labeling.types import FrozenPicture
+from deepseek_diagnostics.catalog import BY_ID, ToolInfo
+from deepseek_diagnostics.result import (
+    Axis,
+    Evidence,
+    Finding,
+    Mark,
+    Plot,
+    Table,
+    ToolResult,
+)
+from deepseek_diagnostics.words import as_text, say
+
+MOST_SERIES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownEvidence:
+    """A picture behind a finding; ``index`` numbers it among those of its finding."""
+
+    picture: FrozenPicture
+    text: str
+    marks: Sequence[Mark]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFinding:
+    code: str
+    severity: str
+    text: str
+    next: str
+    interval: str
+    action: str
+    evidence: Sequence[ShownEvidence]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTable:
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTool:
+    """One tool's part of the page."""
+
+    id: str
+    title: str
+    question: str
+    cost: str
+    skipped: str
+    findings: Sequence[ShownFinding]
+    charts: Sequence[charts.Chart]
+    tables: Sequence[ShownTable]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryRow:
+    """A tool in the list of all."""
+
+    id: str
+    title: str
+    severity: str
+    figure: str
+    span: str
+    text: str
+
+
+def tool_title(tool: str) -> str:
+    return _(BY_ID[tool].title) if tool in BY_ID else tool
+
+
+def tool_question(info: ToolInfo) -> str:
+    return _(info.question)
+
+
+def summary(results: Sequence[ToolResult]) -> list[SummaryRow]:
+    return [_summary_row(one) for one in results]
+
+
+def _summary_row(result: ToolResult) -> SummaryRow:
+    headline = result.headline
+    first = result.findings[0] if result.findings else None
+    text = say(first.text, first.figures, _) if first else ""
+    if result.skipped:
+        text = say(result.skipped, result.skipped_figures, _)
+    return SummaryRow(
+        id=result.tool,
+        title=tool_title(result.tool),
+        severity="skipped" if result.skipped else result.severity.value,
+        figure=f"{headline.name} {as_text(headline.value)}" if headline else "",
+        span=_span(headline.low, headline.high) if headline else "",
+        text=text,
+    )
+
+
+def _span(low: float, high: float) -> str:
+    return f"{as_text(low)} … {as_text(high)}"
+
+
+def image_ids(result: ToolResult) -> set[int]:
+    """The images that a result speaks of."""
+    return {one.image for finding in result.findings for one in finding.evidence}
+
+
+def shown(result: ToolResult, pictures: Mapping[int, FrozenPicture]) -> ShownTool:
+    info = BY_ID[result.tool]
+    return ShownTool(
+        id=result.tool,
+        title=_(info.title),
+        question=_(info.question),
+        cost=_("{seconds} s, {memory} MB").format(
+            seconds=as_text(result.seconds), memory=as_text(round(result.peak_mb))
+        ),
+        skipped=say(result.skipped, result.skipped_figures, _),
+        findings=[_finding(one, pictures) for one in result.findings],
+        charts=[chart_of(one) for one in result.plots],
+        tables=[_table(one) for one in result.tables],
+    )
+
+
+def _finding(finding: Finding, pictures: Mapping[int, FrozenPicture]) -> ShownFinding:
+    return ShownFinding(
+        code=finding.code,
+        severity=finding.severity.value,
+        text=say(finding.text, finding.figures, _),
+        next=say(finding.next, finding.figures, _),
+        interval=_span(*finding.interval) if finding.interval else "",
+        action=finding.action.value,
+        evidence=[
+            _evidence(one, pictures[one.image])
+            for one in finding.evidence
+            if one.image in pictures
+        ],
+    )
+
+
+def _evidence(one: Evidence, picture: FrozenPicture) -> ShownEvidence:
+    return ShownEvidence(
+        picture=picture, text=say(one.text, one.figures, _), marks=one.marks
+    )
+
+
+def chart_of(plot: Plot) -> charts.Chart:
+    return charts.Chart(
+        title=_(plot.title),
+        kind=plot.kind,  # type: ignore[arg-type]  # the packages share these words
+        x=_axis(plot.x),
+        y=_axis(plot.y),
+        series=[
+            charts.Series(
+                name=_(one.name),
+                x=[_(str(x)) for x in one.x] if plot.x.scale == "category" else one.x,
+                y=one.y,
+            )
+            for one in plot.series[:MOST_SERIES]
+        ],
+    )
+
+
+def _axis(axis: Axis) -> charts.Axis:
+    return charts.Axis(
+        label=_(axis.label) if axis.label else "",
+        unit=axis.unit,
+        scale=axis.scale,  # type: ignore[arg-type]  # the packages share these words
+        low=axis.low,
+        high=axis.high,
+    )
+
+
+def _table(table: Table) -> ShownTable:
+    return ShownTable(
+        title=_(table.title),
+        columns=[_(one) for one in table.columns],
+        rows=[
+            [
+                "-" if value is None
+                else (_(value) if value else "") if isinstance(value, str)
+                else as_text(value)
+                for value in row
+            ]
+            for row in table.rows
+        ],
+    )  # fmt: skip

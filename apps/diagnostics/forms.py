@@ -1,0 +1,194 @@
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.errors import DomainError
+from apps.diagnostics import selectors
+from apps.diagnostics.formats.showing import tool_question, tool_title
+from apps.diagnostics.models import Report
+from apps.diagnostics.selectors.estimates import num_images_of
+from apps.diagnostics.services.starting import start_report
+from apps.diagnostics.types import Estimate, NewReport
+from apps.labeling.selectors import access_dataset_version, list_dataset_versions
+from apps.marketplace.selectors import list_detectors
+from apps.training.selectors import list_runs
+from deepseek_diagnostics.catalog import TOOLS
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+MOST_RUNS = 50
+SPLITS = [
+    ("val", _("Validation")),
+    ("test", _("Test")),
+    ("train", _("Training")),
+]
+
+
+class NewReportForm(forms.Form):
+    """A report from a person's choices."""
+
+    model = forms.ChoiceField(label=_("Model"))
+    version = forms.ChoiceField(label=_("Data"))
+    splits = forms.MultipleChoiceField(
+        label=_("Images of"),
+        choices=SPLITS,
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text=_("None chosen takes all images."),
+    )
+    other = forms.ChoiceField(
+        label=_("Compare with the model"),
+        required=False,
+        help_text=_("For the comparison of two models."),
+    )
+    reference = forms.ChoiceField(
+        label=_("Compare with the data"),
+        required=False,
+        help_text=_("What the model was trained on: for drift and for leaks."),
+    )
+    run = forms.ChoiceField(
+        label=_("Training run"),
+        required=False,
+        help_text=_("For the health of its training."),
+    )
+    classes = forms.CharField(
+        label=_("Classes"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_(
+            "Where names differ, one a line: what the model says = the label here."
+        ),
+    )
+    cost_missed = forms.FloatField(
+        label=_("Cost of a missed object"), required=False, min_value=0
+    )
+    cost_false = forms.FloatField(
+        label=_("Cost of a false alarm"), required=False, min_value=0
+    )
+    tools = forms.MultipleChoiceField(
+        label=_("Tools"), required=False, choices=[(one.id, one.id) for one in TOOLS]
+    )
+
+    ADVANCED = ["run", "classes", "cost_missed", "cost_false"]
+
+    def __init__(
+        self, *args: Any, user: "User", workspace_id: int, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        detectors = [
+            (str(one.revision_id), one.full_name) for one in list_detectors(user=user)
+        ]
+        versions = [
+            (str(one.id), f"{one.project} v{one.number} ({one.num_images})")
+            for one in list_dataset_versions(user=user, workspace_id=workspace_id)
+        ]
+        runs = list_runs(user=user, workspace_id=workspace_id)[:MOST_RUNS]
+        none = ("", "-")
+        self._choice("model").choices = detectors
+        self._choice("version").choices = versions
+        self._choice("other").choices = [none, *detectors]
+        self._choice("reference").choices = [none, *versions]
+        self._choice("run").choices = [
+            none, *((str(run.pk), f"{run.name} #{run.pk}") for run in runs)
+        ]  # fmt: skip
+        self.has_data = bool(versions)
+
+    def _choice(self, name: str) -> forms.ChoiceField:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        return field
+
+    @property
+    def basics(self) -> list[forms.BoundField]:
+        return [self[name] for name in ("model", "version", "other", "reference")]
+
+    @property
+    def advanced(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.ADVANCED]
+
+    @property
+    def has_advanced_error(self) -> bool:
+        return any(name in self.errors for name in self.ADVANCED)
+
+    @property
+    def tool_rows(self) -> list[tuple[str, str, str, bool]]:
+        """Id, title, question and whether it is chosen."""
+        chosen = self["tools"].value() or []
+        return [
+            (one.id, tool_title(one.id), tool_question(one), one.id in chosen)
+            for one in TOOLS
+        ]
+
+    def clean_classes(self) -> dict[str, str]:
+        pairs = {}
+        for line in self.cleaned_data["classes"].splitlines():
+            if not line.strip():
+                continue
+            name, equals, label = line.partition("=")
+            if not (equals and name.strip() and label.strip()):
+                raise forms.ValidationError(
+                    _("write “name in the model = label here”, got “%(line)s”"),
+                    params={"line": line.strip()[:60]},
+                )
+            pairs[name.strip()] = label.strip()
+        return pairs
+
+    def estimate(self, user: "User") -> Estimate | None:
+        """How long it would take; None while the choices make no report."""
+        self.full_clean()
+        chosen = getattr(self, "cleaned_data", {})
+        if not str(chosen.get("version", "")).isdecimal():
+            return None
+        try:
+            version = access_dataset_version(
+                user=user, version_id=int(chosen["version"])
+            )
+        except DomainError:
+            return None
+        possible = selectors.applicable_tools(
+            has_other=bool(chosen.get("other")),
+            has_reference=bool(chosen.get("reference")),
+            has_run=bool(chosen.get("run")),
+        )
+        tools = [one for one in possible if one in (chosen.get("tools") or possible)]
+        num = num_images_of(version, chosen.get("splits") or ())
+        return selectors.estimate(tools=tools, num_images=num) if num else None
+
+    def start(self, user: "User") -> Report:
+        """Make the report of a valid form.
+
+        Raises:
+            DomainError: It cannot be; says why.
+        """
+        chosen = self.cleaned_data
+        costs = {key: chosen[key] for key in ("cost_missed", "cost_false")}
+        return start_report(
+            user=user,
+            new=NewReport(
+                revision_id=int(chosen["model"]),
+                version_id=int(chosen["version"]),
+                tools=self._tools(),
+                splits=tuple(chosen["splits"]),
+                other_revision_id=_id(chosen["other"]),
+                reference_version_id=_id(chosen["reference"]),
+                run_id=_id(chosen["run"]),
+                mapping=chosen["classes"],
+                options={k: v for k, v in costs.items() if v is not None},
+            ),
+        )
+
+    def _tools(self) -> tuple[str, ...]:
+        """Those chosen, less the ones that lack what they need."""
+        chosen = self.cleaned_data
+        possible = selectors.applicable_tools(
+            has_other=bool(chosen["other"]),
+            has_reference=bool(chosen["reference"]),
+            has_run=bool(chosen["run"]),
+        )
+        return tuple(one for one in chosen["tools"] if one in possible)
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text else None

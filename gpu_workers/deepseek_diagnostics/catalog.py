@@ -1,0 +1,81 @@
+"""The tools by name, without loading any of them. Standard library only."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from deepseek_diagnostics.words import gettext_noop as _
+
+
+class Need(StrEnum):
+    """What a tool takes beside a model and data."""
+
+    OTHER_MODEL = "other_model"
+    REFERENCE = "reference"
+    CURVES = "curves"
+    GRADIENTS = "gradients"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolInfo:
+    """One tool.
+
+    Attributes:
+        id: Its module in ``tools``.
+        version: Counts changes of what it answers; cached results are of one version.
+        fixed_s: Guessed seconds whatever the data.
+        image_s: Guessed seconds an image on one core, given the predictions.
+    """
+
+    id: str
+    title: str
+    question: str
+    version: int = 1
+    needs: frozenset[Need] = frozenset()
+    fixed_s: float = 1.0
+    image_s: float = 0.005
+
+
+# Reading, resizing and running one picture of 320 pixels on one core.
+PREDICT_IMAGE_S = 0.08
+TOOLS = (
+    ToolInfo(
+        id="quality",
+        title=_("Quality"),
+        question=_("How good is the model, and where is it weakest?"),
+        image_s=0.02,
+    ),
+    ToolInfo(
+        id="errors",
+        title=_("Error types"),
+        question=_("Which kind of error costs the most precision?"),
+    ),
+    ToolInfo(
+        id="confusion",
+        title=_("Confusion"),
+        question=_("Which classes does it take for one another?"),
+    ),
+    ToolInfo(
+        id="calibration",
+        title=_("Calibration"),
+        question=_("Can a score of 0.8 be trusted?"),
+    ),
+    ToolInfo(
+        id="threshold",
+        title=_("Threshold and cost"),
+        question=_("From which score on should a box count?"),
+    ),
+)
+BY_ID = {tool.id: tool for tool in TOOLS}
+
+
+def estimate_s(ids: list[str], *, num_images: int, num_new: int) -> float:
+    """Guess how long a report takes on one core.
+
+    Args:
+        ids: The tools.
+        num_images: In the data.
+        num_new: How many of them have no predictions yet.
+    """
+    tools = [BY_ID[one] for one in ids]
+    work = sum(tool.fixed_s + tool.image_s * num_images for tool in tools)
+    return 3.0 + work + PREDICT_IMAGE_S * num_new

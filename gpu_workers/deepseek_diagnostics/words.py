@@ -1,0 +1,36 @@
+"""Marks what is said to people, so that a page can say it in their language.
+
+A tool keeps its sentence and its figures apart: ``Finding(text=_("{name} has ..."),
+figures={"name": ...})``. Standard library only.
+"""
+
+from collections.abc import Callable, Mapping
+
+Figure = float | int | str
+Translate = Callable[[str], str]
+
+
+def gettext_noop(text: str) -> str:
+    return text
+
+
+def as_text(value: Figure) -> str:
+    """A number as people read it: three digits, no exponent."""
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return str(value)
+
+
+def say(
+    text: str, figures: Mapping[str, Figure], translate: Translate | None = None
+) -> str:
+    """The sentence with its figures, in the reader's language.
+
+    A figure whose name ends in ``_word`` is a marked word, and said so as well.
+    """
+    speak = translate or gettext_noop
+    told = {
+        name: speak(str(value)) if name.endswith("_word") else as_text(value)
+        for name, value in figures.items()
+    }
+    return (speak(text) if text else text).format(**told)

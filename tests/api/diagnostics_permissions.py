@@ -1,0 +1,37 @@
+"""Who may do what with reports; see permissions.py."""
+
+from tests.api.rules import ANNOTATOR, OWN, VIEWER, Rules, read, write
+
+DIAGNOSTICS_API: Rules = {
+    "diagnostics-api:tool-list": {"GET": read(**OWN)},
+    "diagnostics-api:estimate": {
+        "POST": write(VIEWER, body=lambda w: {"version_id": w["version_id"]})
+    },
+    "diagnostics-api:report-list": {
+        "GET": read(**OWN),
+        "POST": write(  # its one image has no object
+            ANNOTATOR,
+            400,
+            body=lambda w: {
+                "version_id": w["version_id"],
+                "revision_id": w["revision_id"],
+            },
+        ),
+    },
+    "diagnostics-api:report": {"GET": read()},
+    "diagnostics-api:results": {"GET": read()},
+    "diagnostics-api:export": {"GET": read()},
+    "diagnostics-api:again": {"POST": write(ANNOTATOR, 400, body=lambda _w: {})},
+}
+DIAGNOSTICS_PAGES: Rules = {
+    "diagnostics:reports": {"GET": read(**OWN)},
+    "diagnostics:new": {
+        "GET": read(**OWN),
+        "POST": write(VIEWER, stranger=200, body=lambda _w: {"model": ""}),
+    },
+    "diagnostics:estimate": {
+        "POST": write(VIEWER, stranger=200, body=lambda _w: {"model": ""})
+    },
+    "diagnostics:report": {"GET": read()},
+    "diagnostics:again": {"POST": write(ANNOTATOR, 400)},
+}
