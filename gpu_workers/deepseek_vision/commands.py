@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepseek_vision import commands_compression as compression
 from deepseek_vision import events
 from deepseek_vision.hub import DEFAULT_MODEL, list_models
 from deepseek_vision.spec import TrainSpec, read_spec
@@ -220,5 +221,29 @@ COMMANDS = (
         help="write a model's fp32 and int8 ONNX files",
         add_arguments=_export_arguments,
         run=_export,
+    ),
+    Command(
+        name="prune",
+        help="cut the inner channels that matter least",
+        add_arguments=compression.prune_arguments,
+        run=compression.prune,
+    ),
+    Command(
+        name="distill",
+        help="teach a student model by a teacher of the same classes",
+        add_arguments=compression.distill_arguments,
+        run=compression.distill,
+    ),
+    Command(
+        name="quantize",
+        help="write the 8-bit form, with --steps made aware of its rounding",
+        add_arguments=compression.quantize_arguments,
+        run=compression.quantize,
+    ),
+    Command(
+        name="compress",
+        help="prune, teach and quantise to a target, and report the measured front",
+        add_arguments=compression.compress_arguments,
+        run=compression.compress,
     ),
 )

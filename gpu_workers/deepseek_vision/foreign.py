@@ -122,7 +122,7 @@ class PicoDetTeacher(nn.Module):
     class_of: Tensor
     bins: Tensor
 
-    def __init__(self, path: Path, class_of: Sequence[int], *, side_px: int) -> None:
+    def __init__(self, path: Path, class_of: Sequence[int]) -> None:
         super().__init__()
         graph = onnx.load(path).graph
         unknown = sorted({n.op_type for n in graph.node} - {*_OPERATORS, "Constant"})
@@ -147,7 +147,8 @@ class PicoDetTeacher(nn.Module):
                 # Read once here: reading it on a GPU would make every call wait.
                 shape = self.get_buffer(self._names[node.input[1]])
                 settings["shape"] = shape.tolist()
-        self.side_px = side_px
+        # It sees pictures at the size it was trained at, whatever ours is.
+        self.side_px = graph.input[0].type.tensor_type.shape.dim[-1].dim_value
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1))
         known = torch.tensor(class_of)

@@ -210,13 +210,16 @@ def _pad(values: Tensor, most: int, fill: float) -> Tensor:
 
 
 def _room_for_objects(packed: PackedSet) -> int:
-    """Places for objects in a batch: those of the fullest picture, or of eight usual.
+    """Places for objects in a batch: those of a very full picture, or of eight usual.
 
-    A fixed number, so that the device is never asked; a mosaic fuller than that, which
+    A fixed number, so that the device is never asked; what is fuller than that, which
     is rare, loses its last objects.
     """
-    mean = (packed.labels >= 0).float().sum(dim=1).mean().item()
-    return max(1, packed.labels.shape[1], round(8 * mean))
+    counts = (packed.labels >= 0).float().sum(dim=1)
+    full = counts.quantile(0.99).item()
+    return max(
+        1, min(packed.labels.shape[1], round(full)), round(8 * counts.mean().item())
+    )
 
 
 def _compact(batch: Batch, most: int) -> Batch:

@@ -27,9 +27,12 @@ _TAPS = (2, 4, 5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneSize:
+    """`hidden` are the inner widths of all blocks in order; None: as published."""
+
     width: float = 1.0
     depth: float = 1.0
     stem: int = 32
+    hidden: tuple[int, ...] | None = None
 
 
 def _round_channels(num: float) -> int:
@@ -39,11 +42,11 @@ def _round_channels(num: float) -> int:
 
 class InvertedResidual(nn.Module):
     def __init__(
-        self, num_in: int, num_out: int, *, expand: int, kernel: int, stride: int
+        self, num_in: int, num_out: int, *, hidden: int, kernel: int, stride: int
     ) -> None:
         super().__init__()
-        hidden = num_in * expand
-        parts: list[nn.Module] = [] if expand == 1 else [ConvNorm(num_in, hidden)]
+        is_plain = hidden == num_in
+        parts: list[nn.Module] = [] if is_plain else [ConvNorm(num_in, hidden)]
         parts += [
             ConvNorm(hidden, hidden, kernel=kernel, stride=stride, groups=hidden),
             ConvNorm(hidden, num_out, is_active=False),
@@ -64,6 +67,7 @@ class Backbone(nn.Module):
         self.stem = ConvNorm(3, size.stem, kernel=3, stride=2)
         self.stages = nn.ModuleList()
         channels = []
+        widths = iter(size.hidden or ())
         num_in = size.stem
         for index, (expand, kernel, stride, base, repeats) in enumerate(_STAGES):
             num_out = _round_channels(base * size.width)
@@ -75,7 +79,7 @@ class Backbone(nn.Module):
                     InvertedResidual(
                         num_in,
                         num_out,
-                        expand=expand,
+                        hidden=next(widths, num_in * expand),
                         kernel=kernel,
                         stride=stride if block == 0 else 1,
                     )

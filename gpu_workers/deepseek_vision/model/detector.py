@@ -95,12 +95,20 @@ class Detector(nn.Module):
 def build_detector(size: str, options: dict[str, Any] | None = None) -> Detector:
     """The detector of a named size; `options` replace fields of its architecture.
 
+    The option `hidden` is the backbone's, and what pruning changes.
+
     Raises:
         ModelFormatError: for a size or option that does not exist.
     """
     if size not in SIZES:
         raise ModelFormatError(f"no size {size!r}; there are: {', '.join(SIZES)}")
+    changes = dict(options or {})
+    hidden = changes.pop("hidden", None)
     try:
-        return Detector(replace(SIZES[size], **(options or {})))
+        architecture = replace(SIZES[size], **changes)
+        if hidden is not None:
+            backbone = replace(architecture.backbone, hidden=tuple(hidden))
+            architecture = replace(architecture, backbone=backbone)
+        return Detector(architecture)
     except TypeError as error:
         raise ModelFormatError(f"options of {size!r} do not fit ({error})") from None

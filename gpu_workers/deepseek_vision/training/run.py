@@ -27,7 +27,7 @@ from deepseek_vision.images import Pixels, letterbox, read_picture
 from deepseek_vision.model.backbone import load_imagenet
 from deepseek_vision.model.detector import Detector, build_detector
 from deepseek_vision.prompts import class_embeddings
-from deepseek_vision.quantize import quantize_onnx
+from deepseek_vision.quantize import quantize_onnx, read_plan
 from deepseek_vision.training.checkpoint import CheckpointFile
 from deepseek_vision.training.loop import Datasets, Report, Teacher, Trainer
 from deepseek_vision.training.recipe import Recipe
@@ -115,7 +115,7 @@ def train(
         metrics={"val": outcome.metrics},
     )
     results = trainer.find(outcome.model)
-    best = _in_layout(outcome.model.cpu(), torch.contiguous_format)
+    best = in_layout(outcome.model.cpu(), torch.contiguous_format)
     write_model(job.out, best, config, prompts=prompts)
     (job.out / "recipe.json").write_text(recipe.to_json() + "\n", encoding="utf-8")
     write_verdict(
@@ -151,14 +151,14 @@ def _trainer(job: Job, recipe: Recipe, report: Report) -> tuple[Trainer, Tensor]
         val_coco=val_coco,
     )
     if device.type == "cuda":
-        model = _in_layout(model, torch.channels_last)
+        model = in_layout(model, torch.channels_last)
     trainer = Trainer(
         model.to(device),
         sets,
         recipe,
         prompts.to(device),
         report=report,
-        teacher=_teacher(job, recipe),
+        teacher=_teacher(job),
     )
     trainer.num_samples = job.num_samples
     return trainer, prompts
@@ -172,14 +172,14 @@ def _checkpoint_file(job: Job, recipe: Recipe) -> CheckpointFile | None:
     )
 
 
-def _teacher(job: Job, recipe: Recipe) -> Teacher | None:
+def _teacher(job: Job) -> Teacher | None:
     if job.teacher is None:
         return None
-    teacher = PicoDetTeacher(job.teacher, job.teacher_class_of, side_px=recipe.side_px)
+    teacher = PicoDetTeacher(job.teacher, job.teacher_class_of)
     return teacher.to(job.device).eval()
 
 
-def _in_layout(model: Detector, layout: torch.memory_format) -> Detector:
+def in_layout(model: Detector, layout: torch.memory_format) -> Detector:
     """Image kernels with channels last are faster on a GPU; files keep the usual."""
     for value in model.parameters():
         if value.dim() == 4:
@@ -254,11 +254,14 @@ def write_serving_files(
     """Write the fp32 and int8 ONNX files."""
     fp32 = out / PRECISIONS["fp32"]
     export_onnx(model, fp32)
+    float_parts, ranges = read_plan(out)
     quantize_onnx(
         fp32,
         out / PRECISIONS["int8"],
         pictures=calibration_pictures(calibration, side=config.side_px),
         prompts_PD=class_embeddings(config.classes),
+        float_parts=float_parts,
+        ranges=ranges,
     )
 
 
