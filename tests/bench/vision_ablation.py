@@ -14,7 +14,6 @@ from pathlib import Path
 
 import torch
 
-from deepseek_vision import events
 from deepseek_vision.data.coco import PackedSet, read_coco
 from deepseek_vision.foreign import PicoDetTeacher
 from deepseek_vision.model.backbone import load_imagenet
@@ -73,20 +72,16 @@ def main() -> None:
     if options.teacher:
         teacher = PicoDetTeacher(options.teacher, options.teacher_classes)
         teacher = teacher.to(device).eval()
-    speeds: list[float] = []
-
-    def listen(event: events.Event) -> None:
-        if isinstance(event, events.StepDone):
-            speeds.append(event.images_per_s)
-
-    outcome = Trainer(
+    trainer = Trainer(
         model.to(device),
         Datasets(train=train, val=replace(val, classes=coco.classes), val_coco=coco),
         recipe(options),
         torch.from_numpy(class_embeddings(coco.classes)).to(device),
-        report=listen,
+        report=str,
         teacher=teacher,
-    ).run()
+    )
+    trainer.run()
+    outcome = trainer.finish()
     line = {
         "model": options.name,
         "data": options.data.name,

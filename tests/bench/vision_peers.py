@@ -21,8 +21,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from deepseek_vision.augmentation import Augmentation
 from deepseek_vision.boxes import suppress
-from deepseek_vision.data.augment import Augmentation, Augmenter, Batch
+from deepseek_vision.data.augment import Augmenter, Batch
 from deepseek_vision.data.coco import CocoSet, PackedSet, read_coco, sampling_weights
 from deepseek_vision.metrics import as_results, as_truth, average_precision
 

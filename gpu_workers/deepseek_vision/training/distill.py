@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_vision import events
-from deepseek_vision.data.augment import Augmentation, Augmenter, Batch
+from deepseek_vision.augmentation import Augmentation
+from deepseek_vision.data.augment import Augmenter, Batch
 from deepseek_vision.data.coco import PackedSet, sampling_weights
 from deepseek_vision.model.detector import Answers, Detector
 from deepseek_vision.runtime import cell_centres

@@ -7,7 +7,7 @@ from typing import Any
 from deepseek_vision.augmentation import Augmentation
 from deepseek_vision.errors import DatasetError
 
-SIZES = ("nano", "small")
+SIZES = ("nano", "small", "medium")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
