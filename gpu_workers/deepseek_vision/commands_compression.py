@@ -82,7 +82,7 @@ def quantize_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("data", nargs="+", type=Path)
     parser.add_argument(
-        "--wanted-db", type=float, default=16.0, help="how near the logits must be"
+        "--wanted-db", type=float, default=20.0, help="how near the logits must be"
     )
     _teaching(parser, steps=0)
 

@@ -106,7 +106,7 @@ def quantize_model(
     shop: Workshop,
     *,
     lesson: Lesson | None = None,
-    wanted_db: float = 16.0,
+    wanted_db: float = 20.0,
 ) -> dict[str, float]:
     """Write `source` with its 8-bit form; with a lesson, made aware of its rounding.
 

@@ -1,6 +1,5 @@
 """How near an 8-bit graph answers to the float one, measured where it serves."""
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import onnxruntime as ort  # type: ignore[import-untyped]
 from deepseek_vision.images import Pixels
 from deepseek_vision.runtime import Array, RawOutput, Session
 
+_ROUNDED = "_DequantizeLinear_Output"
 _SUREST = 20  # cells of a picture whose boxes count
 
 
@@ -45,7 +45,7 @@ def fidelity(
 def signal_to_error(exact: Array, near: Array) -> float:
     """Decibels of the variance of `exact` over the mean squared difference."""
     error = float(np.square(exact - near).mean())
-    return float(10 * np.log10(float(exact.var()) / max(error, 1e-20)))
+    return float(10 * np.log10((float(exact.var()) + 1e-20) / (error + 1e-20)))
 
 
 def _box_error(exact: RawOutput, near: RawOutput) -> float:
@@ -57,33 +57,38 @@ def _box_error(exact: RawOutput, near: RawOutput) -> float:
 def layer_fidelity(
     reference: Path, quantized: Path, *, picture: Pixels, prompts_PD: Array
 ) -> dict[str, float]:
-    """Decibels of every activation that both graphs name, in the graph's order."""
+    """Decibels of every activation that is rounded, in the graph's order.
+
+    What is compared is the value after rounding, which is what the next layer reads.
+    """
     feed = {"pixels": picture[None], "prompts": prompts_PD}
-    exact, near = (_activations(path, feed) for path in (reference, quantized))
+    rounded = {
+        node.output[0].removesuffix(_ROUNDED): node.output[0]
+        for node in onnx.load(quantized).graph.node
+        if node.op_type == "DequantizeLinear" and node.output[0].endswith(_ROUNDED)
+    }
+    made = {name for n in onnx.load(reference).graph.node for name in n.output}
+    names = [name for name in rounded if name in made]
+    exact = _activations(reference, names, feed)
+    near = _activations(quantized, [rounded[name] for name in names], feed)
     return {
-        name: signal_to_error(exact[name], near[name])
-        for name in exact
-        if name in near and exact[name].shape == near[name].shape
+        name: signal_to_error(a, b)
+        for name, a, b in zip(names, exact, near, strict=True)
     }
 
 
-def _activations(path: Path, feed: dict[str, object]) -> dict[str, Array]:
+def _activations(
+    path: Path, names: Sequence[str], feed: dict[str, object]
+) -> list[Array]:
     model = onnx.load(path)
-    kinds = {"Conv", "Clip", "Add", "Concat"}
-    served = [value.name for value in model.graph.output]
-    names = [
-        n.output[0]
-        for n in model.graph.node
-        if n.op_type in kinds and n.output[0] not in served
-    ]
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    served = {value.name for value in model.graph.output}
+    model.graph.output.extend(
+        onnx.ValueInfoProto(name=name) for name in names if name not in served
+    )
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    with tempfile.TemporaryDirectory() as folder:
-        watched = Path(folder) / "watched.onnx"
-        onnx.save(model, watched)
-        session = ort.InferenceSession(
-            watched, options, providers=["CPUExecutionProvider"]
-        )
-        values = session.run(names, feed)
-    return dict(zip(names, values, strict=True))
+    session = ort.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    values: list[Array] = session.run(list(names), feed)
+    return values

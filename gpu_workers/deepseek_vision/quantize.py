@@ -44,7 +44,7 @@ from deepseek_vision.runtime import Session
 OPERATORS = ("Conv", "Add", "Concat", "Resize", "Slice", "Clip")
 ALWAYS_FLOAT = ("/text", "/many/", "/one/", "/tokens/", "/text_map/")
 # What plain post-training quantisation leaves in float besides: see `choose_float`.
-EARLY = ("/stem/", "/stages.0/")
+EARLY = ("/stem/", "/stages.0/", "/stages.1/", "/stages.2/")
 GROUPS = (
     *("/stem/", "/stages.0/", "/stages.1/", "/stages.2/", "/stages.3/"),
     *("/stages.4/", "/stages.5/", "/lateral.", "/reach.", "/down.", "/up."),
@@ -146,7 +146,7 @@ def choose_float(
     *,
     pictures: Sequence[Pixels],
     prompts_PD: NDArray[np.float32],
-    wanted_db: float = 16.0,
+    wanted_db: float = 20.0,
     ranges: Ranges | None = None,
 ) -> tuple[list[str], dict[str, float]]:
     """Mixed precision by measurement: which groups of layers stay in float.
