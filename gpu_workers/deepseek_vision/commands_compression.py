@@ -22,6 +22,7 @@ def _lesson(options: argparse.Namespace, **changes: Any) -> Any:
     distill = importlib.import_module("deepseek_vision.training.distill")
     return distill.Lesson(
         num_steps=options.steps,
+        max_seconds=options.seconds,
         batch_size=options.batch,
         seed=options.seed,
         **changes,
@@ -40,6 +41,7 @@ def _shop(options: argparse.Namespace, report: Report, should_stop: Stop) -> Any
 def _teaching(parser: argparse.ArgumentParser, *, steps: int) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=steps, help="0: no teaching")
+    parser.add_argument("--seconds", type=float, help="of teaching, at most")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float)
     parser.add_argument("--seed", type=int, default=0)
@@ -82,7 +84,12 @@ def quantize_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("data", nargs="+", type=Path)
     parser.add_argument(
-        "--wanted-db", type=float, default=20.0, help="how near the logits must be"
+        "--float", nargs="*", metavar="PART", help="layers to leave in float, by name"
+    )
+    parser.add_argument(
+        "--wanted-db",
+        type=float,
+        help="measure which layers must stay in float for logits that near",
     )
     _teaching(parser, steps=0)
 
@@ -93,15 +100,17 @@ def quantize(options: argparse.Namespace, *, report: Report, should_stop: Stop) 
         if options.steps
         else None
     )
-    gains = _module().quantize_model(
-        options.model,
-        options.out,
-        _shop(options, report, should_stop),
-        lesson=lesson,
-        wanted_db=options.wanted_db,
-    )
-    rounded = {name: round(value, 2) for name, value in gains.items()}
-    sys.stdout.write(json.dumps({"float_gains_db": rounded}) + "\n")
+    shop, chosen = _shop(options, report, should_stop), {}
+    if options.float is not None:
+        chosen = {"float_parts": tuple(options.float)}
+    elif options.wanted_db is not None:
+        parts, gains = _module().sensitivity(
+            options.model, shop, wanted_db=options.wanted_db
+        )
+        rounded = {name: round(value, 2) for name, value in gains.items()}
+        sys.stdout.write(json.dumps({"float": parts, "gains_db": rounded}) + "\n")
+        chosen = {"float_parts": tuple(parts)}
+    _module().quantize_model(options.model, options.out, shop, lesson=lesson, **chosen)
     return not should_stop()
 
 
@@ -117,7 +126,7 @@ def compress_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def compress(options: argparse.Namespace, *, report: Report, should_stop: Stop) -> bool:
-    module = _module()
+    module = importlib.import_module("deepseek_vision.front")
     target = module.Target.parse(options.target)
     distill = importlib.import_module("deepseek_vision.training.distill")
     rounding = (

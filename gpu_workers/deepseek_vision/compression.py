@@ -1,29 +1,20 @@
-"""Smaller and faster: prune, distil, quantise, each alone or as one flow.
+"""Smaller and faster: prune, distil, quantise. Each reads a folder, writes another."""
 
-Every stage reads a model folder and writes another, and says so in the folder's
-`stages.json`; a flow that is cut off goes on after its last whole stage.
-"""
-
-import json
-import re
-import time
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from deepseek_vision import events
 from deepseek_vision.data.coco import CocoSet, PackedSet, pack, read_together
-from deepseek_vision.errors import DatasetError, VisionError
+from deepseek_vision.errors import DatasetError
 from deepseek_vision.export import export_onnx
 from deepseek_vision.hub import PRECISIONS, ModelConfig, find_model
-from deepseek_vision.measure import evaluate_served
 from deepseek_vision.model.detector import Detector, build_detector
-from deepseek_vision.predict import load_model
 from deepseek_vision.prune import kept_widths, prune
-from deepseek_vision.quantize import choose_float, quantize_onnx, write_plan
+from deepseek_vision.quantize import EARLY, choose_float, write_plan
 from deepseek_vision.training.aware import into_plain, learned_ranges, make_aware
 from deepseek_vision.training.distill import Follower, Lesson
 from deepseek_vision.training.run import (
@@ -31,11 +22,12 @@ from deepseek_vision.training.run import (
     in_layout,
     restore,
     write_model,
+    write_serving_files,
 )
 
 Report = Callable[[events.Event], None]
 Stop = Callable[[], bool]
-_RUNS = 15
+_NUM_JUDGED = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,42 +98,42 @@ def quantize_model(
     shop: Workshop,
     *,
     lesson: Lesson | None = None,
-    wanted_db: float = 20.0,
-) -> dict[str, float]:
+    float_parts: Sequence[str] = EARLY,
+) -> None:
     """Write `source` with its 8-bit form; with a lesson, made aware of its rounding.
 
-    Returns:
-        The decibels that each group of layers would win in float.
+    `float_parts` are not rounded, neither while learning nor while serving.
     """
-    model, config = restore(find_model(source).path)
+    source = find_model(source).path
+    model, config = restore(source)
     coco = shop.coco(config)
     ranges: dict[str, tuple[float, float]] = {}
     if lesson is not None:
-        aware = make_aware(restore(find_model(source).path)[0])
-        taught = _taught(aware, model, config, lesson, shop, find_model(source).path)
+        aware = make_aware(restore(source)[0], float_parts=float_parts)
+        taught = _taught(aware, model, config, lesson, shop, source)
         ranges = learned_ranges(taught)
         model = into_plain(taught, build_detector(config.size, config.options))
-    _write(out, model, config, find_model(source).path)
-    export_onnx(model, out / PRECISIONS["fp32"])
-    pictures = calibration_pictures(coco, side=config.side_px)
-    prompts = find_model(out).read_prompts()
-    parts, gains = choose_float(
-        out / PRECISIONS["fp32"],
-        pictures=pictures[:16],
-        prompts_PD=prompts,
-        wanted_db=wanted_db,
-        ranges=ranges,
-    )
-    write_plan(out, float_parts=parts, ranges=ranges)
-    quantize_onnx(
-        out / PRECISIONS["fp32"],
-        out / PRECISIONS["int8"],
-        pictures=pictures,
-        prompts_PD=prompts,
-        float_parts=parts,
-        ranges=ranges,
-    )
-    return gains
+    _write(out, model, config, source)
+    write_plan(out, float_parts=float_parts, ranges=ranges)
+    write_serving_files(out, model, config, calibration=coco)
+
+
+def sensitivity(
+    source: Path, shop: Workshop, *, wanted_db: float
+) -> tuple[list[str], dict[str, float]]:
+    """Which groups of layers to leave in float; the decibels that each wins there."""
+    directory = find_model(source)
+    model, config = restore(directory.path)
+    pictures = calibration_pictures(shop.coco(config), side=config.side_px)
+    with tempfile.TemporaryDirectory() as folder:
+        exact = Path(folder) / PRECISIONS["fp32"]
+        export_onnx(model, exact)
+        return choose_float(
+            exact,
+            pictures=pictures[:_NUM_JUDGED],
+            prompts_PD=directory.read_prompts(),
+            wanted_db=wanted_db,
+        )
 
 
 def _taught(
@@ -168,170 +160,3 @@ def _taught(
 def _write(out: Path, model: Detector, config: ModelConfig, source: Path) -> None:
     prompts = torch.from_numpy(find_model(source).read_prompts())
     write_model(out, model.eval(), config, prompts=prompts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One point of the front, as it serves: 8 bits, one thread, its own side."""
-
-    name: str
-    ap: float
-    ap50: float
-    ms: float
-    mb: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    ms: float = float("inf")
-    mb: float = float("inf")
-
-    @classmethod
-    def parse(cls, text: str) -> "Target":
-        """Read "≤ 10 ms, ≤ 3 MB", either part alone, or nothing.
-
-        Raises:
-            ValueError: for anything else.
-        """
-        found: dict[str, float] = {}
-        for part in filter(None, (p.strip() for p in text.split(","))):
-            match = re.fullmatch(r"(?:≤|<=)?\s*([\d.]+)\s*(ms|mb)", part.lower())
-            if match is None:
-                raise ValueError(f'a target is like "≤ 10 ms, ≤ 3 MB", got {text!r}')
-            found[match[2]] = float(match[1])
-        return cls(**found)
-
-    def is_met_by(self, one: Measured) -> bool:
-        return one.ms <= self.ms and one.mb <= self.mb
-
-
-def measure_model(folder: Path, data: Path, *, name: str) -> Measured:
-    """AP on the validation split, the time of one picture, the size of the file."""
-    figures = evaluate_served(folder, data, precision="int8")
-    model = load_model(folder, precision="int8")
-    side = model.directory.config.side_px
-    pixels = np.full((1, side, side, 3), 114, np.uint8)
-    took = []
-    for _ in range(_RUNS + 2):
-        began = time.perf_counter()
-        model.session.run(pixels, model.prompts_PD)
-        took.append((time.perf_counter() - began) * 1000)
-    return Measured(
-        name=name,
-        ap=round(figures["AP"], 4),
-        ap50=round(figures["AP50"], 4),
-        ms=round(float(np.median(took[2:])), 2),
-        mb=round(model.directory.weights_file("int8").stat().st_size / 1e6, 2),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
-    """What `compress` tries: shares of channels to keep, and how long it teaches.
-
-    Either lesson may be left out.
-    """
-
-    keeps: Sequence[float] = (1.0, 0.75, 0.5)
-    lesson: Lesson | None = None
-    rounding: Lesson | None = None
-
-
-def compress(
-    source: Path, out: Path, flow: Flow, shop: Workshop, *, target: Target
-) -> list[Measured]:
-    """Try each share; write the measured front and the model to take.
-
-    Returns:
-        All points, the untouched model's plain 8-bit form first; empty when stopped.
-
-    Raises:
-        VisionError: when no point meets the target, naming the nearest.
-    """
-    points = [_point(source, out / "plain", None, flow, shop)]
-    for keep in flow.keeps:
-        points.append(_point(source, out / f"keep-{keep:.2f}", keep, flow, shop))
-        if shop.should_stop():
-            return []
-    front = [asdict(p) for p in points]
-    (out / "report.json").write_text(json.dumps(front, indent=2) + "\n", "utf-8")
-    (out / "README.md").write_text(_as_table(points), "utf-8")
-    fitting = [p for p in points if target.is_met_by(p)]
-    if not fitting:
-        nearest = min(points, key=lambda p: (p.ms / target.ms, p.mb / target.mb))
-        raise VisionError(
-            f"no model meets the target; nearest is {nearest.name} with {nearest.ms} ms "
-            f"and {nearest.mb} MB, see {out / 'README.md'}"
-        )
-    best = max(fitting, key=lambda p: p.ap)
-    (out / "chosen.txt").write_text(f"{best.name}\n", "utf-8")
-    return points
-
-
-def _point(
-    source: Path, folder: Path, keep: float | None, flow: Flow, shop: Workshop
-) -> Measured:
-    """One share's model, stage by stage; those already done are not done again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stages = _Stages(folder / "stages.json")
-    model = find_model(source).path
-    if keep is not None and keep < 1:
-        pruned = folder / "pruned"
-        stages.once("pruned", lambda at=model: prune_model(at, pruned, keep=keep))
-        model = pruned
-    lesson = flow.lesson
-    if keep is not None and lesson is not None and not shop.should_stop():
-        taught, student = folder / "taught", model
-        stages.once(
-            "taught",
-            lambda: distill_model(source, student, taught, lesson, shop),
-            is_whole=lambda: not shop.should_stop(),
-        )
-        model = taught
-    ready = folder / "model"
-    rounding = flow.rounding if keep is not None else None
-    stages.once(
-        "quantized",
-        lambda: quantize_model(model, ready, shop, lesson=rounding),
-        is_whole=lambda: not shop.should_stop(),
-    )
-    wire = stages.once(
-        "measured",
-        lambda: asdict(measure_model(ready, shop.data[0], name=folder.name)),
-    )
-    return Measured(**wire)  # type: ignore[arg-type]
-
-
-class _Stages:
-    """Which stages of a folder are whole, and what they returned."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._done: dict[str, object] = (
-            json.loads(path.read_text("utf-8")) if path.is_file() else {}
-        )
-
-    def once(
-        self,
-        name: str,
-        work: Callable[[], object],
-        *,
-        is_whole: Callable[[], bool] = lambda: True,
-    ) -> dict[str, object]:
-        if name not in self._done:
-            result = work()
-            if not is_whole():
-                return {}
-            self._done[name] = result if isinstance(result, dict) else {}
-            self._path.write_text(json.dumps(self._done) + "\n", "utf-8")
-        found = self._done[name]
-        return found if isinstance(found, dict) else {}
-
-
-def _as_table(points: Sequence[Measured]) -> str:
-    rows = [
-        f"| {p.name} | {p.ap * 100:.1f} | {p.ap50 * 100:.1f} | {p.ms} | {p.mb} |"
-        for p in points
-    ]
-    head = ["| model | AP | AP50 | ms | MB |", "|---|---|---|---|---|"]
-    return "\n".join([*head, *rows]) + "\n"

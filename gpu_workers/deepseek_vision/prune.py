@@ -27,7 +27,7 @@ def blocks_of(backbone: Backbone) -> Iterator[InvertedResidual]:
 
 def hidden_widths(backbone: Backbone) -> list[int]:
     """The inner width of every block, in the order of the option `hidden`."""
-    return [block.body[-1][0].in_channels for block in blocks_of(backbone)]  # type: ignore[index,union-attr,misc]
+    return [block.body[-1][0].in_channels for block in blocks_of(backbone)]  # type: ignore[index]
 
 
 def kept_widths(backbone: Backbone, *, keep: float) -> list[int]:
@@ -51,11 +51,12 @@ def kept_widths(backbone: Backbone, *, keep: float) -> list[int]:
 def importance(block: InvertedResidual) -> Tensor:
     """How much each inner channel can add to what the block says."""
     expand, depthwise, project = (_folded(part) for part in block.body)
-    return (
+    product: Tensor = (
         expand.flatten(1).norm(dim=1)
         * depthwise.flatten(1).norm(dim=1)
         * project.flatten(2).norm(dim=2).norm(dim=0)
     )
+    return product
 
 
 def _folded(part: nn.Module) -> Tensor:

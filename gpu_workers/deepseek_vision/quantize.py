@@ -42,9 +42,10 @@ from deepseek_vision.images import Pixels
 from deepseek_vision.runtime import Session
 
 OPERATORS = ("Conv", "Add", "Concat", "Resize", "Slice", "Clip")
-ALWAYS_FLOAT = ("/text", "/many/", "/one/", "/tokens/", "/text_map/")
-# What plain post-training quantisation leaves in float besides: see `choose_float`.
-EARLY = ("/stem/", "/stages.0/", "/stages.1/", "/stages.2/")
+# The last joins among them: one scale over the boxes of all strides is a pixel wide.
+ALWAYS_FLOAT = ("/text", "/many/", "/one/", "/tokens/", "/text_map/", "/model/Concat")
+# Left in float besides, where nothing was measured for the model: see `choose_float`.
+EARLY = ("/stem/", "/stages.0/")
 GROUPS = (
     *("/stem/", "/stages.0/", "/stages.1/", "/stages.2/", "/stages.3/"),
     *("/stages.4/", "/stages.5/", "/lateral.", "/reach.", "/down.", "/up."),
@@ -147,7 +148,7 @@ def choose_float(
     pictures: Sequence[Pixels],
     prompts_PD: NDArray[np.float32],
     wanted_db: float = 20.0,
-    ranges: Ranges | None = None,
+    groups: Sequence[str] = GROUPS,
 ) -> tuple[list[str], dict[str, float]]:
     """Mixed precision by measurement: which groups of layers stay in float.
 
@@ -162,11 +163,7 @@ def choose_float(
     reference = Session(source)
     with tempfile.TemporaryDirectory() as folder:
         calibrated = Calibrated(
-            source,
-            Path(folder),
-            pictures=calibration,
-            prompts_PD=prompts_PD,
-            ranges=ranges,
+            source, Path(folder), pictures=calibration, prompts_PD=prompts_PD
         )
         target = Path(folder) / "int8.onnx"
 
@@ -177,7 +174,7 @@ def choose_float(
             ).logits_db
 
         best = measured(())
-        gains = {group: measured((group,)) - best for group in GROUPS}
+        gains = {group: measured((group,)) - best for group in groups}
         chosen: list[str] = []
         for group in sorted(gains, key=lambda name: -gains[name]):
             if best >= wanted_db or gains[group] < 0.5:

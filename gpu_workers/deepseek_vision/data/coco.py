@@ -1,7 +1,9 @@
 """A COCO data set as tensors: all pictures at one size, ready for the device."""
 
 import json
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,25 +131,29 @@ class PackedSet:
 
 
 def pack(coco: CocoSet, *, side: int) -> PackedSet:
-    """Decode everything once.
+    """Decode everything once, on all processors.
 
     Raises:
         DatasetError: when a picture cannot be read, or no object is left.
     """
     images = np.full((len(coco.images), 3, side, side), FILL, np.uint8)
     sizes = np.zeros((len(coco.images), 2), np.float32)
-    rows = []
-    for index, image in enumerate(coco.images):
-        try:
-            picture = read_picture(coco.folder / image["file_name"], wanted_side=side)
-        except ImageError as error:
-            raise DatasetError(str(error)) from None
+
+    def place(index: int) -> tuple[np.ndarray, np.ndarray]:
+        image = coco.images[index]
+        picture = read_picture(coco.folder / image["file_name"], wanted_side=side)
         box = letterbox(picture, side=side, stride=1)
         height, width = box.pixels.shape[:2]
         images[index, :, :height, :width] = box.pixels.transpose(2, 0, 1)
         sizes[index] = width, height
         scale = np.array([box.scale_x, box.scale_y] * 2, np.float32)
-        rows.append(_objects(coco, image["id"], scale))
+        return _objects(coco, image["id"], scale)
+
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            rows = list(pool.map(place, range(len(coco.images))))
+    except ImageError as error:
+        raise DatasetError(str(error)) from None
     most = max(len(labels) for _, labels in rows)
     if most == 0:
         raise DatasetError(f"{coco.folder.parent}: no object in any image")

@@ -97,10 +97,11 @@ class DynamicReach(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weights = torch.softmax(self.gate(x.mean(dim=(2, 3))), dim=1)
-        total = torch.zeros_like(x)
-        for index, branch in enumerate(self.branches):
-            total = total + branch(x) * weights[:, index, None, None, None]
-        mixed: Tensor = self.mix(total)
+        parts = [
+            branch(x) * weights[:, index, None, None, None]
+            for index, branch in enumerate(self.branches)
+        ]
+        mixed: Tensor = self.mix(parts[0] + parts[1] + parts[2])
         return x + mixed
 
     def mean_reach(self, x: Tensor) -> Tensor:

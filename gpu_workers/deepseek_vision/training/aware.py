@@ -30,7 +30,8 @@ class RoundedConv(nn.Conv2d):
         rounded = torch.fake_quantize_per_channel_affine(
             weight, scale, zero, 0, -_MOST, _MOST
         )
-        return self._conv_forward(x, rounded.to(x.dtype), self.bias)
+        made: Tensor = self._conv_forward(x, rounded.to(x.dtype), self.bias)
+        return made
 
 
 class RoundedRange(nn.Module):
@@ -92,7 +93,7 @@ def _as_rounded(conv: nn.Module) -> RoundedConv:
         conv.out_channels,
         conv.kernel_size,  # type: ignore[arg-type]
         stride=conv.stride,  # type: ignore[arg-type]
-        padding=conv.padding,
+        padding=conv.padding,  # type: ignore[arg-type]
         dilation=conv.dilation,  # type: ignore[arg-type]
         groups=conv.groups,
     )

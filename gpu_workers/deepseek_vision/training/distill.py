@@ -23,6 +23,7 @@ from deepseek_vision.model.detector import Answers, Detector
 from deepseek_vision.runtime import cell_centres
 from deepseek_vision.training.aware import stop_watching
 from deepseek_vision.training.ema import SlowCopy
+from deepseek_vision.training.loop import gentle
 from deepseek_vision.training.losses import detection_loss, imitation_loss, to_boxes
 
 Report = Callable[[events.Event], None]
@@ -31,9 +32,15 @@ _REPORT_EVERY = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
-    """How a student is taught. The learning rate falls to nothing along a cosine."""
+    """How a student is taught. The learning rate falls to nothing along a cosine.
+
+    `max_seconds` ends a lesson early, on schedule; its last `plain_share` sees single
+    pictures, gently moved.
+    """
 
     num_steps: int = 300
+    max_seconds: float | None = None
+    plain_share: float = 0.15
     batch_size: int = 16
     lr: float = 4e-4
     feature_weight: float = 2.0
@@ -116,31 +123,42 @@ class Follower:
         self, *, report: Report, should_stop: Callable[[], bool] = lambda: False
     ) -> Detector:
         """Teach to the end, or until told to stop; returns the slow copy."""
-        lesson = self.lesson
-        augmenter = Augmenter(self.packed, lesson.augmentation, self._generator)
+        lesson, look = self.lesson, self.lesson.augmentation
+        rich, plain = (
+            Augmenter(self.packed, one, self._generator) for one in (look, gentle(look))
+        )
         weights = sampling_weights(self.packed)
         total, mark = torch.zeros(4, device=self.device), time.perf_counter()
-        for step in range(1, lesson.num_steps + 1):
-            if should_stop():
-                break
-            if lesson.is_aware and step > lesson.num_steps // 2:
+        began, step = mark, 0
+        while (progress := self._progress(step, began)) < 1 and not should_stop():
+            step += 1
+            if lesson.is_aware and progress > 0.5:
                 stop_watching(self.student)
             rows = torch.multinomial(
                 weights, lesson.batch_size, replacement=True, generator=self._host
             )
+            augmenter = rich if progress < 1 - lesson.plain_share else plain
             batch = augmenter.draw(rows.to(self.device), side=self._side)
-            total += self._step(batch, self._lr(step))
+            lr = self._lr(progress)
+            total += self._step(batch, lr)
             if step % _REPORT_EVERY == 0:
                 speed = _REPORT_EVERY * lesson.batch_size
                 now = time.perf_counter()
-                self._say(step, total / _REPORT_EVERY, speed / (now - mark), report)
+                said = _step_done(step, lr, total / _REPORT_EVERY, speed / (now - mark))
+                report(said)
                 mark = now
                 total.zero_()
         return self.slow.model
 
-    def _lr(self, step: int) -> float:
-        warm = min(1.0, step / max(1, self.lesson.num_steps // 20))
-        turn = math.cos(math.pi * step / self.lesson.num_steps)
+    def _progress(self, step: int, began: float) -> float:
+        share = step / self.lesson.num_steps
+        if self.lesson.max_seconds is None:
+            return share
+        return max(share, (time.perf_counter() - began) / self.lesson.max_seconds)
+
+    def _lr(self, progress: float) -> float:
+        warm = min(1.0, 0.05 + 20 * progress)
+        turn = math.cos(math.pi * progress)
         return self.lesson.lr * warm * (0.01 + 0.495 * (1 + turn))
 
     def _step(self, batch: Batch, lr: float) -> Tensor:
@@ -193,20 +211,15 @@ class Follower:
             to_boxes(told.distances_BA4.float(), self._centres),
         ).total
 
-    def _say(self, step: int, mean: Tensor, speed: float, report: Report) -> None:
-        loss, truth, answers, features = mean.tolist()
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"loss is {loss} at step {step}; lower the lr")
-        report(
-            events.StepDone(
-                step=step,
-                loss=round(loss, 4),
-                lr=round(self._lr(step), 8),
-                images_per_s=round(speed, 1),
-                losses={
-                    "truth": round(truth, 4),
-                    "answers": round(answers, 4),
-                    "features": round(features, 4),
-                },
-            )
-        )
+
+def _step_done(step: int, lr: float, mean: Tensor, speed: float) -> events.StepDone:
+    loss, truth, answers, features = (round(value, 4) for value in mean.tolist())
+    if not math.isfinite(loss):
+        raise FloatingPointError(f"loss is {loss} at step {step}; lower the lr")
+    return events.StepDone(
+        step=step,
+        loss=loss,
+        lr=round(lr, 8),
+        images_per_s=round(speed, 1),
+        losses={"truth": truth, "answers": answers, "features": features},
+    )
