@@ -18,6 +18,7 @@ from apps.accounts.types import Role
 from apps.core import realtime
 from dsportal.settings import base
 from tests.factories.accounts import UserFactory, WorkspaceFactory
+from tests.stack import Stack, running_stack
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,14 @@ def django_db_setup(
     )
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(others)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One portal of real processes for all tests that break nothing of it."""
+    folder = tmp_path_factory.mktemp("stack")
+    with running_stack(folder, num_images=6, HUB_PART_MB="2") as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from pycocotools.coco import COCO
 
 from dsportal.client import Client
-from tests.stack import Stack, running_stack
+from tests.stack import Stack
 
 NUM_IMAGES = 4
 MAKE_TOKEN = """
@@ -25,12 +24,6 @@ from apps.accounts.types import Scope
 user = User.objects.get(is_superuser=True)
 print(json.dumps(create_token(user=user, name="errand", scope=Scope.WRITE)[1]))
 """
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("stack"), num_images=1) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,12 @@ import shutil
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.stack import ROOT, Stack, running_stack
+from tests.stack import ROOT, Stack
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dsportal"
 VERSIONS = ("2.4.0", "1.31.0", "0.36.2")
@@ -43,15 +42,8 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("hub")
-    with running_stack(folder, num_images=1, parts=("web",), HUB_PART_MB="2") as stack:
-        yield stack
-
-
-@pytest.fixture(scope="module")
-def tokens(portal: Stack) -> dict[str, str]:
-    made: Any = portal.python(PEOPLE)
+def tokens(stack: Stack) -> dict[str, str]:
+    made: Any = stack.python(PEOPLE)
     return dict(made)
 
 
@@ -77,12 +69,12 @@ def client_of(version: str) -> Path:
     return folder / "bin"
 
 
-def environment(portal: Stack, home: Path, token: str, *, xet: bool) -> dict[str, str]:
+def environment(stack: Stack, home: Path, token: str, *, xet: bool) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "HF_HOME": str(home / "hf"),
-        "HF_ENDPOINT": portal.url,
+        "HF_ENDPOINT": stack.url,
         "HF_TOKEN": token,
         "HF_HUB_DISABLE_XET": "0" if xet else "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -93,7 +85,7 @@ def environment(portal: Stack, home: Path, token: str, *, xet: bool) -> dict[str
 @pytest.mark.parametrize("xet", ["xet", "plain"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_client_does_all_of_its_day(
-    portal: Stack, tokens: dict[str, str], tmp_path: Path, version: str, xet: str
+    stack: Stack, tokens: dict[str, str], tmp_path: Path, version: str, xet: str
 ):
     told = {
         **tokens,
@@ -101,7 +93,7 @@ def test_a_client_does_all_of_its_day(
         "run": zlib.crc32(f"{version}{xet}".encode()) % 10_000,
         "stranger_email": "stranger@example.com",
     }
-    env = environment(portal, tmp_path, tokens["write"], xet=xet == "xet")
+    env = environment(stack, tmp_path, tokens["write"], xet=xet == "xet")
 
     run = subprocess.run(
         [client_of(version) / "python", SUITE],
@@ -119,11 +111,11 @@ def test_a_client_does_all_of_its_day(
 
 
 def test_the_commands_of_the_readme_work_as_written(
-    portal: Stack, tokens: dict[str, str], tmp_path: Path
+    stack: Stack, tokens: dict[str, str], tmp_path: Path
 ):
     text = (ROOT / "README.md").read_text()
     lines = [line for line in text.splitlines() if line.startswith("hf ")]
-    env = environment(portal, tmp_path, tokens["write"], xet=True)
+    env = environment(stack, tmp_path, tokens["write"], xet=True)
     env["PATH"] = f"{client_of(VERSIONS[0])}:{env['PATH']}"
     made = tmp_path / "my-model"
     made.mkdir()

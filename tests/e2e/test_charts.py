@@ -19,9 +19,10 @@ GROW = """async num => {
 
 @pytest.fixture
 def chart(admin_page: Page, stack: Stack) -> Locator:
-    """Home's own chart, of one image that was submitted today."""
+    """Home's own chart, of the one image that was submitted: today."""
     stack.python(
         "from django.utils import timezone; from apps.labeling.models import Image;"
+        "Image.objects.update(submitted_at=None);"
         "image = Image.objects.earliest('pk'); image.submitted_at = timezone.now();"
         "image.save(update_fields=['submitted_at']); print('[]')"
     )

@@ -1,19 +1,12 @@
 """Train the detector on the demo project, lose the worker, find the model."""
 
-import os
 import re
 
 import psutil
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.running import wait_for
 from tests.stack import Stack
-
-pytestmark = pytest.mark.skipif(
-    "TRAINING_E2E" not in os.environ,
-    reason="set TRAINING_E2E=1 to run; it takes minutes",
-)
 
 LONG_MS = 300_000
 LABEL = "from tests.labeled import label_demo; print(label_demo().pk)"
