@@ -60,9 +60,41 @@ TOOLS = (
         question=_("Can a score of 0.8 be trusted?"),
     ),
     ToolInfo(
+        id="slices",
+        title=_("Weak slices"),
+        question=_("On which kind of objects is it worst?"),
+        image_s=0.01,
+    ),
+    ToolInfo(
+        id="labels",
+        title=_("Label mistakes"),
+        question=_("Which labels are probably wrong?"),
+    ),
+    ToolInfo(
+        id="duplicates",
+        title=_("Duplicates and leaks"),
+        question=_("Is the model tested on what it trained on?"),
+        image_s=0.02,
+    ),
+    ToolInfo(
+        id="drift",
+        title=_("Drift"),
+        question=_("Do new images differ from those that it knows?"),
+        needs=frozenset({Need.REFERENCE}),
+        fixed_s=3.0,
+        image_s=0.1,
+    ),
+    ToolInfo(
         id="threshold",
         title=_("Threshold and cost"),
         question=_("From which score on should a box count?"),
+    ),
+    ToolInfo(
+        id="comparison",
+        title=_("Comparison"),
+        question=_("Is it better than another model, and what does it lose?"),
+        needs=frozenset({Need.OTHER_MODEL}),
+        image_s=0.12,
     ),
 )
 BY_ID = {tool.id: tool for tool in TOOLS}

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from deepseek_diagnostics.data import Boxes, Floats, ImageRow
 from deepseek_diagnostics.errors import DataError
-from deepseek_diagnostics.pictures import STATISTICS, describe
+from deepseek_diagnostics.pictures import SIDE, STATISTICS, Seen, describe
 from deepseek_vision.errors import ImageError, VisionError
 from deepseek_vision.hub import PRECISIONS, ModelDirectory, find_model
 from deepseek_vision.images import Pixels, read_picture
@@ -213,18 +213,46 @@ def observe(
     )
 
 
-def num_unseen(
-    images: Sequence[ImageRow], *, model: str | Path, precision: str, cache: Path
-) -> int:
-    """How many of the pictures the cache knows nothing of."""
-    directory = find_model(model)
-    _chosen, file = serving_file(directory, precision)
-    digest = hashlib.sha256(file.read_bytes())
-    digest.update(directory.config.to_json().encode())
-    weights = digest.hexdigest()
-    parts = [images[at : at + PART] for at in range(0, len(images), PART)]
-    missing = [p for p in parts if not (cache / f"{_key(weights, p)}.npz").exists()]
-    return sum(len(part) for part in missing)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """What the pixels of I pictures say, without any model."""
+
+    hashes_I: NDArray[np.uint64]
+    cells_I64: Floats
+
+
+def look_only(images: Sequence[ImageRow], *, cache: Path, tell: Told) -> Looks:
+    """Read pictures without running a model, or from the cache what they said.
+
+    Raises:
+        DataError: A picture cannot be read.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    parts: list[dict[str, NDArray[Any]]] = []
+    for start in range(0, len(images), PART):
+        some = images[start : start + PART]
+        path = cache / f"{_key('pixels', some)}.npz"
+        part = _kept(path)
+        if part is None:
+            seen = [_described(row) for row in some]
+            part = {
+                "hashes": np.array([one.hash64 for one in seen], np.uint64),
+                "cells": np.array([one.vector_D[-64:] for one in seen]),
+            }
+            _keep(path, part)
+        parts.append(part)
+        tell(start + len(some))
+    return Looks(
+        hashes_I=np.concatenate([one["hashes"] for one in parts]),
+        cells_I64=np.concatenate([one["cells"] for one in parts]),
+    )
+
+
+def _described(row: ImageRow) -> Seen:
+    try:
+        return describe(read_picture(row.path, wanted_side=SIDE).pixels)
+    except ImageError as error:
+        raise DataError(str(error)) from None
 
 
 def _key(weights: str, images: Sequence[ImageRow]) -> str:

@@ -11,7 +11,7 @@ from deepseek_diagnostics.data import Floats
 from deepseek_vision.images import Pixels
 
 STATISTICS = ("brightness", "contrast", "sharpness", "saturation", "warmth")
-_SIDE = 256
+SIDE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ def describe(pixels_HW3: Pixels) -> Seen:
     2000); the hash is the sign of the 64 lowest cosines (pHash, Zauner, 2010).
     """
     image = Image.fromarray(pixels_HW3)
-    image.thumbnail((_SIDE, _SIDE), Image.Resampling.BOX)
+    image.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     rgb = np.asarray(image, np.float64) / 255
     grey = rgb @ np.array([0.299, 0.587, 0.114])
     inner = grey[1:-1, 1:-1]

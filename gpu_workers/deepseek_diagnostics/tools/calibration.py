@@ -26,12 +26,12 @@ from deepseek_diagnostics.result import (
     Table,
     ToolResult,
 )
+from deepseek_diagnostics.sampling import drawn, interval
 from deepseek_diagnostics.words import gettext_noop as _
 
 INFO = BY_ID["calibration"]
 LEAST_SCORE = 0.05
 NUM_BINS = 15
-NUM_RESAMPLES = 200
 LEAST_BOXES = 30
 
 
@@ -45,7 +45,7 @@ def run(case: Case) -> ToolResult:
             least=LEAST_BOXES,
         )
     before = d_ece(scores, hits)
-    low, high = _interval(case, scores, hits, images)
+    low, high = interval([d_ece(scores, hits, w[images]) for w in drawn(case)])
     half = case.rng("calibration").permutation(len(case.truth.images)) % 2 == 0
     fitted, judged = half[images], ~half[images]
     temperature = fit_temperature(scores[fitted], hits[fitted])
@@ -144,19 +144,6 @@ def fit_temperature(scores: Floats, hits: np.ndarray) -> float:
 
     found = minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded")
     return float(np.exp(found.x))
-
-
-def _interval(
-    case: Case, scores: Floats, hits: np.ndarray, images: np.ndarray
-) -> tuple[float, float]:
-    num = len(case.truth.images)
-    rng = case.rng("bootstrap")
-    values = [
-        d_ece(scores, hits, rng.multinomial(num, np.full(num, 1 / num))[images])
-        for _turn in range(NUM_RESAMPLES)
-    ]
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _bins(scores: Floats, hits: np.ndarray) -> list[tuple[float, float, int]]:

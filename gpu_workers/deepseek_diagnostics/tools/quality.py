@@ -6,26 +6,24 @@ resampling whole pictures (Efron, "Bootstrap methods", Annals of Statistics, 197
 
 import numpy as np
 
-from deepseek_diagnostics.average import AREAS, RECALLS, Judged, curve, judge, mean_ap
+from deepseek_diagnostics.average import AREAS, Judged, curve, judge, mean_ap
 from deepseek_diagnostics.case import MOST_EVIDENCE, Case
 from deepseek_diagnostics.catalog import BY_ID
+from deepseek_diagnostics.curves import f1_plot, recall_plot
 from deepseek_diagnostics.data import Floats
 from deepseek_diagnostics.result import (
     Action,
-    Axis,
     Evidence,
     Finding,
     Headline,
-    Plot,
-    Series,
     Severity,
     Table,
     ToolResult,
 )
+from deepseek_diagnostics.sampling import drawn, interval
 from deepseek_diagnostics.words import gettext_noop as _
 
 INFO = BY_ID["quality"]
-NUM_RESAMPLES = 200
 FEW = 10
 
 
@@ -33,7 +31,7 @@ def run(case: Case) -> ToolResult:
     judged = case.judged
     ap, ap50, ap75, per_class = mean_ap(judged)
     samples = resampled(case, judged)
-    low, high = _interval(samples[:, 0])
+    low, high = interval(samples[:, 0])
     sizes = {
         name: mean_ap(judge(case.truth, case.found, sides=sides))[0]
         for name, sides in AREAS.items()
@@ -67,7 +65,7 @@ def run(case: Case) -> ToolResult:
         question=INFO.question,
         headline=Headline(name="AP", value=ap, low=low, high=high),
         findings=tuple(findings),
-        plots=(_recall_plot(case, judged), _f1_plot(judged)),
+        plots=(recall_plot(case, judged), f1_plot(judged)),
         tables=(_table(case, per_class, judged, nums, samples[:, 1:]),),
         values={key: _number(value) for key, value in values.items()},
     )
@@ -75,22 +73,11 @@ def run(case: Case) -> ToolResult:
 
 def resampled(case: Case, judged: list[Judged]) -> Floats:
     """AP, then that of each class, for pictures drawn again with replacement."""
-    num = len(case.truth.images)
-    rng = case.rng("bootstrap")
     rows = []
-    for _turn in range(NUM_RESAMPLES):
-        weights = rng.multinomial(num, np.full(num, 1 / num)).astype(float)
+    for weights in drawn(case):
         ap, _ap50, _ap75, per_class = mean_ap(judged, weights)
         rows.append(np.r_[ap, per_class])
     return np.array(rows)
-
-
-def _interval(values: Floats) -> tuple[float, float]:
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return float("nan"), float("nan")
-    low, high = np.percentile(known, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _number(value: float) -> float | None:
@@ -105,8 +92,8 @@ def _weak_class(
         return []
     weakest = int(usable[np.argmin(per_class[usable])])
     rest = float(np.mean(per_class[usable[usable != weakest]]))
-    interval = _interval(samples[:, weakest])
-    if interval[1] >= rest:
+    span = interval(samples[:, weakest])
+    if span[1] >= rest:
         return []
     return [
         Finding(
@@ -124,7 +111,7 @@ def _weak_class(
                 "ap": float(per_class[weakest]),
                 "rest": rest,
             },
-            interval=interval,
+            interval=span,
             action=Action.LABEL,
             evidence=_misses(case, weakest),
         )
@@ -194,68 +181,12 @@ def _few(case: Case, nums: Floats) -> list[Finding]:
     ]
 
 
-def _recall_plot(case: Case, judged: list[Judged]) -> Plot:
-    series = [
-        Series(
-            name=name,
-            x=tuple(RECALLS.tolist()),
-            y=tuple(np.round(curve(one).precision_TR[0], 4).tolist()),
-        )
-        for name, one in zip(case.truth.classes, judged, strict=True)
-        if one.num_I.sum() > 0
-    ]
-    return Plot(
-        title=_("Precision and recall at IoU 0.5"),
-        kind="line",
-        x=Axis(label=_("Recall"), low=0, high=1),
-        y=Axis(label=_("Precision"), low=0, high=1),
-        series=tuple(series[:8]),
-    )
-
-
-def f1_at(judged: list[Judged], thresholds: Floats) -> Floats:
-    """Precision, recall and F1 over all classes at IoU .5, a row for each threshold."""
-    scores = np.concatenate([one.scores_D for one in judged])
-    hits = np.concatenate([one.hits_TD[0] for one in judged])
-    counts = np.concatenate([~one.ignored_TD[0] for one in judged])
-    total = sum(one.num_I.sum() for one in judged)
-    rows = []
-    for threshold in thresholds:
-        kept = (scores >= threshold) & counts
-        right = float((hits & kept).sum())
-        precision = right / max(1.0, float(kept.sum()))
-        recall = right / max(1.0, float(total))
-        f1 = 2 * precision * recall / max(1e-12, precision + recall)
-        rows.append((precision, recall, f1))
-    return np.array(rows)
-
-
-def _f1_plot(judged: list[Judged]) -> Plot:
-    thresholds = np.linspace(0, 1, 51)
-    rows = f1_at(judged, thresholds)
-    names = (_("Precision"), _("Recall"), _("F1"))
-    return Plot(
-        title=_("Over the score threshold, all classes"),
-        kind="line",
-        x=Axis(label=_("Score threshold"), low=0, high=1),
-        y=Axis(label=_("Share"), low=0, high=1),
-        series=tuple(
-            Series(
-                name=name,
-                x=tuple(np.round(thresholds, 3).tolist()),
-                y=tuple(np.round(rows[:, column], 4).tolist()),
-            )
-            for column, name in enumerate(names)
-        ),
-    )
-
-
 def _table(
     case: Case, per_class: Floats, judged: list[Judged], nums: Floats, samples: Floats
 ) -> Table:
     rows = []
     for number, name in enumerate(case.truth.classes):
-        low, high = _interval(samples[:, number])
+        low, high = interval(samples[:, number])
         at_50 = float(curve(judged[number]).ap_of_thresholds[0])
         figures = (float(per_class[number]), low, high, at_50)
         told = [None if np.isnan(one) else round(one, 4) for one in figures]

@@ -23,11 +23,11 @@ from deepseek_diagnostics.result import (
     Table,
     ToolResult,
 )
+from deepseek_diagnostics.sampling import drawn, interval
 from deepseek_diagnostics.words import gettext_noop as _
 
 INFO = BY_ID["threshold"]
 THRESHOLDS = np.round(np.linspace(0.02, 0.98, 49), 2)
-NUM_RESAMPLES = 200
 
 
 def run(case: Case) -> ToolResult:
@@ -43,7 +43,7 @@ def run(case: Case) -> ToolResult:
     now = int(np.argmin(np.abs(THRESHOLDS - in_use)))
     tables = hits_IT, boxes_IT, num_I
     chosen, paid, spared = _resampled(case, tables, beta, costs, now)
-    low, high = _interval(chosen)
+    low, high = interval(chosen)
     saved = float(money_T[now] - money_T[cheapest])
     findings = [
         Finding(
@@ -78,7 +78,7 @@ def run(case: Case) -> ToolResult:
                 "best": float(THRESHOLDS[cheapest]),
                 "saved": saved,
             },
-            interval=_interval(spared),
+            interval=interval(spared),
         ),
     ]
     return ToolResult(
@@ -87,7 +87,7 @@ def run(case: Case) -> ToolResult:
         question=INFO.question,
         headline=Headline(
             name="cost an image", value=float(money_T[now]), is_more_better=False,
-            low=_interval(paid)[0], high=_interval(paid)[1],
+            low=interval(paid)[0], high=interval(paid)[1],
         ),
         findings=tuple(findings),
         plots=_plots(total, f_T, money_T),
@@ -141,22 +141,14 @@ def _resampled(
     case: Case, tables: Sums, beta: float, costs: tuple[float, float], now: int
 ) -> tuple[Floats, Floats, Floats]:
     """Best threshold by F, cost at the one in use, and what the cheapest spares."""
-    num = len(case.truth.images)
-    rng = case.rng("bootstrap")
     rows = []
-    for _turn in range(NUM_RESAMPLES):
-        weights = rng.multinomial(num, np.full(num, 1 / num)).astype(float)
+    for weights in drawn(case):
         told = sums(*tables, weights)
         money = cost(told, costs)
         best = THRESHOLDS[int(np.argmax(f_beta(told, beta)))]
         rows.append((best, money[now], money[now] - money.min()))
     chosen, paid, spared = np.array(rows).T
     return chosen, paid, spared
-
-
-def _interval(values: Floats) -> tuple[float, float]:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def _plots(total: Sums, f_T: Floats, money_T: Floats) -> tuple[Plot, ...]:

@@ -10,6 +10,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from deepseek_diagnostics import tide
 from deepseek_diagnostics.average import AREAS, judge, mean_ap
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.errors import DataError, NotApplicableError
@@ -147,14 +148,12 @@ def test_each_kind_of_error_is_known_by_its_plant(tmp_path: Path, kind: str):
         boxes += [(n, spoiled[0], 0.95, spoiled[1]) for n in range(5, 10)]
     made = case(tmp_path, objects, boxes, num_images=10)
 
-    faults = errors.find_faults(made.truth, made.found)
+    faults = tide.find_faults(made.truth, made.found)
 
     counts = {name: len(rows) for name, rows in faults.boxes.items()}
     counts["missed"] = len(faults.missed)
     is_found_elsewhere = kind in {"class", "location"}
-    expected = dict.fromkeys(errors.KINDS, 0) | {
-        "missed": 0 if is_found_elsewhere else 5
-    }
+    expected = dict.fromkeys(tide.KINDS, 0) | {"missed": 0 if is_found_elsewhere else 5}
     if kind != "missed":
         expected[kind] = 5
     assert counts == expected
@@ -171,7 +170,7 @@ def test_the_second_box_on_an_object_is_a_duplicate(tmp_path: Path):
         tmp_path, objects, [*scored(objects), *scored(objects, 0.4)], num_images=6
     )
 
-    faults = errors.find_faults(made.truth, made.found)
+    faults = tide.find_faults(made.truth, made.found)
 
     assert len(faults.boxes["duplicate"]) == 6
     assert not faults.missed

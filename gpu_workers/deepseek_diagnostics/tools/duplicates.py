@@ -1,0 +1,181 @@
+"""The same picture twice, and test pictures that the model has trained on.
+
+Near copies by a perceptual hash of the pixels (pHash: Zauner, "Implementation and
+Benchmarking of Perceptual Image Hash Functions", 2010), confirmed by the correlation of
+8 x 8 grey cells, so that two flat pictures are not taken for one another. Pictures of
+different splits that are near copies leak: figures measured on them flatter.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_diagnostics.case import MOST_EVIDENCE, Case
+from deepseek_diagnostics.catalog import BY_ID
+from deepseek_diagnostics.data import Floats, ImageRow, read_truth
+from deepseek_diagnostics.observing import look_only
+from deepseek_diagnostics.result import (
+    Action,
+    Evidence,
+    Finding,
+    Headline,
+    Severity,
+    Table,
+    ToolResult,
+)
+from deepseek_diagnostics.words import gettext_noop as _
+
+INFO = BY_ID["duplicates"]
+MOST_BITS = 8
+LEAST_CORRELATION = 0.95
+BLOCK = 512
+MEASURED = frozenset({"val", "test"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two pictures, by their index, and the bits in which their hashes differ."""
+
+    first: int
+    second: int
+    bits: int
+
+
+def run(case: Case) -> ToolResult:
+    images = _all_images(case)
+    seen = look_only(images, cache=case.cache / "predictions", tell=case.tell)
+    pairs = near_copies(seen.hashes_I, seen.cells_I64)
+    leaks = [one for one in pairs if _is_leak(images[one.first], images[one.second])]
+    copies = [one for one in pairs if one not in leaks]
+    measured = [row for row in images if row.split in MEASURED]
+    leaked = {
+        row.id
+        for one in leaks
+        for row in (images[one.first], images[one.second])
+        if row.split in MEASURED
+    }
+    share = len(leaked) / max(1, len(measured))
+    spread = 1.96 * (share * (1 - share) / max(1, len(measured))) ** 0.5
+    findings = []
+    if leaks:
+        findings.append(
+            Finding(
+                code="duplicates.leak",
+                severity=Severity.BAD if share > 0.01 else Severity.WARN,
+                text=_(
+                    "{num} validation or test images ({share}) have a near copy among "
+                    "the training images: figures on them flatter."
+                ),
+                next=_(
+                    "Give both pictures of a pair the same split, make another "
+                    "version, and measure again."
+                ),
+                figures={"num": len(leaked), "share": f"{100 * share:.1f} %"},
+                interval=(max(0.0, share - spread), share + spread),
+                action=Action.QUEUE,
+                evidence=_evidence(images, leaks),
+            )
+        )
+    if copies:
+        findings.append(
+            Finding(
+                code="duplicates.copies",
+                severity=Severity.INFO,
+                text=_("{num} pairs of pictures of one split are near copies."),
+                next=_(
+                    "Delete one of each pair: copies cost labeling and teach nothing."
+                ),
+                figures={"num": len(copies)},
+                action=Action.QUEUE,
+                evidence=_evidence(images, copies),
+            )
+        )
+    if not pairs:
+        findings.append(
+            Finding(
+                code="duplicates.none",
+                severity=Severity.GOOD,
+                text=_("No two of the {num} pictures are near copies."),
+                next=_("Nothing to do: the splits are apart."),
+                figures={"num": len(images)},
+            )
+        )
+    return ToolResult(
+        tool=INFO.id,
+        version=INFO.version,
+        question=INFO.question,
+        headline=Headline(
+            name="leaked", value=share, low=max(0.0, share - spread),
+            high=share + spread, is_more_better=False,
+        ),
+        findings=tuple(findings),
+        tables=(
+            Table(
+                title=_("Pairs"),
+                columns=(_("Image"), _("Split"), _("Copy"), _("Split"), _("Bits apart")),
+                rows=tuple(_row(images, one) for one in [*leaks, *copies][:60]),
+            ),
+        ),
+        values={
+            "num_images": len(images),
+            "leaks": [[images[p.first].id, images[p.second].id] for p in leaks],
+            "copies": [[images[p.first].id, images[p.second].id] for p in copies],
+        },
+    )  # fmt: skip
+
+
+def _all_images(case: Case) -> list[ImageRow]:
+    """The pictures of all splits, and those of the data compared with as training."""
+    images = list(read_truth(Path(case.spec.data)).images)
+    if case.spec.reference is None:
+        return images
+    known = {row.digest for row in images}
+    others = [row for row in case.reference.images if row.digest not in known]
+    return [*images, *others]
+
+
+def _is_leak(first: ImageRow, second: ImageRow) -> bool:
+    return (first.split in MEASURED) != (second.split in MEASURED)
+
+
+def near_copies(hashes_I: NDArray[np.uint64], cells_I64: Floats) -> list[Pair]:
+    """All pairs whose hashes and coarse views agree, the closest first."""
+    centred = cells_I64 - cells_I64.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centred, axis=1, keepdims=True)
+    unit = centred / np.maximum(norms, 1e-9)
+    pairs = []
+    for start in range(0, len(hashes_I), BLOCK):
+        block = hashes_I[start : start + BLOCK]
+        bits = np.bitwise_count(block[:, None] ^ hashes_I[None, :])
+        rows, columns = np.nonzero(bits <= MOST_BITS)
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+            first = start + row
+            if column <= first:
+                continue
+            is_flat = norms[first] < 1e-6 and norms[column] < 1e-6
+            alike = 1.0 if is_flat else float(unit[first] @ unit[column])
+            if alike >= LEAST_CORRELATION:
+                pairs.append(
+                    Pair(first=first, second=column, bits=int(bits[row, column]))
+                )
+    return sorted(pairs, key=lambda one: one.bits)
+
+
+def _evidence(images: list[ImageRow], pairs: list[Pair]) -> tuple[Evidence, ...]:
+    """Both pictures of each pair, one after the other."""
+    return tuple(
+        Evidence(
+            image=images[index].id,
+            text="{number}: {split}",
+            figures={"number": number, "split": images[index].split},
+        )
+        for number, one in enumerate(pairs[: MOST_EVIDENCE // 2], start=1)
+        for index in (one.first, one.second)
+    )
+
+
+def _row(images: list[ImageRow], one: Pair) -> tuple[str, str, str, str, int]:
+    first, second = images[one.first], images[one.second]
+    return first.name[:24], first.split, second.name[:24], second.split, one.bits
