@@ -118,3 +118,19 @@ def jpeg() -> Callable[..., io.BytesIO]:
         return file
 
     return make
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Beside each other, files go whole to a lane, and all real processes to one."""
+    for item in items:
+        is_ours = "stack" in getattr(item, "fixturenames", ())
+        is_alone = is_ours or {"faults", "e2e"} & set(item.path.parts)
+        item.add_marker(
+            pytest.mark.xdist_group("processes" if is_alone else str(item.path))
+        )
+    items.sort(key=lambda item: _lane(item) != "processes")  # the longest first
+
+
+def _lane(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker else ""
