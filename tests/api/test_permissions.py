@@ -25,8 +25,9 @@ from apps.labeling.models import DatasetVersion, Image, Label, VersionImage
 from apps.labeling.services.versions import make_version
 from apps.marketplace.services.repositories import create_repository
 from tests.api.hub_permissions import HUB
-from tests.api.permissions import API, PAGES, PERSONAL, THIRD_PARTY, Rule, World
+from tests.api.permissions import API, PAGES, PERSONAL, THIRD_PARTY
 from tests.api.routes import Route, all_routes
+from tests.api.rules import Rule, World
 from tests.factories.accounts import UserFactory
 from tests.factories.diagnostics import ReportFactory
 from tests.factories.jobs import JobFactory
