@@ -12,7 +12,6 @@ class Need(StrEnum):
     OTHER_MODEL = "other_model"
     REFERENCE = "reference"
     CURVES = "curves"
-    GRADIENTS = "gradients"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +82,49 @@ TOOLS = (
         needs=frozenset({Need.REFERENCE}),
         fixed_s=3.0,
         image_s=0.1,
+    ),
+    ToolInfo(
+        id="saliency",
+        title=_("Saliency"),
+        question=_("Which pixels made a box, and can the map be trusted?"),
+        fixed_s=60.0,
+    ),
+    ToolInfo(
+        id="attention",
+        title=_("Attention"),
+        question=_("What did its dynamic parts choose for each image?"),
+        fixed_s=6.0,
+    ),
+    ToolInfo(
+        id="robustness",
+        title=_("Robustness"),
+        question=_("What is left in noise, blur and bad weather?"),
+        fixed_s=90.0,
+    ),
+    ToolInfo(
+        id="latency",
+        title=_("Latency"),
+        question=_("Where does the time of one picture go?"),
+        fixed_s=8.0,
+    ),
+    ToolInfo(
+        id="health",
+        title=_("Training health"),
+        question=_("Was the training run well?"),
+        needs=frozenset({Need.CURVES}),
+        fixed_s=6.0,
+    ),
+    ToolInfo(
+        id="quantisation",
+        title=_("Quantisation"),
+        question=_("What do 8 bits cost, and which layers pay?"),
+        fixed_s=20.0,
+    ),
+    ToolInfo(
+        id="pruning",
+        title=_("Pruning"),
+        question=_("Which layers could be narrower?"),
+        fixed_s=40.0,
     ),
     ToolInfo(
         id="threshold",

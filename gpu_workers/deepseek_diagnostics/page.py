@@ -32,6 +32,7 @@ figure img{width:100%;display:block}
 figure svg{position:absolute;left:0;top:0;width:100%;height:100%}
 rect.truth{stroke:#fff;stroke-dasharray:4 4}rect.found{stroke:#4dabf7}rect.other{stroke:#ffa94d}
 figure rect{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}
+figure rect.heat{fill:#e03131;stroke:none}
 """
 
 
@@ -153,7 +154,7 @@ def _figure(one: Evidence, translate: Translate, pictures: Pictures) -> str:
     picture = pictures(one.image)
     if picture is None:
         return ""
-    rects = "".join(
+    rects = heat_rects(one.heat, picture.width, picture.height) + "".join(
         f'<rect class="{mark.kind}" x="{mark.bbox[0]}" y="{mark.bbox[1]}" '
         f'width="{mark.bbox[2] - mark.bbox[0]:.1f}" '
         f'height="{mark.bbox[3] - mark.bbox[1]:.1f}"/>'
@@ -167,6 +168,20 @@ def _figure(one: Evidence, translate: Translate, pictures: Pictures) -> str:
         f'preserveAspectRatio="none">{rects}</svg>'
         f"<figcaption>{said}</figcaption></figure>"
     )
+
+
+def heat_rects(heat: Sequence[Sequence[float]], width: int, height: int) -> str:
+    """A map as squares over a picture, clear where it is cold."""
+    parts = []
+    for row, line in enumerate(heat):
+        tall, wide = height / len(heat), width / len(line)
+        parts += [
+            f'<rect class="heat" x="{column * wide:.1f}" y="{row * tall:.1f}" '
+            f'width="{wide:.1f}" height="{tall:.1f}" fill-opacity="{0.75 * value:.2f}"/>'
+            for column, value in enumerate(line)
+            if value > 0.15
+        ]
+    return "".join(parts)
 
 
 def _table(table: Table, translate: Translate) -> str:

@@ -52,14 +52,14 @@ class Evidence:
     Attributes:
         image: Its id in the data.
         text: What to see there; ``figures`` fill it in.
-        picture: A file of the report's own, where a map was drawn.
+        heat: Rows of a map over the picture, in [0, 1].
     """
 
     image: int
     text: str = ""
     figures: Mapping[str, Figure] = field(default_factory=dict)
     marks: Sequence[Mark] = ()
-    picture: str = ""
+    heat: Sequence[Sequence[float]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,11 +24,12 @@ MOST_SERIES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownEvidence:
-    """A picture behind a finding; ``index`` numbers it among those of its finding."""
+    """A picture behind a finding."""
 
     picture: FrozenPicture
     text: str
     marks: Sequence[Mark]
+    heat: Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,10 @@ def _finding(finding: Finding, pictures: Mapping[int, FrozenPicture]) -> ShownFi
 
 def _evidence(one: Evidence, picture: FrozenPicture) -> ShownEvidence:
     return ShownEvidence(
-        picture=picture, text=say(one.text, one.figures, _), marks=one.marks
+        picture=picture,
+        text=say(one.text, one.figures, _),
+        marks=one.marks,
+        heat=one.heat,
     )
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from apps.diagnostics.formats.showing import ShownEvidence, ShownFinding
 from apps.diagnostics.models import Report
+from deepseek_diagnostics.page import heat_rects
 
 register = template.Library()
 
@@ -64,9 +65,11 @@ def evidence_marks(one: ShownEvidence) -> SafeString:
     """Boxes over a picture, in its own pixels: labeled ones dashed, found ones named."""
     return format_html(
         '<svg viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid slice" '
-        'aria-hidden="true">{}</svg>',
+        'aria-hidden="true">{}{}</svg>',
         one.picture.width,
         one.picture.height,
+        # Numbers alone go into it.
+        SafeString(heat_rects(one.heat, one.picture.width, one.picture.height)),
         format_html_join(
             "",
             '<g class="{}"><rect x="{}" y="{}" width="{}" height="{}"/>'

@@ -1,0 +1,122 @@
+"""Saliency from outside: what a box's score does when parts of the picture are hidden."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepseek_diagnostics.case import Case
+from deepseek_diagnostics.data import Floats, iou
+from deepseek_diagnostics.graphs import Array, prompts_of
+from deepseek_diagnostics.observing import open_detector
+from deepseek_vision.images import Pixels
+
+GRID = 8
+CELLS = 24
+BATCH = 4
+GREY = 114
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """The box to explain: its class by the model's number, and corners as the model sees.
+
+    Attributes:
+        cell: Where the model's answer to it comes from.
+    """
+
+    label: int
+    box_4: Floats
+    cell: int
+
+
+class Prober:
+    """Asks the serving graph about changed pictures."""
+
+    def __init__(self, case: Case) -> None:
+        _detector, self._session, _digest = open_detector(
+            case.spec.model,
+            precision=case.spec.precision,
+            num_threads=case.spec.num_threads,
+        )
+        self._case = case
+        self._prompts = prompts_of(case)
+
+    def answer(self, pixels_BHW3: Pixels) -> tuple[Array, Array]:
+        """Scores B A P and boxes B A 4."""
+        raw = self._session.run(pixels_BHW3, self._prompts)
+        return 1 / (1 + np.exp(-raw.logits_BAP)), raw.boxes_xyxy_BA4
+
+    def scores(self, pixels_BHW3: Pixels, aim: Aim) -> Floats:
+        """How strongly each picture still shows the box: score times overlap, the best."""
+        found: list[float] = []
+        for start in range(0, len(pixels_BHW3), BATCH):
+            self._case.tell(0)
+            scores, boxes = self.answer(pixels_BHW3[start : start + BATCH])
+            for score_AP, boxes_A4 in zip(scores, boxes, strict=True):
+                overlap = iou(boxes_A4.astype(np.float64), aim.box_4[None])[:, 0]
+                found.append(float((score_AP[:, aim.label] * overlap).max()))
+        return np.array(found)
+
+
+def find_aim(case: Case, prober: Prober, pixels: Pixels, row: int) -> Aim:
+    """The aim for a box of the data, in the pixels of what the model sees."""
+    image = case.truth.images[case.found.image_M[row]]
+    scale = max(pixels.shape[1:3]) / max(image.width, image.height)
+    box = case.found.boxes_M4[row] * scale
+    label = int(np.flatnonzero(case.class_of == case.found.classes_M[row])[0])
+    scores, boxes = prober.answer(pixels)
+    overlap = iou(boxes[0].astype(np.float64), box[None])[:, 0]
+    cell = int((scores[0][:, label] * overlap).argmax())
+    return Aim(label=label, box_4=boxes[0][cell].astype(np.float64), cell=cell)
+
+
+def rise(
+    prober: Prober, pixels: Pixels, aim: Aim, *, rng: np.random.Generator, num: int
+) -> Floats:
+    """The mean of random masks, weighed by what the box's score was under each."""
+    height, width = pixels.shape[1:3]
+    total, weight = np.zeros((CELLS, CELLS)), 1e-9
+    seen = np.zeros((CELLS, CELLS))
+    for _start in range(0, num, BATCH):
+        masks = np.stack([_mask(height, width, rng) for _turn in range(BATCH)])
+        shown = pixels[0] * masks[..., None] + GREY * (1 - masks[..., None])
+        scores = prober.scores(shown.astype(np.uint8), aim)
+        small = np.stack([coarse(one) for one in masks])
+        total += (scores[:, None, None] * small).sum(axis=0)
+        seen += small.sum(axis=0)
+        weight += scores.sum()
+    return np.asarray(total / np.maximum(seen, 1e-9))
+
+
+def _mask(height: int, width: int, rng: np.random.Generator) -> Floats:
+    """Half of a coarse grid, smoothly enlarged and shifted by less than a cell."""
+    cells = (rng.random((GRID + 1, GRID + 1)) < 0.5).astype(np.float64)
+    rows = np.linspace(0, GRID - 1, height) + rng.random()
+    columns = np.linspace(0, GRID - 1, width) + rng.random()
+    r, c = np.floor(rows).astype(int), np.floor(columns).astype(int)
+    fr, fc = (rows - r)[:, None], (columns - c)[None]
+    top = cells[np.ix_(r, c)] * (1 - fc) + cells[np.ix_(r, c + 1)] * fc
+    bottom = cells[np.ix_(r + 1, c)] * (1 - fc) + cells[np.ix_(r + 1, c + 1)] * fc
+    return np.asarray(top * (1 - fr) + bottom * fr)
+
+
+def coarse(values: Floats) -> Floats:
+    """A map as 24 x 24 means."""
+    rows = np.linspace(0, values.shape[0], CELLS + 1).astype(int)
+    columns = np.linspace(0, values.shape[1], CELLS + 1).astype(int)
+    sums = np.add.reduceat(np.add.reduceat(values, rows[:-1], 0), columns[:-1], 1)
+    return np.asarray(sums / np.outer(np.diff(rows), np.diff(columns)))
+
+
+def without_padding(case: Case, image: int, pixels: Pixels, heat: Floats) -> Floats:
+    """A map over the picture alone: what the model sees is padded at two sides."""
+    row = case.truth.images[image]
+    scale = max(pixels.shape[1:3]) / max(row.width, row.height)
+    shares = row.height * scale / pixels.shape[1], row.width * scale / pixels.shape[2]
+    at = [(np.arange(CELLS) * min(1.0, share)).astype(int) for share in shares]
+    return heat[np.ix_(at[0], at[1])]
+
+
+def chance_map(shape: tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """What a map that knows nothing looks like: smooth, but of chance."""
+    return _mask(shape[0], shape[1], rng)

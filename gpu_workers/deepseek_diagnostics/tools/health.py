@@ -1,0 +1,222 @@
+"""Whether a training run was well: spikes, stalls, overfitting, dead units.
+
+Curves of the run: a spike is a loss more than six times the usual deviation above the
+median of its neighbours (Hampel, 1974); a stall is a step at less than half of the
+usual speed. Weights and activations of the model that came out: units that never fire
+(Lu et al., "Dying ReLU and Initialization", 2019), and weights that are no numbers.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from deepseek_diagnostics.case import Case
+from deepseek_diagnostics.catalog import BY_ID
+from deepseek_diagnostics.data import Floats
+from deepseek_diagnostics.errors import NotApplicableError
+from deepseek_diagnostics.result import (
+    Action,
+    Axis,
+    Finding,
+    Headline,
+    Plot,
+    Series,
+    Severity,
+    Table,
+    ToolResult,
+)
+from deepseek_diagnostics.units import units_of
+from deepseek_diagnostics.words import gettext_noop as _
+
+INFO = BY_ID["health"]
+WINDOW = 15
+
+
+def run(case: Case) -> ToolResult:
+    if case.spec.curves is None:
+        raise NotApplicableError(_("choose a training run whose curves to read"))
+    curves = json.loads(Path(case.spec.curves).read_text(encoding="utf-8"))
+    series = {
+        name: (np.array(row["steps"], float), np.array(row["values"], float))
+        for name, row in curves.items()
+        if row["values"]
+    }
+    if "loss" not in series:
+        raise NotApplicableError(_("the run has no loss to look at"))
+    steps, loss = series["loss"]
+    spikes = spikes_of(loss)
+    stall = stalled_share(series.get("images_per_s"))
+    fall = fallen_since_best(series.get("val/AP"))
+    layers = units_of(case)
+    num_dead = sum(row[2] for row in layers)
+    num_units = max(1, sum(row[1] for row in layers))
+    findings = [
+        _spike_finding(steps, spikes),
+        *_stall_finding(stall),
+        *_overfit_finding(fall),
+        _dead_finding(layers, num_dead, num_units),
+        *_share_finding(series.get("communication_share")),
+    ]
+    share = len(spikes) / max(1, len(loss))
+    half = 1.96 * (share * (1 - share) / max(1, len(loss))) ** 0.5
+    return ToolResult(
+        tool=INFO.id,
+        version=INFO.version,
+        question=INFO.question,
+        headline=Headline(
+            name="loss spikes", value=share, low=max(0.0, share - half),
+            high=share + half, is_more_better=False,
+        ),
+        findings=tuple(findings),
+        plots=tuple(
+            _plot(name, *series[name])
+            for name in ("loss", "grad_norm", "images_per_s", "val/AP")
+            if name in series
+        ),
+        tables=(
+            Table(
+                title=_("Units by layer"),
+                columns=(_("Layer"), _("Units"), _("Dead"), _("Mean weight")),
+                rows=tuple(sorted(layers, key=lambda row: -row[2])[:30]),
+            ),
+        ),
+        values={
+            "spikes": [float(steps[n]) for n in spikes], "stalled": stall,
+            "fallen": fall, "dead": num_dead, "units": num_units,
+        },
+    )  # fmt: skip
+
+
+def spikes_of(loss: Floats) -> list[int]:
+    """Where the loss leaves its neighbours upwards, or is no number."""
+    found = [int(n) for n in np.flatnonzero(~np.isfinite(loss))]
+    for n in np.flatnonzero(np.isfinite(loss)):
+        near = loss[max(0, n - WINDOW) : n + WINDOW + 1]
+        near = near[np.isfinite(near)]
+        if len(near) < 5:
+            continue
+        middle = np.median(near)
+        spread = 1.4826 * np.median(np.abs(near - middle)) + 1e-3 * abs(middle)
+        if loss[n] > middle + 6 * spread:
+            found.append(int(n))
+    return sorted(found)
+
+
+def stalled_share(speed: tuple[Floats, Floats] | None) -> float | None:
+    """The share of steps at less than half of the usual speed."""
+    if speed is None or len(speed[1]) < 5:
+        return None
+    return float((speed[1] < np.median(speed[1]) / 2).mean())
+
+
+def fallen_since_best(precision: tuple[Floats, Floats] | None) -> float | None:
+    """By how much the last third of evaluations lies below the best."""
+    if precision is None or len(precision[1]) < 3:
+        return None
+    values = precision[1]
+    return float(values.max() - values[-max(1, len(values) // 3) :].mean())
+
+
+def _spike_finding(steps: Floats, spikes: list[int]) -> Finding:
+    if not spikes:
+        return Finding(
+            code="health.smooth",
+            severity=Severity.GOOD,
+            text=_("The loss fell without a spike."),
+            next=_("Nothing to do: the learning rate suits the data."),
+        )
+    return Finding(
+        code="health.spikes",
+        severity=Severity.WARN,
+        text=_("The loss jumped {num} times, first at step {step}."),
+        next=_(
+            "Lower the learning rate or clip gradients, and look at the pictures of "
+            "those steps."
+        ),
+        figures={"num": len(spikes), "step": int(steps[spikes[0]])},
+        action=Action.TRAIN,
+    )
+
+
+def _stall_finding(stall: float | None) -> list[Finding]:
+    if stall is None or stall < 0.05:
+        return []
+    return [
+        Finding(
+            code="health.stalls",
+            severity=Severity.WARN,
+            text=_(
+                "At {share} of the steps training ran at less than half of its speed."
+            ),
+            next=_("Give it more CPUs to read pictures with, or smaller ones."),
+            figures={"share": f"{100 * stall:.0f} %"},
+        )
+    ]
+
+
+def _overfit_finding(fall: float | None) -> list[Finding]:
+    if fall is None or fall < 0.02:
+        return []
+    return [
+        Finding(
+            code="health.overfit",
+            severity=Severity.WARN,
+            text=_(
+                "Precision fell by {fall} points after its best: the run learned by "
+                "heart."
+            ),
+            next=_("Stop earlier, augment more, or label more images."),
+            figures={"fall": round(100 * fall, 1)},
+            action=Action.TRAIN,
+        )
+    ]
+
+
+def _share_finding(share: tuple[Floats, Floats] | None) -> list[Finding]:
+    if share is None or float(np.median(share[1])) < 0.3:
+        return []
+    return [
+        Finding(
+            code="health.communication",
+            severity=Severity.WARN,
+            text=_("{share} of each step went into communication between devices."),
+            next=_("Use larger batches or fewer devices, or compress gradients."),
+            figures={"share": f"{100 * float(np.median(share[1])):.0f} %"},
+        )
+    ]
+
+
+def _dead_finding(
+    layers: list[tuple[str, int, int, float]], num_dead: int, num_units: int
+) -> Finding:
+    worst = max(layers, key=lambda row: row[2] / row[1], default=("", 1, 0, 0.0))
+    is_bad = num_dead > 0.05 * num_units
+    return Finding(
+        code="health.dead" if is_bad else "health.units",
+        severity=Severity.WARN if is_bad else Severity.GOOD,
+        text=_("{num} of {all} units never fire; most in “{layer}”."),
+        next=_(
+            "Begin with a lower learning rate, or train a smaller model: these do "
+            "nothing."
+        )
+        if is_bad
+        else _("Nothing to do: nearly every unit is in use."),
+        figures={"num": num_dead, "all": num_units, "layer": worst[0]},
+    )
+
+
+def _plot(name: str, steps: Floats, values: Floats) -> Plot:
+    return Plot(
+        title=name,
+        kind="line",
+        x=Axis(label=_("Step")),
+        y=Axis(label=name),
+        series=(
+            Series(
+                name=name,
+                x=tuple(steps.tolist()),
+                y=tuple(float(v) if np.isfinite(v) else None for v in values),
+            ),
+        ),
+    )

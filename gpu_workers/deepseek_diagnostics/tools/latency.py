@@ -1,0 +1,207 @@
+"""Where the time of one picture goes on this machine.
+
+Stages of serving are timed apart; inside the model the runtime's own trace names the
+operators. The roofline (Williams, Waterman, Patterson, CACM 2009) says whether the
+heaviest layers wait for arithmetic or for memory; its roof is measured here: a product
+of matrices, and a copy.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from deepseek_diagnostics.case import Case
+from deepseek_diagnostics.catalog import BY_ID
+from deepseek_diagnostics.graphs import pixels_of, prompts_of, readable, sample
+from deepseek_diagnostics.observing import LEAST_SCORE, open_detector
+from deepseek_diagnostics.profiling import least_s, roof, trace, waits_for_memory
+from deepseek_diagnostics.result import (
+    Axis,
+    Finding,
+    Headline,
+    Plot,
+    Series,
+    Severity,
+    Table,
+    ToolResult,
+)
+from deepseek_diagnostics.words import gettext_noop as _
+from deepseek_vision.images import read_picture
+
+INFO = BY_ID["latency"]
+ROUNDS = 12
+BATCHES = (1, 2, 4)
+STAGES = {
+    "read": _("reading the file"),
+    "model": _("running the model"),
+    "rest": _("resizing and choosing boxes"),
+}
+
+
+def run(case: Case) -> ToolResult:
+    images = sample(case, 4, "latency")
+    stages = _stages(case, images)
+    total = np.array([sum(row.values()) for row in stages]) * 1000
+    middle = {k: float(np.median([row[k] for row in stages])) * 1000 for k in STAGES}
+    heaviest = max(middle, key=lambda one: middle[one])
+    operators, layers = trace(case, images[0])
+    flops, bytes_s = roof()
+    slowest = max(layers, key=lambda name: layers[name]["us"])
+    top = layers[slowest]
+    bound = _("memory") if waits_for_memory(top, flops, bytes_s) else _("arithmetic")
+    p50 = float(np.median(total))
+    share = middle[heaviest] / sum(middle.values())
+    sweep = _sweep(case, images[0])
+    findings = (
+        Finding(
+            code="latency.stage",
+            severity=Severity.INFO,
+            text=_(
+                "A picture takes {p50} ms here (95th percentile {p95} ms); "
+                "{stage_word} is {share} of it."
+            ),
+            next=_(
+                "Serve in 8 bits and at a smaller image side; both are cheap to try "
+                "and measured by this tool."
+            )
+            if heaviest == "model"
+            else _("Send pictures at the size that the model sees: larger ones cost time here."),
+            figures={
+                "p50": p50,
+                "p95": float(np.percentile(total, 95)),
+                "stage_word": STAGES[heaviest],
+                "share": f"{100 * share:.0f} %",
+            },
+            interval=(float(np.percentile(total, 2.5)), float(np.percentile(total, 97.5))),
+        ),
+        Finding(
+            code="latency.layer",
+            severity=Severity.INFO,
+            text=_(
+                "Inside the model “{layer}” takes longest ({ms} ms) and waits for "
+                "{bound_word}."
+            ),
+            next=_("See the pruning tool: it says what a narrower layer would cost."),
+            figures={
+                "layer": readable(slowest), "ms": top["us"] / 1000, "bound_word": bound,
+            },
+        ),
+    )  # fmt: skip
+    return ToolResult(
+        tool=INFO.id,
+        version=INFO.version,
+        question=INFO.question,
+        headline=Headline(
+            name="ms", value=p50, is_more_better=False,
+            low=float(np.percentile(total, 25)), high=float(np.percentile(total, 75)),
+        ),
+        findings=findings,
+        plots=_plots(operators, sweep),
+        tables=(_table(layers),),
+        values={
+            "stages_ms": middle, "operators_us": operators, "sweep_ms": sweep,
+            "peak_gflops": flops / 1e9, "peak_gb_s": bytes_s / 1e9,
+        },
+    )  # fmt: skip
+
+
+def _stages(case: Case, images: list[int]) -> list[dict[str, float]]:
+    detector, session, _digest = open_detector(
+        case.spec.model,
+        precision=case.spec.precision,
+        num_threads=case.spec.num_threads,
+    )
+    query = detector.query(score_threshold=LEAST_SCORE)
+    inner = session.run
+    spent: list[float] = []
+
+    def timed(*arguments: Any) -> Any:
+        began = time.perf_counter()
+        answer = inner(*arguments)
+        spent.append(time.perf_counter() - began)
+        return answer
+
+    session.run = timed  # type: ignore[method-assign,assignment]  # a stopwatch around it
+    rows = []
+    for turn in range(ROUNDS + 2):
+        path = case.truth.images[images[turn % len(images)]].path
+        began = time.perf_counter()
+        picture = read_picture(
+            path, wanted_side=detector.model.directory.config.side_px
+        )
+        read = time.perf_counter() - began
+        began = time.perf_counter()
+        detector.find_pictures([picture], query)
+        whole = time.perf_counter() - began
+        rows.append({"read": read, "model": spent[-1], "rest": whole - spent[-1]})
+    return rows[2:]
+
+
+def _sweep(case: Case, image: int) -> dict[str, dict[str, float]]:
+    """Milliseconds a picture for each number of threads and pictures at once."""
+    pixels, prompts = pixels_of(case, image), prompts_of(case)
+    found: dict[str, dict[str, float]] = {}
+    for threads in sorted({1, case.spec.num_threads}):
+        _detector, session, _digest = open_detector(
+            case.spec.model, precision=case.spec.precision, num_threads=threads
+        )
+        row = {}
+        for size in BATCHES:
+            batch = np.repeat(pixels, size, axis=0)
+            session.run(batch, prompts)
+            row[str(size)] = 1000 * least_s(lambda: session.run(batch, prompts)) / size  # noqa: B023 -- called at once
+        found[str(threads)] = row
+    return found
+
+
+def _plots(
+    operators: dict[str, float], sweep: dict[str, dict[str, float]]
+) -> tuple[Plot, ...]:
+    top = sorted(operators.items(), key=lambda one: -one[1])[:8]
+    return (
+        Plot(
+            title=_("Time by operator"),
+            kind="bar",
+            x=Axis(label=_("Operator"), scale="category"),
+            y=Axis(label=_("Time"), unit="ms", low=0),
+            series=(
+                Series(
+                    name=_("Time"),
+                    x=tuple(name for name, _us in top),
+                    y=tuple(round(us / 1000, 4) for _name, us in top),
+                ),
+            ),
+        ),
+        Plot(
+            title=_("Time a picture by batch"),
+            kind="line",
+            x=Axis(label=_("Pictures at once")),
+            y=Axis(label=_("Time a picture"), unit="ms", low=0),
+            series=tuple(
+                Series(
+                    name=f"{threads} CPU",
+                    x=tuple(float(size) for size in row),
+                    y=tuple(round(ms, 3) for ms in row.values()),
+                )
+                for threads, row in sweep.items()
+            ),
+        ),
+    )
+
+
+def _table(layers: dict[str, dict[str, float]]) -> Table:
+    top = sorted(layers.items(), key=lambda one: -one[1]["us"])[:20]
+    return Table(
+        title=_("The slowest layers"),
+        columns=(_("Layer"), "ms", "GFLOP/s", _("FLOP a byte")),
+        rows=tuple(
+            (
+                readable(name),
+                round(row["us"] / 1000, 3),
+                round(row["flops"] / max(row["us"], 1e-3) / 1000, 2),
+                round(row["flops"] / max(row["bytes"], 1.0), 1),
+            )
+            for name, row in top
+        ),
+    )

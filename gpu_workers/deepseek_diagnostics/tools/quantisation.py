@@ -1,0 +1,244 @@
+"""What 8 bits cost, layer by layer.
+
+The signal-to-quantisation-noise ratio of each convolution's weights and of what comes
+out of it, the 8-bit graph that serves beside the 32-bit one on the same pictures (as in
+Krishnamoorthi, "Quantizing deep convolutional networks", 2018). Where the ratio falls
+most from one layer to the next, a layer does most damage and is kept in float first.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from deepseek_diagnostics.average import judge, mean_ap
+from deepseek_diagnostics.case import Case
+from deepseek_diagnostics.catalog import BY_ID
+from deepseek_diagnostics.data import Boxes, Floats
+from deepseek_diagnostics.errors import NotApplicableError
+from deepseek_diagnostics.graphs import (
+    Graph,
+    float_file,
+    layers_of,
+    pixels_of,
+    prompts_of,
+    readable,
+    sample,
+)
+from deepseek_diagnostics.looking import boxes_of, joined
+from deepseek_diagnostics.observing import LEAST_SCORE
+from deepseek_diagnostics.result import (
+    Axis,
+    Finding,
+    Headline,
+    Plot,
+    Series,
+    Severity,
+    Table,
+    ToolResult,
+)
+from deepseek_diagnostics.sampling import interval
+from deepseek_diagnostics.words import gettext_noop as _
+from deepseek_vision.hub import PRECISIONS, find_model
+from deepseek_vision.images import read_picture
+from deepseek_vision.predict import Model, ObjectDetector
+from deepseek_vision.runtime import Session
+
+INFO = BY_ID["quantisation"]
+NUM_PROBED = 6
+NUM_JUDGED = 80
+NUM_KEPT = 5
+MOST_DB = 100.0
+
+
+def run(case: Case) -> ToolResult:
+    directory = find_model(case.spec.model)
+    packed_file = directory.path / PRECISIONS["int8"]
+    if not packed_file.is_file():
+        raise NotApplicableError(
+            _("the model has no 8-bit file to compare: publish one with it")
+        )
+    exact_file = float_file(case)
+    exact, packed = onnx.load(exact_file), onnx.load(packed_file)
+    rows = ratios(case, exact, packed)
+    if not rows:
+        raise NotApplicableError(_("no layer of the 8-bit file is known by its name"))
+    worst = sorted(rows, key=lambda row: -row[3])[:NUM_KEPT]
+    ap, ms = _compared(case, {"fp32": exact_file, "int8": packed_file})
+    change = ap["int8"][0] - ap["fp32"][0]
+    low, high = interval(ap["int8"][1:] - ap["fp32"][1:])
+    faster = ms["fp32"] / ms["int8"]
+    is_harmful = high < 0
+    finding = Finding(
+        code="quantisation.harm" if is_harmful else "quantisation.good",
+        severity=Severity.WARN if is_harmful else Severity.GOOD,
+        text=_(
+            "8 bits change AP by {change} points and are {faster} times as fast; the "
+            "most damage is done in “{layer}”."
+        ),
+        next=_("Keep these layers in float and quantise again: {layers}.")
+        if is_harmful
+        else _("Serve the 8-bit file; no layer need stay in float for precision's sake."),
+        figures={
+            "change": round(100 * change, 2), "faster": faster,
+            "layer": readable(worst[0][0]),
+            "layers": ", ".join(readable(row[0]) for row in worst),
+        },
+        interval=(low, high),
+    )  # fmt: skip
+    return ToolResult(
+        tool=INFO.id,
+        version=INFO.version,
+        question=INFO.question,
+        headline=Headline(name="AP by 8 bits", value=change, low=low, high=high),
+        findings=(finding,),
+        plots=(_plot(rows), _front(ap, ms)),
+        tables=(
+            Table(
+                title=_("By layer"),
+                columns=(_("Layer"), _("Weights, dB"), _("Output, dB"), _("Fall, dB")),
+                rows=tuple(
+                    (readable(a), round(b, 1), round(c, 1), round(d, 1))
+                    for a, b, c, d in sorted(rows, key=lambda row: -row[3])
+                ),
+            ),
+        ),
+        values={
+            "precision_map": {
+                row[0]: "fp32" if is_harmful and row in worst else "int8" for row in rows
+            },
+            "AP": {name: float(values[0]) for name, values in ap.items()},
+            "ms": ms,
+        },
+    )  # fmt: skip
+
+
+Row = tuple[str, float, float, float]
+
+
+def ratios(case: Case, exact: onnx.ModelProto, packed: onnx.ModelProto) -> list[Row]:
+    """For each 8-bit layer the dB of its weights and output, and what it took away.
+
+    What it took away is the ratio of what comes in less that of what goes out.
+    """
+    layers = {node.name: (node, value) for node, value in layers_of(exact)}
+    pairs = [one for one in layers_of(packed) if one[0].name in layers]
+    made = {name for node in packed.graph.node for name in node.output}
+    reads: dict[str, str] = {}
+    for node, _value in pairs:
+        own, (twin, _weights) = node.input[0], layers[node.name]
+        plain = own.removesuffix("_DequantizeLinear_Output")
+        reads[twin.input[0]] = plain if plain in made else own
+        reads[twin.output[0]] = node.output[0]
+    ratio = _through(case, exact, packed, reads)
+    rows: list[Row] = []
+    for node, value in pairs:
+        twin, weights = layers[node.name]
+        gap = float(((weights.astype(np.float64) - value) ** 2).sum())
+        own_ratio = decibels(float((weights.astype(np.float64) ** 2).sum()), gap)
+        if own_ratio >= MOST_DB:
+            continue  # it was left in float
+        out = ratio[twin.output[0]]
+        # What is exact so far cannot be said to fall.
+        before = ratio[twin.input[0]]
+        fall = 0.0 if before >= MOST_DB else max(0.0, before - out)
+        rows.append((node.name, own_ratio, out, fall))
+    return rows
+
+
+def _through(
+    case: Case, exact: onnx.ModelProto, packed: onnx.ModelProto, reads: dict[str, str]
+) -> dict[str, float]:
+    """The ratio at each tensor of the exact graph, over some pictures."""
+    threads = case.spec.num_threads
+    one = Graph(exact, reads=list(reads), num_threads=threads)
+    two = Graph(packed, reads=list(reads.values()), num_threads=threads)
+    prompts = prompts_of(case)
+    signal, noise = dict.fromkeys(reads, 0.0), dict.fromkeys(reads, 0.0)
+    for image in sample(case, NUM_PROBED, "quantisation"):
+        case.tell(0)
+        pixels = pixels_of(case, image)
+        a, b = one.run(pixels, prompts), two.run(pixels, prompts)
+        for name, read in reads.items():
+            x, y = a[name].astype(np.float64), b[read].astype(np.float64)
+            signal[name] += float((x**2).sum())
+            noise[name] += float(((x - y) ** 2).sum())
+    return {name: decibels(signal[name], noise[name]) for name in reads}
+
+
+def decibels(signal: float, noise: float) -> float:
+    """The ratio as dB, at most 100."""
+    return float(min(MOST_DB, 10 * np.log10((signal + 1e-30) / (noise + 1e-30))))
+
+
+def _compared(
+    case: Case, files: dict[str, Path]
+) -> tuple[dict[str, Floats], dict[str, float]]:
+    """AP of each file on some pictures, then of drawn ones; milliseconds of each."""
+    images = sample(case, NUM_JUDGED, "judged")
+    weights_I = np.zeros(len(case.truth.images))
+    weights_I[images] = 1
+    draws = [weights_I]
+    rng = case.rng("judged draws")
+    for _turn in range(100):
+        drawn = rng.multinomial(len(images), np.full(len(images), 1 / len(images)))
+        weights = np.zeros(len(weights_I))
+        weights[images] = drawn
+        draws.append(weights)
+    ap, ms = {}, {}
+    for name, file in files.items():
+        found, ms[name] = _found(case, file, images)
+        judged = judge(case.truth, found)
+        ap[name] = np.array([mean_ap(judged, weights)[0] for weights in draws])
+    return ap, ms
+
+
+def _found(case: Case, file: Path, images: list[int]) -> tuple[Boxes, float]:
+    directory = find_model(case.spec.model)
+    session = Session(file, num_threads=case.spec.num_threads)
+    detector = ObjectDetector(
+        Model(
+            directory=directory, precision="", session=session,
+            prompts_PD=directory.read_prompts(),
+        )
+    )  # fmt: skip
+    query = detector.query(score_threshold=LEAST_SCORE)
+    parts, times = [], []
+    for image in images:
+        case.tell(0)
+        picture = read_picture(case.truth.images[image].path)
+        began = time.perf_counter()
+        found = detector.find_pictures([picture], query)[0]
+        times.append(time.perf_counter() - began)
+        parts.append(boxes_of(case, image, found))
+    return joined(parts), 1000 * float(np.median(times))
+
+
+def _plot(rows: list[Row]) -> Plot:
+    x = tuple(float(n + 1) for n in range(len(rows)))
+    return Plot(
+        title=_("Signal to noise through the layers"),
+        kind="line",
+        x=Axis(label=_("Layer, from the picture on")),
+        y=Axis(label=_("Ratio"), unit="dB"),
+        series=(
+            Series(name=_("Weights"), x=x, y=tuple(round(row[1], 2) for row in rows)),
+            Series(name=_("Output"), x=x, y=tuple(round(row[2], 2) for row in rows)),
+        ),
+    )
+
+
+def _front(ap: dict[str, Floats], ms: dict[str, float]) -> Plot:
+    return Plot(
+        title=_("Precision and time"),
+        kind="scatter",
+        x=Axis(label=_("Time a picture"), unit="ms", low=0),
+        y=Axis(label=_("AP")),
+        series=tuple(
+            Series(
+                name=name, x=(round(ms[name], 2),), y=(round(float(ap[name][0]), 4),)
+            )
+            for name in ap
+        ),
+    )

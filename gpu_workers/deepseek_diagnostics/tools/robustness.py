@@ -1,0 +1,236 @@
+"""How much precision is left in noise, blur, bad weather and after small shifts.
+
+Mean performance under corruption and its share of the clean one (mPC, rPC: Michaelis et
+al., "Benchmarking Robustness in Object Detection", 2019) over the fifteen corruptions of
+Hendrycks and Dietterich (ICLR 2019); the mean corruption error is theirs, against the
+model's own clean error. Small shifts after Azulay and Weiss, "Why do deep convolutional
+networks generalize so poorly to small image transformations?", JMLR 2019.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from deepseek_diagnostics.average import judge, mean_ap
+from deepseek_diagnostics.case import Case
+from deepseek_diagnostics.catalog import BY_ID
+from deepseek_diagnostics.corruptions import CORRUPTIONS, corrupted
+from deepseek_diagnostics.data import Boxes, Floats, iou
+from deepseek_diagnostics.graphs import sample
+from deepseek_diagnostics.looking import boxes_of, joined
+from deepseek_diagnostics.observing import LEAST_SCORE, open_detector
+from deepseek_diagnostics.result import (
+    Action,
+    Axis,
+    Finding,
+    Headline,
+    Plot,
+    Series,
+    Severity,
+    Table,
+    ToolResult,
+)
+from deepseek_diagnostics.sampling import interval
+from deepseek_diagnostics.words import gettext_noop as _
+from deepseek_vision.images import Picture, Pixels, read_picture
+
+INFO = BY_ID["robustness"]
+NUM_IMAGES = 24
+SEVERITIES = (1, 3, 5)
+SHIFTS = (1, 2, 4, 8)
+
+
+def run(case: Case) -> ToolResult:
+    looker = Looker(case)
+    clean = looker.precision(lambda pixels, _rng: pixels)
+    table = {
+        name: [looker.precision(spoiler(name, level)) for level in SEVERITIES]
+        for name in CORRUPTIONS
+    }
+    means = {name: np.mean(rows, axis=0) for name, rows in table.items()}
+    left = np.mean(list(means.values()), axis=0) / np.maximum(clean, 1e-9)
+    low, high = interval(left[1:])
+    worst = min(means, key=lambda name: means[name][0])
+    error = np.mean([(1 - m[0]) / max(1e-9, 1 - clean[0]) for m in means.values()])
+    steady = {shift: looker.steadiness(shift) for shift in SHIFTS}
+    findings = (
+        Finding(
+            code="robustness.corruption",
+            severity=Severity.WARN if left[0] < 0.7 else Severity.GOOD,
+            text=_(
+                "Under corruption {left} of the precision is left; “{worst}” hurts "
+                "most: AP {ap}, against {clean} on clean images."
+            ),
+            next=_(
+                "Train with this corruption among the augmentations, and label images "
+                "taken in such conditions."
+            ),
+            figures={
+                "left": f"{100 * left[0]:.0f} %", "worst": worst,
+                "ap": float(means[worst][0]), "clean": float(clean[0]),
+            },
+            interval=(low, high),
+            action=Action.TRAIN,
+        ),
+        Finding(
+            code="robustness.shift",
+            severity=Severity.WARN if min(steady.values()) < 0.8 else Severity.GOOD,
+            text=_(
+                "When the picture moves by {shift} pixels, {same} of the sure boxes "
+                "stay."
+            ),
+            next=_("Train longer with random crops; smooth scores over the frames of a video."),
+            figures={
+                "shift": min(steady, key=lambda one: steady[one]),
+                "same": f"{100 * min(steady.values()):.0f} %",
+            },
+        ),
+    )  # fmt: skip
+    return ToolResult(
+        tool=INFO.id,
+        version=INFO.version,
+        question=INFO.question,
+        headline=Headline(name="rPC", value=float(left[0]), low=low, high=high),
+        findings=findings,
+        plots=(_bars(means, float(clean[0])), _curves(table, float(clean[0]))),
+        tables=(
+            Table(
+                title=_("AP by corruption"),
+                columns=(
+                    _("Corruption"),
+                    *(f"{level} / 5" for level in SEVERITIES),
+                    _("Mean"),
+                ),
+                rows=tuple(
+                    (
+                        name,
+                        *(round(float(one[0]), 4) for one in table[name]),
+                        round(float(means[name][0]), 4),
+                    )
+                    for name in sorted(means, key=lambda n: means[n][0])
+                ),
+            ),
+        ),
+        values={
+            "AP": float(clean[0]), "mPC": float(np.mean([m[0] for m in means.values()])),
+            "rPC": float(left[0]), "mCE": float(error),
+            "shifts": {str(k): v for k, v in steady.items()},
+            "num_images": len(looker.images),
+        },
+    )  # fmt: skip
+
+
+Change = Callable[[Pixels, np.random.Generator], Pixels]
+
+
+class Looker:
+    """The model on the same few pictures, changed in one way or another."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self.images = sample(
+            case, int(case.option("robustness_images", NUM_IMAGES)), "robust"
+        )
+        self._detector, _session, _digest = open_detector(
+            case.spec.model,
+            precision=case.spec.precision,
+            num_threads=case.spec.num_threads,
+        )
+        self._query = self._detector.query(score_threshold=LEAST_SCORE)
+        side = self._detector.model.directory.config.side_px
+        rows = case.truth.images
+        self._pictures = [
+            read_picture(rows[n].path, wanted_side=side) for n in self.images
+        ]
+        self._draws = self._weights()
+
+    def _weights(self) -> list[Floats]:
+        num = len(self.images)
+        rng = self._case.rng("robust draws")
+        draws = [np.ones(num)]
+        draws += [
+            rng.multinomial(num, np.full(num, 1 / num)).astype(np.float64)
+            for _turn in range(60)
+        ]
+        rows = []
+        for draw in draws:
+            weights = np.zeros(len(self._case.truth.images))
+            weights[self.images] = draw
+            rows.append(weights)
+        return rows
+
+    def precision(self, change: Change) -> Floats:
+        """AP on changed pictures, then that of each draw of them."""
+        rng = self._case.rng("corruption")
+        parts = [
+            self._look(image, picture, change(picture.pixels, rng))
+            for image, picture in zip(self.images, self._pictures, strict=True)
+        ]
+        judged = judge(self._case.truth, joined(parts))
+        return np.array([mean_ap(judged, weights)[0] for weights in self._draws])
+
+    def steadiness(self, shift: int) -> float:
+        """The share of sure boxes that are found again when the picture moves."""
+        stays = total = 0
+        for image, picture in zip(self.images, self._pictures, strict=True):
+            before = _sure(self._look(image, picture, picture.pixels))
+            moved = np.roll(picture.pixels, shift, axis=1)
+            moved[:, :shift] = picture.pixels[:, :1]
+            after = _sure(self._look(image, picture, moved))
+            back = after.boxes_M4 - shift * picture.width / picture.pixels.shape[
+                1
+            ] * np.array([1.0, 0, 1, 0])
+            same = before.classes_M[:, None] == after.classes_M[None]
+            found = (iou(before.boxes_M4, back) >= 0.5) & same
+            stays += int(found.any(axis=1).sum()) if found.size else 0
+            total += len(before)
+        return stays / max(1, total)
+
+    def _look(self, image: int, picture: Picture, pixels: Pixels) -> Boxes:
+        self._case.tell(0)
+        shown = Picture(pixels=pixels, width=picture.width, height=picture.height)
+        found = self._detector.find_pictures([shown], self._query)[0]
+        return boxes_of(self._case, image, found)
+
+
+def spoiler(name: str, severity: int) -> Change:
+    return lambda pixels, rng: corrupted(pixels, name, severity, rng)
+
+
+def _sure(boxes: Boxes) -> Boxes:
+    return boxes.where(boxes.scores_M >= 0.3)
+
+
+def _bars(means: dict[str, Floats], clean: float) -> Plot:
+    names = tuple(sorted(means, key=lambda name: means[name][0]))
+    return Plot(
+        title=_("Precision left by corruption"),
+        kind="bar",
+        x=Axis(label=_("Corruption"), scale="category"),
+        y=Axis(label=_("Share of clean AP"), low=0),
+        series=(
+            Series(
+                name=_("Share of clean AP"),
+                x=names,
+                y=tuple(round(float(means[n][0]) / max(clean, 1e-9), 4) for n in names),
+            ),
+        ),
+    )
+
+
+def _curves(table: dict[str, list[Floats]], clean: float) -> Plot:
+    worst = sorted(table, key=lambda name: table[name][-1][0])[:6]
+    return Plot(
+        title=_("AP over severity, the worst six"),
+        kind="line",
+        x=Axis(label=_("Severity")),
+        y=Axis(label=_("AP"), low=0),
+        series=tuple(
+            Series(
+                name=name,
+                x=(0.0, *(float(level) for level in SEVERITIES)),
+                y=(round(clean, 4), *(round(float(one[0]), 4) for one in table[name])),
+            )
+            for name in worst
+        ),
+    )

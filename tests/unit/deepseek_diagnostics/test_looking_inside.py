@@ -1,0 +1,252 @@
+"""Tools that run the model: on the detector that ships and pictures with known defects."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from deepseek_diagnostics.case import Case
+from deepseek_diagnostics.corruptions import CORRUPTIONS, corrupted
+from deepseek_diagnostics.errors import DataError, NotApplicableError
+from deepseek_diagnostics.graphs import layers_of, readable
+from deepseek_diagnostics.maps import coarse
+from deepseek_diagnostics.spec import DiagnoseSpec
+from deepseek_diagnostics.tools import (
+    attention,
+    health,
+    latency,
+    pruning,
+    quantisation,
+    robustness,
+    saliency,
+)
+from deepseek_vision.hub import DEFAULT_MODEL, SHIPPED
+from deepseek_vision.synthetic.production_line import write_production_line
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("line")
+    write_production_line(folder, num_images=4, seed=11)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def made(line: Path, cache: Path) -> Any:
+    def make(model: str | Path = DEFAULT_MODEL, **more: Any) -> Case:
+        spec = DiagnoseSpec(
+            model=str(model), data=str(line), out=str(cache), cache=str(cache), **more
+        )
+        return Case(spec, tell=lambda _num: None)
+
+    return make
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The detector that ships, to be spoiled."""
+    return Path(shutil.copytree(SHIPPED / DEFAULT_MODEL, tmp_path / "model"))
+
+
+def spoil(file: Path, change: Any) -> str:
+    """Change the weights of the widest layer of a graph; returns its name."""
+    model = onnx.load(file)
+    node, weights = max(layers_of(model), key=lambda one: one[1].size)
+    for value in model.graph.initializer:
+        if value.name in node.input:
+            array = change(numpy_helper.to_array(value).copy(), weights)
+            value.CopyFrom(numpy_helper.from_array(array, value.name))
+    onnx.save(model, file)
+    return str(node.name)
+
+
+def test_the_time_of_a_picture_is_taken_apart(made: Any):
+    told = latency.run(made())
+
+    assert set(told.values["stages_ms"]) == {"read", "model", "rest"}
+    assert told.headline is not None
+    assert sum(told.values["stages_ms"].values()) == pytest.approx(
+        told.headline.value, rel=0.5
+    )
+    assert set(told.values["sweep_ms"]["1"]) == {"1", "2", "4"}
+    assert any("Conv" in name for name in told.values["operators_us"])
+
+
+def test_the_layer_that_8_bits_spoil_is_named(made: Any, copy: Path):
+    model = onnx.load(copy / "model.onnx")
+    packed = {
+        node.name: value
+        for node, value in layers_of(onnx.load(copy / "model.int8.onnx"))
+    }
+    layers = [one for one in layers_of(model) if one[0].name in packed]
+    node, weights = max(layers, key=lambda one: one[1].size)
+    for value in model.graph.initializer:
+        if value.name == node.input[1]:
+            # Of the exact weights only their signs are left: 8 bits no longer fit them.
+            rough = np.sign(weights) * np.abs(weights).max()
+            value.CopyFrom(
+                numpy_helper.from_array(rough.astype(np.float32), value.name)
+            )
+    onnx.save(model, copy / "model.onnx")
+
+    told = quantisation.run(made(copy))
+
+    worst = min(told.tables[0].rows, key=lambda row: row[1])
+    assert worst[0] == readable(node.name)
+    assert set(told.values["AP"]) == {"fp32", "int8"}
+
+
+def test_filters_that_do_nothing_are_spare(made: Any, copy: Path):
+    model = onnx.load(copy / "model.onnx")
+    node, weights = next(
+        one for one in layers_of(model) if len(one[1]) >= 16 and one[1].shape[1] > 1
+    )
+    idle = weights.copy()
+    idle[: len(idle) // 2] = 0
+    for value in model.graph.initializer:
+        if value.name == node.input[1]:
+            value.CopyFrom(numpy_helper.from_array(idle, value.name))
+        if value.name in list(node.input[2:]):
+            bias = numpy_helper.to_array(value).copy()
+            bias[: len(idle) // 2] = 0
+            value.CopyFrom(numpy_helper.from_array(bias, value.name))
+    onnx.save(model, copy / "model.onnx")
+
+    told = pruning.run(made(copy, options={"most_layers": 2}))
+
+    assert told.values["layers"][0] == node.name
+    assert told.values["loss"][0] == 0
+    assert told.findings[0].figures["num"] >= 1
+
+
+def test_what_dynamic_parts_chose_is_read(made: Any):
+    told = attention.run(made())
+
+    assert {"gate", "reach.0", "reach.1"} <= set(told.values["spread"])
+    rows = {row[0]: row for row in told.tables[0].rows}
+    assert 1 <= rows["reach.0"][1] <= 3
+    assert 0 <= rows["gate"][1] <= 1
+
+
+def test_every_corruption_changes_the_picture_more_when_severer():
+    rng = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:96, 0:128]
+    picture = np.stack(
+        [rows * 2, columns * 1.5, 90 + 60 * np.sin(rows * 2) * np.cos(columns * 1.3)],
+        -1,
+    ).astype(np.uint8)
+
+    for name in CORRUPTIONS:
+        mild, hard = (
+            np.abs(corrupted(picture, name, level, rng).astype(float) - picture).mean()
+            for level in (1, 5)
+        )
+        assert 0.1 < mild < hard < 140, name
+
+
+def test_corruption_costs_precision(made: Any, monkeypatch: pytest.MonkeyPatch):
+    few = {name: CORRUPTIONS[name] for name in ("gaussian noise", "brightness")}
+    monkeypatch.setattr(robustness, "CORRUPTIONS", few)
+
+    told = robustness.run(made(options={"robustness_images": 2}))
+
+    assert told.values["mPC"] <= told.values["AP"]
+    assert set(told.values["shifts"]) == {"1", "2", "4", "8"}
+
+
+def test_a_map_lies_on_its_object_and_beats_chance(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(saliency, "NUM_IMAGES", 1)
+    monkeypatch.setattr(saliency, "NUM_MASKS", 24)
+    monkeypatch.setattr(saliency, "STEPS", 5)
+    case = made()
+
+    told = saliency.run(case)
+
+    assert {"D-RISE", "Grad-CAM", "Integrated gradients", "chance"} == set(told.values)
+    score = {
+        name: one["insertion"] - one["deletion"] for name, one in told.values.items()
+    }
+    assert max(score["Grad-CAM"], score["Integrated gradients"]) > score["chance"]
+    evidence = told.findings[0].evidence[2]
+    image = next(one for one in case.truth.images if one.id == evidence.image)
+    heat = np.array(evidence.heat)
+    x1, y1, x2, y2 = evidence.marks[0].bbox
+    side = image.width / 24
+    rows, columns = np.mgrid[0:24, 0:24] + 0.5
+    rows, columns = rows * image.height / 24, columns * side
+    inside = (columns > x1 - side) & (columns < x2 + side)
+    inside &= (rows > y1 - side) & (rows < y2 + side)
+    assert heat[inside].mean() > 2 * heat[~inside].mean()
+
+
+def test_without_weights_gradients_are_left_out_and_said_so(
+    made: Any, copy: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(saliency, "NUM_IMAGES", 1)
+    monkeypatch.setattr(saliency, "NUM_MASKS", 8)
+    monkeypatch.setattr(saliency, "STEPS", 2)
+    (copy / "model.safetensors").unlink()
+    (copy / "model.onnx").unlink()
+
+    told = saliency.run(made(copy))
+
+    assert set(told.values) == {"D-RISE", "chance"}
+    assert "no weights to differentiate" in told.findings[0].next
+    with pytest.raises(NotApplicableError, match="neither a 32-bit graph nor weights"):
+        quantisation.run(made(copy))
+
+
+def test_spikes_stalls_and_learning_by_heart_are_seen(made: Any, tmp_path: Path):
+    rng = np.random.default_rng(1)
+    steps = list(range(0, 2000, 20))
+    loss = 3 * np.exp(-np.arange(100) / 40) + 0.02 * rng.random(100)
+    loss[60] += 2
+    speed = np.full(100, 20.0)
+    speed[10:25] = 4
+    curves = {
+        "loss": {"steps": steps, "values": loss.tolist()},
+        "images_per_s": {"steps": steps, "values": speed.tolist()},
+        "val/AP": {
+            "steps": [0, 1, 2, 3, 4, 5],
+            "values": [0.1, 0.4, 0.5, 0.45, 0.4, 0.38],
+        },
+    }
+    path = tmp_path / "curves.json"
+    path.write_text(json.dumps(curves))
+
+    told = health.run(made(curves=str(path)))
+
+    assert told.values["spikes"] == [1200]
+    assert told.values["stalled"] == pytest.approx(0.15)
+    codes = {one.code for one in told.findings}
+    assert {"health.spikes", "health.stalls", "health.overfit"} <= codes
+    assert told.values["units"] > 1000
+
+
+def test_a_broken_model_is_refused_in_one_sentence(made: Any, copy: Path):
+    def to_nan(array: np.ndarray, _weights: np.ndarray) -> np.ndarray:
+        return np.asarray(array * np.nan) if array.dtype == np.float32 else array
+
+    (copy / "model.int8.onnx").unlink()
+    spoil(copy / "model.onnx", to_nan)
+
+    with pytest.raises(DataError, match="NaN or infinity: its weights are damaged"):
+        _ = made(copy).seen
+
+
+def test_coarse_maps_keep_the_mean():
+    values = np.arange(96 * 120, dtype=float).reshape(96, 120)
+
+    assert coarse(values).mean() == pytest.approx(values.mean())
