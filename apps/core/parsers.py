@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 from django.conf import settings
@@ -92,6 +92,22 @@ def query_share(request: Request, name: str) -> float:
             )
         )
     return share
+
+
+def query_choice(request: Request, name: str, choices: Iterable[str]) -> str:
+    """Read one of some words from the query; empty where it is not given.
+
+    Raises:
+        BadQueryError: It is none of them.
+    """
+    text = request.query_params.get(name, "")
+    if text and text not in set(choices):
+        raise BadQueryError(
+            _("{name} must be one of {choices}, got {text}").format(
+                name=name, choices=", ".join(sorted(choices)), text=repr(text[:40])
+            )
+        )
+    return text
 
 
 def query_number(request: Request, name: str) -> int | None:

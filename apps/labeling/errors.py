@@ -26,6 +26,14 @@ class NoSuchMomentError(DomainError):
     code = "no_such_moment"
 
 
+class BadRemarkError(DomainError):
+    code = "bad_remark"
+
+
+class NotSubmittedError(ConflictError):
+    code = "not_submitted"
+
+
 class LabelInUseError(ConflictError):
     code = "label_in_use"
 

@@ -15,6 +15,14 @@ class ImageState(StrEnum):
     SUBMITTED = "submitted"
 
 
+class Review(StrEnum):
+    """What a reviewer said of the labels as they were handed in last."""
+
+    OPEN = ""
+    ACCEPTED = "accepted"
+    SENT_BACK = "sent_back"
+
+
 # An image that somebody has finished; what versions and training trust.
 DONE_STATES = frozenset({ImageState.SUBMITTED})
 

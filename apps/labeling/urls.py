@@ -7,6 +7,7 @@ from apps.labeling.api import (
     images,
     projects,
     review,
+    reviewing,
     versions,
 )
 from apps.labeling.views import exchange as exchange_pages
@@ -147,4 +148,12 @@ api_urls = [
     path(f"{_image}/rejections/", review.RejectionsApi.as_view(), name="rejections"),
     path(f"{_image}/crop/", review.CropApi.as_view(), name="crop"),
     path(f"{_image}/reopen/", documents.ReopenApi.as_view(), name="reopen"),
+    path(f"{_project}/accept/", reviewing.AcceptApi.as_view(), name="accept"),
+    path(f"{_image}/send-back/", reviewing.SendBackApi.as_view(), name="send-back"),
+    path(f"{_image}/remarks/", reviewing.RemarkListApi.as_view(), name="remark-list"),
+    path(
+        f"{_image}/remarks/<int:remark_id>/settle/",
+        reviewing.SettleRemarkApi.as_view(),
+        name="settle-remark",
+    ),
 ]

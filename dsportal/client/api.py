@@ -196,6 +196,25 @@ class Client(ReportCalls):
         """Say that an image is labeled."""
         self._http.post(f"labeling/images/{image_id}/submit/")
 
+    def accept(self, project: int | str, image_ids: Sequence[int]) -> list[int]:
+        """Accept submitted images as a reviewer; returns those that were submitted."""
+        path = f"labeling/projects/{self.project_id(project)}/accept/"
+        answer = self._http.post(path, {"image_ids": list(image_ids)})
+        return [int(one) for one in answer.json()["accepted"]]
+
+    def send_back(
+        self, image_id: int, text: str, *, pin: tuple[float, float] | None = None
+    ) -> None:
+        """Open a submitted image again for whoever submitted it, and say why.
+
+        Args:
+            image_id: Which image.
+            text: What is to be done.
+            pin: Where, in pixels of the upright image.
+        """
+        body = {"text": text, "pin": None if pin is None else list(pin)}
+        self._http.post(f"labeling/images/{image_id}/send-back/", body)
+
     def prelabel(
         self,
         project: int | str,

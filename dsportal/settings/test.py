@@ -3,21 +3,16 @@
 import os
 import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dsportal.settings.base import *  # noqa: F403
-from dsportal.settings.servers import blob_storage, celery_broker
+from dsportal.settings.servers import blob_storage
 
 SECRET_KEY = "test" * 10
 VAR_DIR = Path(os.environ.get("DSPORTAL_TEST_VAR") or tempfile.mkdtemp(prefix="dsp-"))
 if lane := os.environ.get("PYTEST_XDIST_WORKER"):
-    # Tests beside each other share no folder and no numbered database of Valkey.
+    # Tests beside each other share no folder, and hear no news of each other's.
     VAR_DIR /= lane
-    if not urlsplit(REDIS_URL).path:  # noqa: F405
-        REDIS_URL = f"{REDIS_URL}/{lane.removeprefix('gw')}"  # noqa: F405
-        os.environ["REDIS_URL"] = REDIS_URL  # for the processes that tests start
-        CHANNEL_LAYERS["default"]["CONFIG"]["hosts"][0]["address"] = REDIS_URL  # noqa: F405
-        CELERY_BROKER_URL = celery_broker(REDIS_URL)
+    CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = lane  # noqa: F405
 RUNS_DIR = VAR_DIR / "runs"
 CHECKOUTS_DIR = VAR_DIR / "models"
 INCOMING_DIR = VAR_DIR / "incoming"

@@ -14,6 +14,7 @@ from tests.api.rules import (
     OPEN,
     OWN,
     OWNER,
+    REVIEWER,
     VIEWER,
     Rules,
     World,
@@ -136,6 +137,17 @@ LABELING_API: Rules = {
     "labeling-api:calibration": {"GET": read()},
     "labeling-api:verdicts": {"POST": write(ANNOTATOR, body=_verdict)},
     "labeling-api:submit": {"POST": write(ANNOTATOR)},
+    "labeling-api:accept": {
+        "POST": write(REVIEWER, body=lambda w: {"image_ids": [w["image_id"]]})
+    },
+    "labeling-api:send-back": {
+        "POST": write(REVIEWER, 409, body=lambda _w: {"text": "Tighter."})
+    },
+    "labeling-api:remark-list": {
+        "GET": read(),
+        "POST": write(ANNOTATOR, 201, body=lambda _w: {"text": "Tighter."}),
+    },
+    "labeling-api:settle-remark": {"POST": write(ANNOTATOR)},
     "labeling-api:reopen": {"POST": write(ANNOTATOR)},
 }
 JOBS_API: Rules = {

@@ -46,9 +46,10 @@ def admin(needs: Role, answer: int = 200, **changes: Any) -> Rule:
     return write(needs, answer, scope=Scope.ADMIN, **changes)
 
 
-VIEWER, ANNOTATOR, MANAGER, OWNER = (
+VIEWER, ANNOTATOR, REVIEWER, MANAGER, OWNER = (
     Role.VIEWER,
     Role.ANNOTATOR,
+    Role.REVIEWER,
     Role.MANAGER,
     Role.OWNER,
 )

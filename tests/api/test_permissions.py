@@ -22,6 +22,7 @@ from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.services import create_token, invite
 from apps.accounts.types import Role, Scope
 from apps.labeling.models import DatasetVersion, Image, Label, VersionImage
+from apps.labeling.services.reviewing import remark
 from apps.labeling.services.versions import make_version
 from apps.marketplace.services.repositories import create_repository
 from tests.api.hub_permissions import HUB
@@ -125,6 +126,7 @@ def world(
             kind="import",
             params={"project_id": image.project_id, "name": "a", "is_dry_run": True},
         ).pk,
+        "remark_id": remark(user=alice, image_id=image.pk, text="Tighter.").pk,
         "version_id": version.id,
         "frozen_id": VersionImage.objects.get(version_id=version.id).image_id,
         "namespace": model.namespace.name,

@@ -50,6 +50,7 @@ def document(image: Image) -> dict[str, Any]:
             "url": reverse("labeling-api:image-shown", args=[image.pk]),
             "thumbnail_url": reverse("labeling-api:image-thumbnail", args=[image.pk]),
             "state": image.state,
+            "review": image.review,
             "index": position.index,
             "count": position.count,
         },
@@ -132,15 +133,18 @@ class SubmitApi(Api):
     @extend_schema(request=None, responses=SubmittedOut)
     def post(self, request: ApiRequest, image_id: int) -> Response:
         image = images.submit_image(user=request.user, image_id=image_id)
-        return _submitted(image)
+        return _submitted(request, image)
 
 
 class ReopenApi(Api):
     @extend_schema(request=None, responses=SubmittedOut)
     def post(self, request: ApiRequest, image_id: int) -> Response:
-        return _submitted(images.reopen_image(user=request.user, image_id=image_id))
+        image = images.reopen_image(user=request.user, image_id=image_id)
+        return _submitted(request, image)
 
 
-def _submitted(image: Image) -> Response:
-    next_id = selectors.next_to_label(project_id=image.project_id, after_id=image.pk)
+def _submitted(request: ApiRequest, image: Image) -> Response:
+    next_id = selectors.next_to_label(
+        user=request.user, project_id=image.project_id, after_id=image.pk
+    )
     return Response({"state": image.state, "next_id": next_id})

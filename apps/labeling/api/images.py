@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from apps.core.files import blob_response
 from apps.core.http import Api, ApiRequest, NewestFirst
+from apps.core.parsers import query_choice
 from apps.labeling import selectors
 from apps.labeling.serializers import ImageIn, ImageOut
 from apps.labeling.services import images
@@ -22,7 +23,11 @@ class ImageListApi(Api):
 
     @extend_schema(
         operation_id="image_list",
-        parameters=[OpenApiParameter("state", str), OpenApiParameter("name", str)],
+        parameters=[
+            OpenApiParameter("state", str),
+            OpenApiParameter("name", str),
+            OpenApiParameter("review", str, enum=list(selectors.REVIEWS)),
+        ],
         responses=ImageOut(many=True),
     )
     def get(self, request: ApiRequest, project_id: int) -> Response:
@@ -31,6 +36,7 @@ class ImageListApi(Api):
             project_id=project_id,
             state=request.query_params.get("state", ""),
             name=request.query_params.get("name", ""),
+            review=query_choice(request, "review", selectors.REVIEWS),
         )
         return self.paginate(request, rows, ImageOut)
 

@@ -6,6 +6,7 @@ from apps.labeling.models.images import (
     Verdict,
 )
 from apps.labeling.models.projects import Label, Project
+from apps.labeling.models.remarks import Remark
 from apps.labeling.models.versions import DatasetVersion, FrozenImage, VersionImage
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "OperationLog",
     "Prediction",
     "Project",
+    "Remark",
     "Verdict",
     "VersionImage",
 ]

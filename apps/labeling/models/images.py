@@ -7,12 +7,16 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.blobs import Blob
 from apps.core.models import TimeStamped
 from apps.labeling.models.projects import Label, Project
-from apps.labeling.types import ImageState, ShapeKind, Source
+from apps.labeling.types import ImageState, Review, ShapeKind, Source
 
 STATE_CHOICES = [
     (ImageState.UNLABELED, _("Unlabeled")),
     (ImageState.IN_PROGRESS, _("In progress")),
     (ImageState.SUBMITTED, _("Submitted")),
+]
+REVIEW_CHOICES = [
+    (Review.ACCEPTED, _("Accepted")),
+    (Review.SENT_BACK, _("Sent back")),
 ]
 KIND_CHOICES = [
     (ShapeKind.BOX, _("Box")),
@@ -34,6 +38,7 @@ class Image(TimeStamped):
     Attributes:
         revision: Counts its saved operations; what If-Match compares.
         width: In pixels, upright: EXIF orientation is applied.
+        review: Of what was submitted; submitting again, or a change, opens it anew.
         split: Where dataset versions put it; empty lets its SHA-256 decide.
     """
 
@@ -54,6 +59,7 @@ class Image(TimeStamped):
     state = models.CharField(
         max_length=16, choices=STATE_CHOICES, default=ImageState.UNLABELED
     )
+    review = models.CharField(max_length=9, choices=REVIEW_CHOICES, blank=True)
     split = models.CharField(max_length=5, blank=True)
     revision = models.PositiveIntegerField(default=0)
     num_annotations = models.PositiveIntegerField(default=0)
@@ -69,7 +75,14 @@ class Image(TimeStamped):
     )
 
     class Meta:
-        indexes = [models.Index(fields=["project", "state", "id"])]
+        indexes = [
+            models.Index(fields=["project", "state", "id"]),
+            models.Index(
+                fields=["project", "review", "id"],
+                condition=~Q(review=""),
+                name="image_reviewed",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["project", "sha256"], name="image_once_a_project"

@@ -2,11 +2,15 @@
 
 from apps.labeling.selectors.access import access_image, access_project
 from apps.labeling.selectors.images import (
+    REVIEWS,
+    count_reviews,
     count_states,
     list_history,
     list_images,
+    list_remarks,
     my_queue,
     next_to_label,
+    next_to_review,
     position_of,
     with_boxes,
 )
@@ -31,11 +35,13 @@ from apps.labeling.selectors.versions import (
 )
 
 __all__ = [
+    "REVIEWS",
     "access_dataset_version",
     "access_image",
     "access_project",
     "count_labels",
     "count_open_proposals",
+    "count_reviews",
     "count_states",
     "first_steps",
     "list_dataset_versions",
@@ -45,9 +51,11 @@ __all__ = [
     "list_labels",
     "list_open_proposals",
     "list_projects",
+    "list_remarks",
     "my_queue",
     "name_projects",
     "next_to_label",
+    "next_to_review",
     "pictures_in_versions",
     "position_of",
     "recent_submissions",

@@ -1,10 +1,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Case, Count, F, Prefetch, Q, QuerySet, Value, When
 
-from apps.labeling.models import Annotation, Image, OperationLog
-from apps.labeling.types import ImageState
+from apps.labeling.models import Annotation, Image, OperationLog, Remark
+from apps.labeling.types import ImageState, Review
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -20,11 +20,24 @@ class Position:
     next_id: int | None
 
 
-def list_images(*, project_id: int, state: str = "", name: str = "") -> QuerySet[Image]:
+TO_REVIEW = "to_review"
+# What a reviewer chooses among; whatever waits for her is submitted and not judged.
+REVIEWS = {
+    TO_REVIEW: Q(state=ImageState.SUBMITTED, review=Review.OPEN),
+    Review.ACCEPTED.value: Q(review=Review.ACCEPTED),
+    Review.SENT_BACK.value: Q(review=Review.SENT_BACK),
+}
+
+
+def list_images(
+    *, project_id: int, state: str = "", name: str = "", review: str = ""
+) -> QuerySet[Image]:
     """A project's images in upload order."""
     images = Image.objects.filter(project_id=project_id)
     if state:
         images = images.filter(state=state)
+    if review:
+        images = images.filter(REVIEWS[review])
     if name:
         images = images.filter(name__icontains=name)
     return images.order_by("pk")
@@ -49,6 +62,12 @@ def count_states(*, project_id: int) -> dict[str, int]:
     return {**dict.fromkeys((state.value for state in ImageState), 0), **dict(rows)}
 
 
+def count_reviews(*, project_id: int) -> dict[str, int]:
+    """Images by what reviewers said, and those that wait for them."""
+    counts = {name: Count("pk", filter=which) for name, which in REVIEWS.items()}
+    return Image.objects.filter(project_id=project_id).aggregate(**counts)
+
+
 def position_of(image: Image) -> Position:
     images = Image.objects.filter(project_id=image.project_id)
     before = images.filter(pk__lt=image.pk)
@@ -66,17 +85,37 @@ def position_of(image: Image) -> Position:
     )
 
 
-def next_to_label(*, project_id: int, after_id: int = 0) -> int | None:
-    """Return the next image that is not submitted, going round once."""
+def next_to_label(*, user: "User", project_id: int, after_id: int = 0) -> int | None:
+    """Return the next image that is not submitted: first what came back to this user.
+
+    After ``after_id`` comes the next one by upload order, going round once.
+    """
     waiting = Image.objects.filter(project_id=project_id).exclude(
         state=ImageState.SUBMITTED
     )
-    ids = waiting.order_by("pk").values_list("pk", flat=True)
-    return ids.filter(pk__gt=after_id).first() or ids.first()
+    place = Case(
+        When(review=Review.SENT_BACK, submitted_by=user, then=Value(0)),
+        When(pk__gt=after_id, then=Value(1)),
+        default=Value(2),
+    )
+    return waiting.order_by(place, "pk").values_list("pk", flat=True).first()
+
+
+def next_to_review(*, project_id: int, after_id: int = 0) -> int | None:
+    """Return the next image that is submitted and not judged, going round once."""
+    place = Case(When(pk__gt=after_id, then=Value(0)), default=Value(1))
+    waiting = list_images(project_id=project_id, review=TO_REVIEW)
+    return waiting.order_by(place, "pk").values_list("pk", flat=True).first()
+
+
+def list_remarks(*, image_id: int) -> QuerySet[Remark]:
+    """What was said of an image: what is open before what is settled, newest first."""
+    rows = Remark.objects.filter(image_id=image_id).select_related("author")
+    return rows.order_by(F("settled_at").desc(nulls_first=True), "-pk")
 
 
 def my_queue(*, user: "User", workspace_id: int, limit: int = 8) -> list[Image]:
-    """Images that wait for somebody to finish them, begun ones first."""
+    """Images that wait for somebody to finish them: sent back to them, begun, others."""
     waiting = (
         Image.objects.filter(
             project__workspace_id=workspace_id,
@@ -86,7 +125,9 @@ def my_queue(*, user: "User", workspace_id: int, limit: int = 8) -> list[Image]:
         .exclude(state=ImageState.SUBMITTED)
         .select_related("project")
     )
-    return list(waiting.order_by("state", "pk")[:limit])
+    is_back = Q(review=Review.SENT_BACK, submitted_by=user)
+    place = Case(When(is_back, then=Value(0)), default=Value(1))
+    return list(waiting.order_by(place, "state", "pk")[:limit])
 
 
 def list_history(*, image_id: int) -> QuerySet[OperationLog]:

@@ -130,7 +130,7 @@ class ImageOut(serializers.ModelSerializer[Image]):
     class Meta:
         model = Image
         fields = [
-            "id", "project_id", "name", "width", "height", "state", "revision",
+            "id", "project_id", "name", "width", "height", "state", "review", "revision",
             "num_annotations", "num_predictions", "sha256", "size_bytes", "media_type",
             "created_at",
         ]  # fmt: skip

@@ -8,7 +8,7 @@ from django.db.models import Count
 
 from apps.labeling.models import Annotation, Image, OperationLog
 from apps.labeling.services.saving import CHANGED_BY_A_PUT, logged, row_of
-from apps.labeling.types import ImageState, Operation, Put, Remove
+from apps.labeling.types import ImageState, Operation, Put, Remove, Review
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -75,4 +75,8 @@ def _note(images: Sequence[Image]) -> None:
         image.num_annotations = nums.get(image.pk, 0)
         if image.state == ImageState.UNLABELED and image.num_annotations:
             image.state = ImageState.IN_PROGRESS
-    Image.objects.bulk_update(images, ["revision", "num_annotations", "state"])
+        if image.review == Review.ACCEPTED:
+            image.review = Review.OPEN
+    Image.objects.bulk_update(
+        images, ["revision", "num_annotations", "state", "review"]
+    )

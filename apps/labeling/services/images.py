@@ -12,10 +12,12 @@ from apps.core import blobs, images
 from apps.core.errors import TooLargeError
 from apps.labeling import selectors
 from apps.labeling.models import Image
-from apps.labeling.types import ImageState
+from apps.labeling.types import ImageState, Review
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
+
+HANDED_IN = ("state", "review", "submitted_at", "submitted_by", "updated_at")
 
 
 def add_image(
@@ -95,9 +97,9 @@ def submit_image(*, user: "User", image_id: int) -> Image:
     image = selectors.access_image(
         user=user, image_id=image_id, needs=Role.ANNOTATOR, lock=True
     )
-    image.state = ImageState.SUBMITTED
+    image.state, image.review = ImageState.SUBMITTED, Review.OPEN
     image.submitted_at, image.submitted_by = timezone.now(), user
-    image.save(update_fields=["state", "submitted_at", "submitted_by", "updated_at"])
+    image.save(update_fields=HANDED_IN)
     return image
 
 
@@ -108,6 +110,7 @@ def reopen_image(*, user: "User", image_id: int) -> Image:
     )
     is_empty = image.num_annotations == 0
     image.state = ImageState.UNLABELED if is_empty else ImageState.IN_PROGRESS
+    image.review = Review.OPEN
     image.submitted_at = image.submitted_by = None
-    image.save(update_fields=["state", "submitted_at", "submitted_by", "updated_at"])
+    image.save(update_fields=HANDED_IN)
     return image

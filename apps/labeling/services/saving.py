@@ -15,7 +15,15 @@ from apps.labeling.errors import BadOperationError, RevisionConflictError
 from apps.labeling.formats.geometry import bounds, pack
 from apps.labeling.models import Annotation, Image, Label, OperationLog
 from apps.labeling.services import verdicts
-from apps.labeling.types import ImageState, Operation, Put, Remove, Shape, ShapeKind
+from apps.labeling.types import (
+    ImageState,
+    Operation,
+    Put,
+    Remove,
+    Review,
+    Shape,
+    ShapeKind,
+)
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -75,7 +83,11 @@ def apply_operations(
     image.num_annotations = Annotation.objects.filter(image=image).count()
     if image.state == ImageState.UNLABELED and image.num_annotations:
         image.state = ImageState.IN_PROGRESS
-    image.save(update_fields=["revision", "num_annotations", "state", "updated_at"])
+    if image.review == Review.ACCEPTED:
+        image.review = Review.OPEN  # what was accepted is no longer there
+    image.save(
+        update_fields=["revision", "num_annotations", "state", "review", "updated_at"]
+    )
     OperationLog.objects.create(
         image=image,
         revision=image.revision,

@@ -27,7 +27,7 @@ from apps.labeling.forms import (
     schema_texts,
 )
 from apps.labeling.services import images as image_services
-from apps.labeling.services import prelabels
+from apps.labeling.services import prelabels, reviewing
 from apps.labeling.services import projects as project_services
 from apps.labeling.types import ImageState
 from apps.labeling.views.acting import attempt, may
@@ -120,6 +120,7 @@ def project(request: PageRequest, project_id: int) -> HttpResponse:
     context = {
         "project": found,
         "states": states,
+        "reviews": selectors.count_reviews(project_id=project_id),
         "num_images": sum(states.values()),
         "classes": rows,
         "stages": stages_of(user=request.user, project_id=project_id),
@@ -134,6 +135,7 @@ def project(request: PageRequest, project_id: int) -> HttpResponse:
         "has_worker": jobs.has_worker(),
         "may_manage": role is not None and role.allows(Role.MANAGER),
         "may_label": role is not None and role.allows(Role.ANNOTATOR),
+        "may_review": role is not None and role.allows(Role.REVIEWER),
     }
     return render(request, "labeling/project.html", context)
 
@@ -261,11 +263,13 @@ def archive(request: PageRequest, project_id: int) -> HttpResponse:
 def gallery(request: PageRequest, project_id: int) -> HttpResponse:
     found = selectors.access_project(user=request.user, project_id=project_id)
     state, name = request.GET.get("state", ""), request.GET.get("name", "")
-    after = request.GET.get("after", "")
+    after, review = request.GET.get("after", ""), request.GET.get("review", "")
+    review = review if review in selectors.REVIEWS else ""
     images = selectors.list_images(
         project_id=project_id,
         state=state if state in set(ImageState) else "",
         name=name,
+        review=review,
     )
     images = images.filter(pk__gt=number(after) or 0)
     page = list(selectors.with_boxes(images)[: GALLERY_PAGE + 1])
@@ -277,8 +281,11 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
         "state": state,
         "name": name,
         "states": states,
+        "review": review,
+        "reviews": selectors.count_reviews(project_id=project_id),
         "num_images": sum(states.values()),
         "may_label": may(request, found.workspace_id, Role.ANNOTATOR),
+        "may_review": may(request, found.workspace_id, Role.REVIEWER),
         "may_manage": may(request, found.workspace_id, Role.MANAGER),
     }
     part = "#cards" if request.htmx and after else ""
@@ -302,6 +309,10 @@ def act_on_images(request: PageRequest, project_id: int) -> HttpResponse:
         case "reopen":
             for image_id in ids:
                 image_services.reopen_image(user=request.user, image_id=image_id)
+        case "accept":
+            ids = reviewing.accept_images(
+                user=request.user, project_id=project_id, image_ids=ids
+            )
         case "delete":
             for image_id in ids:
                 image_services.delete_image(user=request.user, image_id=image_id)

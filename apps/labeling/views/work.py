@@ -23,14 +23,19 @@ from apps.labeling.serializers import LabelOut
 from apps.labeling.services import restoring
 from apps.labeling.services.calibration import calibrate
 from apps.labeling.types import ShapeKind
+from apps.labeling.views.acting import may
 
 
 @login_required
 @require_GET
 def next_image(request: PageRequest, project_id: int) -> HttpResponse:
-    """Open the next image that waits, or the gallery when none does."""
+    """Open the next image that waits, for a label or a review; else the gallery."""
     selectors.access_project(user=request.user, project_id=project_id)
-    image_id = selectors.next_to_label(project_id=project_id)
+    image_id = (
+        selectors.next_to_review(project_id=project_id)
+        if "review" in request.GET
+        else selectors.next_to_label(user=request.user, project_id=project_id)
+    )
     if image_id is None:
         return redirect("labeling:gallery", project_id)
     return redirect("labeling:editor", image_id)
@@ -75,6 +80,8 @@ def editor(request: PageRequest, image_id: int) -> HttpResponse:
             "api": "/api/v1/labeling/",
             "csrf_cookie": "csrftoken",
             "kinds": list(ShapeKind),
+            "may_label": may(request, image.project.workspace_id, Role.ANNOTATOR),
+            "may_review": may(request, image.project.workspace_id, Role.REVIEWER),
             "translations": {},
         },
     }

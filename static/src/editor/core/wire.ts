@@ -46,6 +46,8 @@ export interface ImageWire {
   readonly url: string;
   readonly thumbnail_url: string;
   readonly state: "unlabeled" | "in_progress" | "submitted";
+  /** What a reviewer said of it as it was submitted last; empty where nobody did. */
+  readonly review?: "" | "accepted" | "sent_back";
   readonly index: number;
   readonly count: number;
 }

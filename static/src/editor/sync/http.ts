@@ -10,13 +10,20 @@ export interface HttpOptions {
   readonly csrfCookie: string;
 }
 
-interface Reply {
+export interface Reply {
   readonly status: number;
   readonly body: unknown;
   readonly retryAfterS: number | null;
 }
 
-export function httpTransport({ api, csrfCookie }: HttpOptions): Transport & Adviser {
+export type Ask = <T>(
+  path: string,
+  init: RequestInit,
+  read: (reply: Reply) => T | null,
+) => Promise<T | Failure>;
+
+/** Requests to the API that never throw; what they do not read is a failure. */
+export function asking({ api, csrfCookie }: HttpOptions): Ask {
   const call = async (path: string, init: RequestInit = {}): Promise<Reply> => {
     const headers = new Headers(init.headers);
     headers.set("Accept", "application/json");
@@ -35,11 +42,7 @@ export function httpTransport({ api, csrfCookie }: HttpOptions): Transport & Adv
     };
   };
 
-  const ask = async <T>(
-    path: string,
-    init: RequestInit,
-    read: (reply: Reply) => T | null,
-  ): Promise<T | Failure> => {
+  return async (path, init, read) => {
     try {
       const reply = await call(path, init);
       return read(reply) ?? failureOf(reply);
@@ -47,7 +50,10 @@ export function httpTransport({ api, csrfCookie }: HttpOptions): Transport & Adv
       return { name: "unreachable", retryAfterS: null };
     }
   };
+}
 
+export function httpTransport(options: HttpOptions): Transport & Adviser {
+  const ask = asking(options);
   const post = (path: string) => ({ path, init: { method: "POST" } });
 
   return {

@@ -2,12 +2,12 @@ import { zoomAt } from "../core/camera.ts";
 import * as edit from "../core/commands.ts";
 import { screenPoint } from "../core/units.ts";
 import type { App } from "./app.ts";
+import { Copying, PASTE_OFFSET_PX } from "./copying.ts";
 import { Judging } from "./judging.ts";
 import type { Command } from "./keys.ts";
 
 const ZOOM_STEP = 1.25;
 const NUDGE_PX = 1;
-export const PASTE_OFFSET_PX = 12;
 
 /** Every command of the editor with its default keys. The left hand reaches most of them. */
 export function editorCommands(app: App): Command[] {
@@ -53,6 +53,7 @@ function toolCommands(app: App): Command[] {
 
 function objectCommands(app: App): Command[] {
   const on = (run: (bench: Parameters<typeof edit.nudge>[0]) => void) => () => app.onBench(run);
+  const copying = new Copying(app);
   const push = (x: number, y: number) => on((bench) => edit.nudge(bench, x, y));
   return [
     { id: "undo", group: "objects", keys: ["Ctrl+Z"], run: () => app.undo() },
@@ -76,8 +77,8 @@ function objectCommands(app: App): Command[] {
       run: on((bench) => edit.selectNext(bench, -1)),
     },
     { id: "selectAll", group: "objects", keys: ["Ctrl+A"], run: on(edit.selectAll) },
-    { id: "copy", group: "objects", keys: ["Ctrl+C"], run: () => app.copy() },
-    { id: "paste", group: "objects", keys: ["Ctrl+V"], run: () => app.paste() },
+    { id: "copy", group: "objects", keys: ["Ctrl+C"], run: () => copying.copy() },
+    { id: "paste", group: "objects", keys: ["Ctrl+V"], run: () => copying.paste() },
     {
       id: "duplicate",
       group: "objects",

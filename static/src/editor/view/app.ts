@@ -1,15 +1,15 @@
-import * as edit from "../core/commands.ts";
 import type { GeometryKind } from "../core/geometry.ts";
 import { Brush, BrushSize } from "../core/tools/brush.ts";
 import type { Tool } from "../core/tools/tool.ts";
 import { boundsOfAll, type Camera, type ImagePoint, toImage } from "../core/units.ts";
+import type { DocumentWire } from "../core/wire.ts";
 import type { Topic, Workbench } from "../core/workbench.ts";
 import { realClock } from "../sync/clock.ts";
 import { Couriers } from "../sync/couriers.ts";
 import type { Journal } from "../sync/journal.ts";
+import type { Reviews } from "../sync/reviews.ts";
 import type { Adviser, Failure, Transport } from "../sync/transport.ts";
-import { editorCommands, PASTE_OFFSET_PX } from "./actions.ts";
-import { Clipboard } from "./clipboard.ts";
+import { editorCommands } from "./actions.ts";
 import { Documents } from "./documents.ts";
 import { find } from "./dom.ts";
 import type { OverlayScene } from "./draw.ts";
@@ -22,6 +22,7 @@ import { Bar } from "./panels/bar.ts";
 import { toggleGuide } from "./panels/guide.ts";
 import { KeysDialog } from "./panels/keysDialog.ts";
 import { Notices } from "./panels/notices.ts";
+import { ReviewPanel } from "./panels/review.ts";
 import { SavingPanel } from "./panels/saving.ts";
 import { Sidebar } from "./panels/sidebar.ts";
 import { Strip } from "./panels/strip.ts";
@@ -42,6 +43,9 @@ export interface AppOptions {
   readonly transport: Transport & Adviser;
   readonly journal: Journal;
   readonly kinds: readonly GeometryKind[];
+  readonly reviews: Reviews;
+  readonly mayLabel: boolean;
+  readonly mayReview: boolean;
 }
 
 /** The editor page: one open image, and everything around it that outlives the image. */
@@ -60,6 +64,7 @@ export class App {
   readonly #couriers: Couriers;
   readonly #notices: Notices;
   readonly #handIn: HandIn;
+  readonly #review: ReviewPanel;
   readonly #pictures = new Pictures();
   readonly #documents: Documents;
   #session: Session | null = null;
@@ -69,7 +74,6 @@ export class App {
   #picture: HTMLImageElement | null = null;
   #palette: Palette | null = null;
   #unwatch: () => void = () => {};
-  readonly #clipboard = new Clipboard(localStorage);
   #opening = 0;
 
   constructor(options: AppOptions) {
@@ -115,14 +119,21 @@ export class App {
       (id) => void this.open(id),
     );
     this.#keysDialog = new KeysDialog(this.keymap, words, () => this.#bar.showKeys());
+    const shared = { open: (id: number) => this.open(id), notice: this.notice.bind(this) };
     this.#handIn = new HandIn({
       transport: options.transport,
       documents: this.#documents,
       session: () => this.#session,
       isBusy: () => this.tool()?.isBusy ?? false,
-      open: (id) => this.open(id),
-      notice: (key, values) => this.notice(key, values),
+      ...shared,
       showWaiting: () => this.#saving.open(),
+    });
+    this.#review = new ReviewPanel(root, words, {
+      ...options,
+      stage: this.stage,
+      ...shared,
+      bench: () => this.bench,
+      changed: (id) => this.#documents.forget(id),
     });
     this.#couriers = new Couriers({
       ...options,
@@ -154,6 +165,10 @@ export class App {
 
   get bench(): Workbench | null {
     return this.#session?.bench ?? null;
+  }
+
+  get read(): DocumentWire | null {
+    return this.#session?.document ?? null;
   }
 
   tool(): Tool | null {
@@ -228,21 +243,6 @@ export class App {
 
   redo(): void {
     if (!this.tool()?.isBusy) this.bench?.editor.redo();
-  }
-
-  copy(): void {
-    const shapes = this.bench?.selectedShapes() ?? [];
-    if (!this.#session || shapes.length === 0) return;
-    const { image, project } = this.#session.document;
-    this.#clipboard.copy(image.id, project.id, shapes);
-    this.notice("copied", { count: shapes.length });
-  }
-
-  paste(): void {
-    if (!this.#session) return;
-    const { image, project } = this.#session.document;
-    const { shapes, isSameImage } = this.#clipboard.paste(image.id, project.id);
-    this.onBench((bench) => edit.paste(bench, shapes, isSameImage ? PASTE_OFFSET_PX : 0));
   }
 
   scaleBrush(factor: number): void {
@@ -327,6 +327,7 @@ export class App {
     if (bench.labels.length === 0) this.notice("noLabels");
     void this.#showPicture(session);
     void this.#strip.show(read);
+    void this.#review.show(read);
   }
 
   async #showPicture(session: Session): Promise<void> {
@@ -353,9 +354,8 @@ export class App {
     }
     this.notice("loadFailed");
     const opening = this.#opening;
-    setTimeout(() => {
-      if (opening === this.#opening) void this.open(imageId, isBack);
-    }, RETRY_MS);
+    const again = () => opening === this.#opening && void this.open(imageId, isBack);
+    setTimeout(again, RETRY_MS);
   }
 
   #follow(topic: Topic): void {
@@ -375,8 +375,9 @@ export class App {
     this.#sidebar.showHistory();
   }
 
-  #showCamera({ zoom }: Camera): void {
-    find("[data-zoom]", HTMLOutputElement).textContent = `${Math.round(zoom * 100)} %`;
+  #showCamera(camera: Camera): void {
+    find("[data-zoom]", HTMLOutputElement).textContent = `${Math.round(camera.zoom * 100)} %`;
+    this.#review.follow(camera);
   }
 
   #showsCrosshair(): boolean {

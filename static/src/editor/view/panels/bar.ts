@@ -41,13 +41,13 @@ export class Bar {
   }
 
   showImage({ image, project }: DocumentWire): void {
-    const { index, count, state } = image;
+    const { index, count, state, review } = image;
     this.#find("[data-image-name]").textContent = image.name;
     this.#find("[data-image-title]").textContent = image.name;
     this.#find("[data-image-position]").textContent = this.#words("position", { index, count });
     const badge = this.#find("[data-image-state]");
-    badge.textContent = this.#words(`state.${state}`);
-    badge.dataset["state"] = state;
+    badge.textContent = this.#words(review ? `review.${review}` : `state.${state}`);
+    badge.dataset["state"] = review || state;
     this.#find("[data-submit-text]").textContent = this.#words(
       state === "submitted" ? "reopen" : "submit",
     );
