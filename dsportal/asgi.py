@@ -1,4 +1,4 @@
-"""One process, one port: HTTP in a thread pool, WebSockets on the event loop.
+"""One process, one port: pages in a thread pool, the rest on the event loop.
 
 Django's own ASGI handler spends about three times the CPU of its WSGI handler on a
 plain request (docs/decisions/003), so HTTP goes through a2wsgi.
@@ -30,7 +30,10 @@ _http = sending_files(
 )
 
 
-from dsportal.routing import websocket_urlpatterns  # noqa: E402 -- needs loaded apps
+from apps.deployments.gateway.app import PREFIX, Gateway  # noqa: E402 -- needs loaded apps
+from dsportal.routing import websocket_urlpatterns  # noqa: E402
+
+_gateway = Gateway()
 
 _websocket = AllowedHostsOriginValidator(
     AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
@@ -38,7 +41,9 @@ _websocket = AllowedHostsOriginValidator(
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "http":
+    if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+        await _gateway(scope, receive, send)
+    elif scope["type"] == "http":
         keep_slashes_quoted(scope)
         await _http(scope, receive, send)
     elif scope["type"] == "websocket":

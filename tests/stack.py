@@ -62,6 +62,7 @@ class Stack:
                 "celery", "-A", "dsportal", "worker", "-Q", "cpu,gpu,io", "-c", "1",
                 "--without-gossip", "--without-mingle", "-l", "warning",
             ],
+            "replicas": ["django", "keep_replicas"],
         }  # fmt: skip
         role = {"DSPORTAL_ROLE": "web"} if name == "web" else {}
         log = (self.folder / f"{name}.log").open("ab")

@@ -1,11 +1,39 @@
-from django.urls import URLPattern, path
+from django.urls import path
 
-from apps.deployments import views
+from apps.deployments import api, views
 
 # /deployments/
 page_urls = [
     path("", views.endpoints, name="endpoints"),
+    path("new/", views.new_endpoint, name="new"),
+    path("<int:endpoint_id>/", views.endpoint, name="endpoint"),
+    path("<int:endpoint_id>/release/", views.release, name="release"),
+    path("<int:endpoint_id>/scale/", views.scale, name="scale"),
+    path("<int:endpoint_id>/pause/", views.pause, name="pause"),
+    path("<int:endpoint_id>/resume/", views.resume, name="resume"),
+    path("<int:endpoint_id>/roll-back/", views.roll_back, name="roll-back"),
+    path("<int:endpoint_id>/delete/", views.delete, name="delete"),
+    path("<int:endpoint_id>/try/", views.try_it, name="try"),
+    path("<int:endpoint_id>/keys/", views.new_key, name="new-key"),
+    path(
+        "<int:endpoint_id>/keys/<int:key_id>/revoke/", views.revoke, name="revoke-key"
+    ),
+    path("<int:endpoint_id>/log/", views.log, name="log"),
 ]
 
 # /api/v1/deployments/
-api_urls: list[URLPattern] = []
+_one = "endpoints/<int:endpoint_id>/"
+api_urls = [
+    path("endpoints/", api.EndpointListApi.as_view(), name="endpoint-list"),
+    path(_one, api.EndpointApi.as_view(), name="endpoint"),
+    path(f"{_one}pause/", api.EndpointPauseApi.as_view(), name="pause"),
+    path(f"{_one}resume/", api.EndpointResumeApi.as_view(), name="resume"),
+    path(f"{_one}roll-back/", api.EndpointRollBackApi.as_view(), name="roll-back"),
+    path(f"{_one}releases/", api.ReleaseListApi.as_view(), name="release-list"),
+    path(f"{_one}replicas/", api.ReplicaListApi.as_view(), name="replica-list"),
+    path(f"{_one}ledger/", api.LedgerListApi.as_view(), name="ledger-list"),
+    path(f"{_one}served/", api.ServedApi.as_view(), name="served"),
+    path(f"{_one}figures/", api.FiguresApi.as_view(), name="figures"),
+    path(f"{_one}keys/", api.KeyListApi.as_view(), name="key-list"),
+    path(f"{_one}keys/<int:key_id>/", api.KeyApi.as_view(), name="key"),
+]

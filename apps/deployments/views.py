@@ -1,12 +1,289 @@
+import json
+from datetime import timedelta
+
+import httpx
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.selectors import role_in, workspace_of
+from apps.accounts.types import Role
+from apps.core.errors import DomainError
 from apps.core.http import PageRequest
+from apps.deployments import selectors
+from apps.deployments.engines.logs import read_log
+from apps.deployments.errors import NoReplicaError
+from apps.deployments.forms import (
+    EndpointForm,
+    KeyForm,
+    ReleaseForm,
+    ScaleForm,
+    plan_of,
+)
+from apps.deployments.models import Endpoint, endpoint_state
+from apps.deployments.services import endpoints as endpoint_services
+from apps.deployments.services import keys as key_services
+from apps.deployments.services import releases as release_services
+from apps.deployments.types import EndpointState, NewEndpoint, Rollout
+from apps.marketplace.selectors import list_detectors
+
+NUM_LEDGER = 12
+TRY_BYTES = 16 * 1024 * 1024
+TRY_S = 20
+_NEW_KEY = "deployments.new_key"
 
 
 @login_required
 @require_GET
 def endpoints(request: PageRequest) -> HttpResponse:
-    return render(request, "deployments/endpoints.html")
+    workspace = workspace_of(request)
+    rows = list(selectors.list_endpoints(user=request.user, workspace_id=workspace.pk))
+    context = {
+        "rows": [_row(each) for each in rows],
+        "may_deploy": _may(request, workspace.pk),
+    }
+    return render(request, "deployments/endpoints.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def new_endpoint(request: PageRequest) -> HttpResponse:
+    """The Deploy button's page; ``?model=`` names what is to be deployed."""
+    workspace = workspace_of(request)
+    choices = _models(request)
+    wanted = request.GET.get("model", "")
+    chosen = next((value for value, _name in choices if _is_of(value, wanted)), "")
+    initial = {"model": chosen, "name": wanted.partition("@")[0].rpartition("/")[2]}
+    form = EndpointForm(request.POST or None, models=choices, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        endpoint = endpoint_services.create_endpoint(
+            user=request.user,
+            workspace_id=workspace.pk,
+            new=NewEndpoint(**form.cleaned_data),
+        )
+        key, text = key_services.create_key(
+            user=request.user, endpoint_id=endpoint.pk, name=_("First key")
+        )
+        request.session[_NEW_KEY] = {"id": key.pk, "text": text}
+        return redirect("deployments:endpoint", endpoint.pk)
+    context = {
+        "form": form,
+        "plan": plan_of(num_replicas=1, num_threads=1),
+        "has_models": bool(choices),
+    }
+    return render(request, "deployments/new.html", context)
+
+
+@login_required
+@require_GET
+def endpoint(request: PageRequest, endpoint_id: int) -> HttpResponse:
+    found = selectors.access_endpoint(user=request.user, endpoint_id=endpoint_id)
+    since = timezone.now() - timedelta(minutes=5)
+    releases = list(selectors.list_releases(endpoint_id=found.pk)[:50])
+    replicas = selectors.list_replicas(endpoint_id=found.pk)
+    serving = found.stable_id or found.candidate_id
+    state = endpoint_state(
+        found, [each for each in replicas if each.release_id == serving]
+    )
+    context = {
+        "endpoint": found,
+        "state": state,
+        "is_settling": state is EndpointState.STARTING or found.candidate_id,
+        "url": request.build_absolute_uri(f"/e/{found.slug}/predict"),
+        "base": request.build_absolute_uri(f"/e/{found.slug}").partition("://")[2],
+        "replicas": replicas,
+        "releases": releases,
+        "before": selectors.before_stable(endpoint=found),
+        "figures": selectors.figures(
+            release_ids=[each.pk for each in releases], since=since
+        ),
+        "candidate_counts": found.candidate_id
+        and selectors.counted(release_id=found.candidate_id, since=found.stage_at),
+        "history": selectors.history_of(endpoint_id=found.pk),
+        "ledger": selectors.list_ledger(endpoint_id=found.pk)[:NUM_LEDGER],
+        "keys": selectors.list_keys(endpoint_id=found.pk),
+        "may_change": _may(request, found.workspace_id),
+    }
+    if request.htmx:
+        return render(request, "deployments/endpoint.html#live", context)
+    models = _models(request)
+    context |= {
+        "new_key": request.session.pop(_NEW_KEY, None),
+        "release_form": ReleaseForm(models=models),
+        "key_form": KeyForm(),
+        "scale_form": ScaleForm(
+            initial={
+                "num_replicas": found.num_replicas,
+                "sleep_after_s": found.sleep_after_s,
+            }
+        ),
+    }
+    return render(request, "deployments/endpoint.html", context)
+
+
+@login_required
+@require_POST
+def release(request: PageRequest, endpoint_id: int) -> HttpResponse:
+    form = ReleaseForm(request.POST, models=_models(request))
+    if form.is_valid():
+        made = release_services.release_model(
+            user=request.user,
+            endpoint_id=endpoint_id,
+            model=form.cleaned_data["model"],
+            rollout=Rollout(form.cleaned_data["rollout"]),
+        )
+        messages.success(request, _("%(release)s is starting.") % {"release": made})
+    else:
+        selectors.access_endpoint(user=request.user, endpoint_id=endpoint_id)
+        messages.error(request, _("Choose a model of the list."))
+    return redirect("deployments:endpoint", endpoint_id)
+
+
+@login_required
+@require_POST
+def scale(request: PageRequest, endpoint_id: int) -> HttpResponse:
+    form = ScaleForm(request.POST)
+    if form.is_valid():
+        endpoint_services.scale_endpoint(
+            user=request.user, endpoint_id=endpoint_id, **form.cleaned_data
+        )
+    else:
+        selectors.access_endpoint(user=request.user, endpoint_id=endpoint_id)
+        messages.error(request, _("That number of replicas is out of range."))
+    return redirect("deployments:endpoint", endpoint_id)
+
+
+@login_required
+@require_POST
+def pause(request: PageRequest, endpoint_id: int) -> HttpResponse:
+    endpoint_services.pause_endpoint(user=request.user, endpoint_id=endpoint_id)
+    return redirect("deployments:endpoint", endpoint_id)
+
+
+@login_required
+@require_POST
+def resume(request: PageRequest, endpoint_id: int) -> HttpResponse:
+    endpoint_services.resume_endpoint(user=request.user, endpoint_id=endpoint_id)
+    return redirect("deployments:endpoint", endpoint_id)
+
+
+@login_required
+@require_POST
+def roll_back(request: PageRequest, endpoint_id: int) -> HttpResponse:
+    release_services.roll_back(user=request.user, endpoint_id=endpoint_id)
+    messages.success(request, _("The version before is taking over."))
+    return redirect("deployments:endpoint", endpoint_id)
+
+
+@login_required
+@require_POST
+def delete(request: PageRequest, endpoint_id: int) -> HttpResponse:
+    endpoint_services.delete_endpoint(user=request.user, endpoint_id=endpoint_id)
+    messages.success(request, _("The endpoint is gone; its ledger is kept."))
+    return redirect("deployments:endpoints")
+
+
+@login_required
+@require_POST
+def try_it(request: PageRequest, endpoint_id: int) -> HttpResponse:
+    """Ask a replica about the person's own picture, as a caller with a key would."""
+    found = selectors.access_endpoint(user=request.user, endpoint_id=endpoint_id)
+    file = request.FILES.get("image")
+    context: dict[str, object] = {"endpoint": found}
+    if file is None or file.size is None or file.size > TRY_BYTES:
+        context["error"] = _("Choose a picture of at most 16 MB.")
+    else:
+        try:
+            context |= _ask(found, file.read())
+        except (DomainError, httpx.HTTPError) as exc:
+            context["error"] = str(exc)
+    return render(request, "deployments/answer.html", context)
+
+
+@login_required
+@require_POST
+def new_key(request: PageRequest, endpoint_id: int) -> HttpResponse:
+    form = KeyForm(request.POST)
+    if form.is_valid():
+        key, text = key_services.create_key(
+            user=request.user, endpoint_id=endpoint_id, **form.cleaned_data
+        )
+        request.session[_NEW_KEY] = {"id": key.pk, "text": text}
+    else:
+        selectors.access_endpoint(user=request.user, endpoint_id=endpoint_id)
+        messages.error(request, _("Say for whom the key is."))
+    return redirect("deployments:endpoint", endpoint_id)
+
+
+@login_required
+@require_POST
+def revoke(request: PageRequest, endpoint_id: int, key_id: int) -> HttpResponse:
+    key_services.revoke_key(user=request.user, endpoint_id=endpoint_id, key_id=key_id)
+    messages.success(request, _("The key no longer opens anything."))
+    return redirect("deployments:endpoint", endpoint_id)
+
+
+@login_required
+@require_GET
+def log(request: PageRequest, endpoint_id: int) -> HttpResponse:
+    """The last lines of each replica."""
+    found = selectors.access_endpoint(user=request.user, endpoint_id=endpoint_id)
+    replicas = selectors.list_replicas(endpoint_id=found.pk)
+    context = {
+        "endpoint": found,
+        "logs": [(each, read_log(each.release_id, each.index)) for each in replicas],
+    }
+    return render(request, "deployments/log.html", context)
+
+
+def _ask(found: Endpoint, image: bytes) -> dict[str, object]:
+    serving = found.stable_id or found.candidate_id
+    ports = [
+        each.port
+        for each in selectors.list_replicas(endpoint_id=found.pk)
+        if each.release_id == serving and each.answers
+    ]
+    if not ports:
+        raise NoReplicaError(_("No replica answers yet; try again in a moment."))
+    url = f"http://127.0.0.1:{ports[0]}/predict"
+    reply = httpx.post(url, content=image, timeout=TRY_S)
+    answer = reply.json()
+    if reply.status_code != 200:
+        return {"error": answer.get("error", "")}
+    return {"answer": answer, "text": json.dumps(answer, indent=2)}
+
+
+def _row(found: Endpoint) -> dict[str, object]:
+    serving = found.stable or found.candidate
+    releases = list(found.releases.all())
+    replicas = [
+        replica
+        for release in releases
+        if serving and release.pk == serving.pk
+        for replica in release.replicas.all()
+    ]
+    return {
+        "endpoint": found,
+        "serving": serving,
+        "state": endpoint_state(found, replicas),
+        "num_answering": sum(each.answers for each in replicas),
+    }
+
+
+def _models(request: PageRequest) -> list[tuple[str, str]]:
+    return [
+        (each.full_name, each.full_name) for each in list_detectors(user=request.user)
+    ]
+
+
+def _is_of(full_name: str, wanted: str) -> bool:
+    return bool(wanted) and wanted in {full_name, full_name.partition("@")[0]}
+
+
+def _may(request: PageRequest, workspace_id: int) -> bool:
+    role = role_in(user=request.user, workspace_id=workspace_id)
+    return role is not None and role.allows(Role.MANAGER)

@@ -47,6 +47,15 @@ def programs(
             grace_s=20,
         ),
     ]
+    listed.append(
+        Program(
+            name="replicas",
+            command=(python, "manage.py", "keep_replicas"),
+            env={**env, "DSPORTAL_ROLE": "replicas"},
+            orphan_signal=signal.SIGKILL,  # its replicas see that, and end themselves
+            grace_s=30,
+        )
+    )
     if not HAS_DEATH_SIGNAL:
         watcher = (python, "-m", "dsportal.services.watcher", env["DSPORTAL_VAR"])
         listed.append(Program(name="watcher", command=watcher, env=env))

@@ -2,11 +2,13 @@
 
 import argparse
 import errno
+import json
 import logging
 import os
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 from model_server import clouds
@@ -20,13 +22,19 @@ from model_server.requests import RequestLimits
 from model_server.runners import RunOptions
 from model_server.web import serve
 
+PARENT_CHECK_S = 0.5
+
 
 def main(arguments: list[str]) -> int:
     logging.basicConfig(format="%(levelname)s %(name)s %(message)s", level=logging.INFO)
     options = _parser().parse_args(arguments)
     try:
         sources = _sources(options)
-        listener = _listen(options.host, options.port)
+        listener = (
+            socket.socket(fileno=options.fd)
+            if options.fd is not None
+            else _listen(options.host, options.port)
+        )
     except (RequestError, OSError) as error:
         print(f"model_server: {error}", file=sys.stderr)
         return 2
@@ -61,18 +69,35 @@ def main(arguments: list[str]) -> int:
         app.also_ready_at(route)
     for source in sources:
         repository.expect(source)
-    threading.Thread(target=_load, args=(repository, sources), daemon=True).start()
+    if options.parent is not None:
+        threading.Thread(target=_end_with, args=(options.parent,), daemon=True).start()
+    loading = (repository, sources, options.events)
+    threading.Thread(target=_load, args=loading, daemon=True).start()
     serve(app, listener, headers_s=options.headers_s)
     repository.close()
     return 0
 
 
-def _load(repository: Repository, sources: list[ModelSource]) -> None:
+def _load(
+    repository: Repository,
+    sources: list[ModelSource],
+    is_told: bool,  # noqa: FBT001 -- a thread's arguments are positional
+) -> None:
     for source in sources:
+        told = {"model": source.name, "version": source.version, "state": "ready"}
         try:
             repository.load(source)
-        except ServingError:
-            continue  # logged; its state says so, and the others serve
+        except ServingError as error:  # the others serve
+            told |= {"state": "failed", "reason": str(error)}
+        if is_told:
+            print(json.dumps(told), flush=True)
+
+
+def _end_with(parent: int) -> None:
+    """A server whose keeper is gone would hold its port for ever."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_S)
+    os._exit(1)
 
 
 def _vertex_routes() -> dict[str, Handler]:
@@ -131,6 +156,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--root", type=Path, help="serve every folder in this one")
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=int(os.environ.get("AIP_HTTP_PORT", "8080")))
+    add("--fd", type=int, help="an open listening socket, in place of --port")
+    add("--parent", type=int, help="end when this process does")
+    add("--events", action="store_true", help="a line of JSON for each model loaded")
     add("--precision", default="", help="default: int8 where there is one")
     add("--device", default="cpu", choices=["cpu", "cuda"])
     add("--threads", type=int, default=1, help="cores for one run")

@@ -6,6 +6,7 @@ elsewhere.
 
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,9 @@ from rest_framework.test import APIClient
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.services import create_token, invite
 from apps.accounts.types import Role, Scope
+from apps.deployments.services import ledger
+from apps.deployments.services.keys import create_key
+from apps.deployments.types import LedgerKind
 from apps.labeling.models import DatasetVersion, Image, Label, VersionImage
 from apps.labeling.services.reviewing import remark
 from apps.labeling.services.versions import make_version
@@ -30,6 +34,7 @@ from tests.api.permissions import API, PAGES, PERSONAL, THIRD_PARTY
 from tests.api.routes import Route, all_routes
 from tests.api.rules import Rule, World
 from tests.factories.accounts import UserFactory
+from tests.factories.deployments import EndpointFactory, ReleaseFactory
 from tests.factories.diagnostics import ReportFactory
 from tests.factories.jobs import JobFactory
 from tests.factories.marketplace import ModelRevisionFactory
@@ -41,7 +46,7 @@ ROUTES = {route.name: route for route in all_routes()}
 RANK = list(Scope).index
 TOKENS = {f"{scope}-token": scope for scope in Scope}
 ADMIN = {name for name in ROUTES if name.startswith("admin:")}
-OUR_APPS = ("core", "accounts", "jobs", "marketplace", "labeling")
+OUR_APPS = ("core", "accounts", "jobs", "marketplace", "labeling", "deployments")
 
 
 class EmptyTemplates(Loader):
@@ -83,6 +88,8 @@ def world(
     people: dict[str, User],
     image: Image,
     jpeg: Callable[..., io.BytesIO],
+    settings: Any,
+    tmp_path: Path,
 ) -> World:
     alice = people["owner"]
     target = Membership.objects.create(
@@ -95,7 +102,12 @@ def world(
         role=Role.VIEWER,
     )
     token, _secret = create_token(user=alice, name="old", scope=Scope.READ)
-    ModelRevisionFactory(classes=["scratch"])
+    revision = ModelRevisionFactory(classes=["scratch"])
+    checkout = tmp_path / revision.revision
+    checkout.mkdir()
+    (checkout / "model.onnx").write_bytes(b"weights")
+    settings.CHECKOUTS_DIR = tmp_path
+    key, _text = create_key(user=alice, endpoint_id=_endpoint(workspace), name="k")
     make_version(user=alice, project_id=image.project_id, only_submitted=False)
     Image.objects.filter(pk=image.pk).update(name="renamed.jpg")
     version = make_version(
@@ -132,6 +144,9 @@ def world(
         "namespace": model.namespace.name,
         "name": model.name,
         "model_id": model.pk,
+        "endpoint_id": key.endpoint_id,
+        "key_id": key.pk,
+        "model_name": f"{revision.model.name}@{revision.revision[:12]}",
         "workspace_id": workspace.pk,
         "project_id": image.project_id,
         "image_id": image.pk,
@@ -143,6 +158,16 @@ def world(
         "token_id": token.pk,
         "new_file": lambda: jpeg(color="#102030"),
     }
+
+
+def _endpoint(workspace: Workspace) -> int:
+    """One that serves its second version."""
+    endpoint = EndpointFactory(workspace=workspace)
+    for release in ReleaseFactory.create_batch(2, endpoint=endpoint):
+        endpoint.stable = release
+        endpoint.save()
+        ledger.write(endpoint, LedgerKind.SERVED, actor=None)
+    return int(endpoint.pk)
 
 
 @pytest.fixture

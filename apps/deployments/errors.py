@@ -1,0 +1,23 @@
+from apps.core.errors import ConflictError, DomainError
+
+
+class NoModelError(DomainError):
+    code = "no_model"
+
+
+class BadEndpointError(DomainError):
+    code = "bad_endpoint"
+
+
+class NothingToReturnToError(ConflictError):
+    """There is no earlier version, or it is the one that serves."""
+
+    code = "nothing_to_return_to"
+
+
+class RolloutRunningError(ConflictError):
+    code = "rollout_running"
+
+
+class NoReplicaError(ConflictError):
+    code = "no_replica"

@@ -1,0 +1,118 @@
+"""Runs the replicas of all local endpoints on this host; started by ./portal up."""
+
+import logging
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from apps.core.errors import DomainError
+from apps.deployments import selectors
+from apps.deployments.engines.keeper import Keeper
+from apps.deployments.engines.logs import log_folder
+from apps.deployments.services import replicas, rollouts, traffic
+from apps.deployments.services.ledger import CHANNEL
+from apps.deployments.types import ReplicaPlan, ReplicaState
+from apps.marketplace.services.checkouts import checked_out
+
+log = logging.getLogger(__name__)
+LOOK_EVERY_S = 1.0
+FORGET_EVERY_S = 3600.0
+KEEPER_LOCK = 0x6473_7265  # one keeper a database
+
+
+class Command(BaseCommand):
+    help = "Run the replicas of local endpoints until asked to stop."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Keep going through whatever the database does meanwhile."""
+        self.is_stopping = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        self.keeper = Keeper(log_folder())
+        try:
+            while not self.is_stopping:
+                try:
+                    self._keep()
+                except (OperationalError, InterfaceError) as error:
+                    log.warning("the database is away, replicas run on: %s", error)
+                    connection.close()
+                    self.keeper.turn()
+                    time.sleep(0.5)
+        finally:
+            self.keeper.close()
+            self._say_goodbye()
+
+    def _stop(self, _number: int, _frame: object) -> None:
+        self.is_stopping = True
+
+    def _keep(self) -> None:
+        self._wait_for_the_lock()
+        with connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {CHANNEL}")
+        looked_at = forgot_at = 0.0
+        while not self.is_stopping:
+            has_changed = self.keeper.turn()
+            now = time.monotonic()
+            if has_changed or now - looked_at > LOOK_EVERY_S:
+                looked_at = now
+                self._look()
+            if now - forgot_at > FORGET_EVERY_S:
+                forgot_at = now
+                traffic.forget_old_traffic()
+            if self._is_woken(0.03 if self.keeper.is_busy else 0.2):
+                looked_at = 0.0
+
+    def _look(self) -> None:
+        self.keeper.let_sleep(selectors.idle_seconds())
+        self._write()
+        while rollouts.advance_all() + rollouts.retire_replaced():
+            pass
+        plans = selectors.wanted_replicas()
+        _fetch_missing(plans)
+        if self.keeper.follow(plans):
+            self.keeper.turn()
+            self._write()
+
+    def _write(self) -> None:
+        replicas.note_replicas(self.keeper.seen())
+        for replica in self.keeper.replicas:
+            release_id = replica.plan.release_id
+            if replica.state in {ReplicaState.READY, ReplicaState.ASLEEP}:
+                rollouts.note_readiness(release_id=release_id)
+            elif replica.state is ReplicaState.BROKEN:
+                rollouts.note_failure(release_id=release_id, error=replica.error)
+
+    def _is_woken(self, wait_s: float) -> bool:
+        raw: Any = connection.connection
+        return any(True for _ in raw.notifies(timeout=wait_s, stop_after=1))
+
+    def _wait_for_the_lock(self) -> None:
+        while not self.is_stopping:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_try_advisory_lock(%s)", [KEEPER_LOCK])
+                row = cursor.fetchone()
+            if row and row[0]:
+                return
+            time.sleep(0.5)
+
+    def _say_goodbye(self) -> None:
+        try:
+            replicas.note_replicas([])
+        except DatabaseError as error:
+            log.info("the database has gone before us: %s", error)
+
+
+def _fetch_missing(plans: Iterable[ReplicaPlan]) -> None:
+    """Bring back the files of revisions that were cleared away, as others may do."""
+    for plan in plans:
+        if Path(plan.directory).is_dir():
+            continue
+        try:
+            checked_out(plan.model_revision_id)
+        except DomainError as error:  # the replica then says that its files are gone
+            log.warning("release %s has no files: %s", plan.release_id, error)

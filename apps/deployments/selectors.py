@@ -1,0 +1,281 @@
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db.models import Max, Prefetch, QuerySet, Sum
+from django.utils import timezone
+
+from apps.accounts.selectors import check_role, role_in
+from apps.accounts.types import Role
+from apps.core.errors import NotFoundError
+from apps.deployments.models import (
+    Endpoint,
+    EndpointKey,
+    LedgerEntry,
+    Release,
+    Replica,
+    Traffic,
+)
+from apps.deployments.types import (
+    LATENCY_MS,
+    Figures,
+    KeyLimits,
+    ReleaseState,
+    ReplicaPlan,
+    Route,
+    Served,
+    Stage,
+)
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+SHADOW_SHARE = 100
+BUCKET_S = 10
+
+
+def list_endpoints(
+    *, user: "User", workspace_id: int | None = None
+) -> QuerySet[Endpoint]:
+    """The endpoints of the user's workspaces, newest first."""
+    endpoints = Endpoint.objects.visible_to(user.pk)
+    if workspace_id is not None:
+        endpoints = endpoints.filter(workspace_id=workspace_id)
+    newest = Release.objects.order_by("-number").prefetch_related("replicas")
+    return (
+        endpoints.select_related("stable", "candidate", "created_by")
+        .prefetch_related(Prefetch("releases", queryset=newest))
+        .order_by("-pk")
+    )
+
+
+def access_endpoint(
+    *, user: "User", endpoint_id: int, needs: Role = Role.VIEWER, lock: bool = False
+) -> Endpoint:
+    """Return an endpoint that the user may act on.
+
+    Raises:
+        NotFoundError: No such endpoint, or of strangers.
+        RoleTooLowError: A member whose role does not reach.
+    """
+    endpoints = Endpoint.objects.filter(pk=endpoint_id, deleted_at=None)
+    if lock:
+        endpoints = endpoints.select_for_update(of=("self",))
+    endpoint = endpoints.select_related("stable", "candidate", "workspace").first()
+    role = role_in(user=user, workspace_id=endpoint.workspace_id) if endpoint else None
+    if endpoint is None or role is None:
+        raise NotFoundError("endpoint not found")
+    check_role(role, needs)
+    return endpoint
+
+
+def list_replicas(*, endpoint_id: int) -> list[Replica]:
+    rows = Replica.objects.filter(
+        release__endpoint_id=endpoint_id, release__is_wanted=True
+    )
+    return list(rows.select_related("release").order_by("release__number", "index"))
+
+
+def list_releases(*, endpoint_id: int) -> QuerySet[Release]:
+    return (
+        Release.objects.filter(endpoint_id=endpoint_id)
+        .select_related("created_by")
+        .order_by("-number")
+    )
+
+
+def list_keys(*, endpoint_id: int) -> QuerySet[EndpointKey]:
+    return EndpointKey.objects.filter(
+        endpoint_id=endpoint_id, revoked_at=None
+    ).order_by("pk")
+
+
+def list_ledger(*, endpoint_id: int) -> QuerySet[LedgerEntry]:
+    return (
+        LedgerEntry.objects.filter(endpoint_id=endpoint_id)
+        .select_related("actor")
+        .order_by("-at", "-pk")
+    )
+
+
+def served_at(*, endpoint_id: int, moment: datetime) -> Served | None:
+    """Who answered at a moment; None before the endpoint was made."""
+    entry = list_ledger(endpoint_id=endpoint_id).filter(at__lte=moment).first()
+    if entry is None:
+        return None
+    return Served(at=entry.at, kind=entry.kind, split=entry.split)
+
+
+def before_stable(*, endpoint: Endpoint) -> Release | None:
+    """The version that one click returns to: the one that served before."""
+    if endpoint.stable is None:
+        return None
+    for entry in list_ledger(endpoint_id=endpoint.pk)[:200]:
+        for part in entry.split:
+            if part["share"] == 100 and part["release"] != endpoint.stable.number:
+                return Release.objects.filter(
+                    endpoint=endpoint, number=part["release"]
+                ).first()
+    return None
+
+
+def figures(
+    *, release_ids: Sequence[int], since: datetime, until: datetime | None = None
+) -> Figures:
+    """Traffic of some releases over a while."""
+    rows = Traffic.objects.filter(release_id__in=release_ids, at__gte=since)
+    if until is not None:
+        rows = rows.filter(at__lt=until)
+    cells = [0] * (len(LATENCY_MS) + 1)
+    num = errors = retried = 0
+    for row in rows:
+        num, errors = num + row.num, errors + row.num_errors
+        retried += row.num_retried
+        cells = [a + b for a, b in zip(cells, row.histogram, strict=True)]
+    seconds = max(1.0, ((until or timezone.now()) - since).total_seconds())
+    return Figures(
+        num=num,
+        num_errors=errors,
+        num_retried=retried,
+        per_s=num / seconds,
+        p50_ms=_percentile(cells, 0.5),
+        p95_ms=_percentile(cells, 0.95),
+        p99_ms=_percentile(cells, 0.99),
+    )
+
+
+def history(*, release_ids: Sequence[int], minutes: int = 15) -> list[Figures]:
+    """One row a half minute, oldest first."""
+    step = timedelta(seconds=30)
+    now = timezone.now()
+    start = now - timedelta(minutes=minutes)
+    rows = list(
+        Traffic.objects.filter(release_id__in=release_ids, at__gte=start).order_by("at")
+    )
+    result = []
+    while start < now:
+        part = [row for row in rows if start <= row.at < start + step]
+        cells = [
+            sum(each) for each in zip(*(row.histogram for row in part), strict=True)
+        ]
+        num = sum(row.num for row in part)
+        result.append(
+            Figures(
+                num=num,
+                num_errors=sum(row.num_errors for row in part),
+                num_retried=sum(row.num_retried for row in part),
+                per_s=num / step.total_seconds(),
+                p50_ms=_percentile(cells, 0.5),
+                p95_ms=_percentile(cells, 0.95),
+                p99_ms=_percentile(cells, 0.99),
+            )
+        )
+        start += step
+    return result
+
+
+def history_of(*, endpoint_id: int, minutes: int = 15) -> list[Figures]:
+    """All answers of an endpoint, whichever version gave them."""
+    pks = Release.objects.filter(endpoint_id=endpoint_id).values_list("pk", flat=True)
+    return history(release_ids=list(pks), minutes=minutes)
+
+
+def _percentile(cells: Sequence[int], share: float) -> float | None:
+    """The upper end of the cell that holds a share of all requests."""
+    wanted, seen = share * sum(cells), 0
+    if not wanted:
+        return None
+    for cell, num in enumerate(cells):
+        seen += num
+        if seen >= wanted:
+            return float(LATENCY_MS[min(cell, len(LATENCY_MS) - 1)])
+    return float(LATENCY_MS[-1])
+
+
+def counted(*, release_id: int, since: datetime) -> dict[str, int]:
+    """What the judge reads: sums over a candidate's stage."""
+    names = ("num", "num_errors", "num_slow", "num_compared", "num_agreed")
+    sums = Traffic.objects.filter(release_id=release_id, at__gte=since).aggregate(
+        **{f"sum_{name}": Sum(name, default=0) for name in names}
+    )
+    return {name: sums[f"sum_{name}"] for name in names}
+
+
+def idle_seconds() -> dict[int, float]:
+    """Seconds since each release was last asked, where sleeping is allowed."""
+    rows = (
+        Traffic.objects.filter(release__is_wanted=True)
+        .exclude(release__endpoint__sleep_after_s=0)
+        .values_list("release_id")
+        .annotate(last=Max("at"))
+    )
+    now = timezone.now()
+    return {pk: (now - last).total_seconds() - BUCKET_S for pk, last in rows}
+
+
+def wanted_replicas() -> list[ReplicaPlan]:
+    """Every process that should run on this host now."""
+    releases = Release.objects.filter(
+        is_wanted=True, endpoint__deleted_at=None, endpoint__is_paused=False
+    ).exclude(state=ReleaseState.FAILED)
+    return [
+        ReplicaPlan(
+            release_id=release.pk,
+            model_revision_id=release.model_revision_id,
+            index=index,
+            label=f"{release.endpoint.slug}:{release.revision[:12]}",
+            directory=release.directory,
+            num_threads=release.endpoint.num_threads,
+            sleep_after_s=release.endpoint.sleep_after_s,
+            weights_sha256=release.weights_sha256,
+        )
+        for release in releases.select_related("endpoint").order_by("pk")
+        for index in range(release.endpoint.num_replicas)
+    ]
+
+
+def rolling_out() -> list[Endpoint]:
+    """Endpoints with a version on its way."""
+    return list(
+        Endpoint.objects.filter(deleted_at=None, is_paused=False)
+        .exclude(candidate=None)
+        .select_related("stable", "candidate")
+        .order_by("pk")
+    )
+
+
+def routes() -> dict[str, Route]:
+    """Where the requests of each endpoint go now; four queries, however many."""
+    endpoints = list(Endpoint.objects.filter(deleted_at=None))
+    ports: dict[int, list[int]] = {}
+    versions: dict[int, str] = {}
+    rows = Replica.objects.filter(release__is_wanted=True).select_related("release")
+    for row in rows:
+        versions[row.release_id] = row.release.revision[:12]
+        if row.answers:
+            ports.setdefault(row.release_id, []).append(row.port)
+    keys: dict[int, dict[str, KeyLimits]] = {}
+    for key in EndpointKey.objects.filter(revoked_at=None):
+        keys.setdefault(key.endpoint_id, {})[key.key_sha256] = KeyLimits(
+            key_id=key.pk, per_minute=key.per_minute, per_day=key.per_day
+        )
+    return {
+        each.slug: Route(
+            endpoint_id=each.pk,
+            slug=each.slug,
+            is_paused=each.is_paused,
+            stable=each.stable_id,
+            candidate=each.candidate_id,
+            share=each.share,
+            shadow=SHADOW_SHARE if each.stage == Stage.SHADOW else 0,
+            slow_ms=each.slow_ms,
+            ports={
+                release: tuple(ports.get(release, ()))
+                for release in (each.stable_id, each.candidate_id)
+                if release is not None
+            },
+            versions=versions,
+            keys=keys.get(each.pk, {}),
+        )
+        for each in endpoints
+    }

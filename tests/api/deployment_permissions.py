@@ -1,0 +1,81 @@
+"""Who may do what with endpoints: rows of the permission table."""
+
+from tests.api.rules import MANAGER, OWN, VIEWER, Rules, read, write
+
+DEPLOYMENTS_API: Rules = {
+    "deployments-api:endpoint-list": {
+        "GET": read(**OWN),
+        "POST": write(
+            MANAGER,
+            201,
+            body=lambda w: {"workspace_id": w["workspace_id"], "name": "e"},
+        ),
+    },
+    "deployments-api:endpoint": {
+        "GET": read(),
+        "PATCH": write(MANAGER, body=lambda _w: {"num_replicas": 2}),
+        "DELETE": write(MANAGER, 204),
+    },
+    "deployments-api:pause": {"POST": write(MANAGER)},
+    "deployments-api:resume": {"POST": write(MANAGER)},
+    "deployments-api:roll-back": {"POST": write(MANAGER)},
+    "deployments-api:release-list": {
+        "GET": read(),
+        "POST": write(MANAGER, 201, body=lambda w: {"model": w["model_name"]}),
+    },
+    "deployments-api:replica-list": {"GET": read()},
+    "deployments-api:ledger-list": {"GET": read()},
+    "deployments-api:served": {"GET": read()},
+    "deployments-api:figures": {"GET": read()},
+    "deployments-api:key-list": {
+        "GET": read(needs=MANAGER),
+        "POST": write(MANAGER, 201, body=lambda _w: {"name": "camera"}),
+    },
+    "deployments-api:key": {"DELETE": write(MANAGER, 204)},
+}
+
+DEPLOYMENTS_PAGES: Rules = {
+    "deployments:endpoints": {"GET": read(**OWN)},
+    "deployments:new": {
+        "GET": read(**OWN),
+        "POST": write(
+            MANAGER,
+            302,
+            stranger=302,  # in her own workspace
+            body=lambda w: {
+                "name": "e",
+                "model": w["model_name"],
+                "num_replicas": 1,
+                "num_threads": 1,
+                "sleep_after_s": 0,
+            },
+        ),
+    },
+    "deployments:endpoint": {"GET": read()},
+    "deployments:log": {"GET": read()},
+    "deployments:release": {
+        "POST": write(
+            MANAGER,
+            302,
+            body=lambda w: {"model": w["model_name"], "rollout": "switch"},
+        )
+    },
+    "deployments:scale": {
+        "POST": write(
+            MANAGER, 302, body=lambda _w: {"num_replicas": 2, "sleep_after_s": 0}
+        )
+    },
+    "deployments:pause": {"POST": write(MANAGER, 302)},
+    "deployments:resume": {"POST": write(MANAGER, 302)},
+    "deployments:roll-back": {"POST": write(MANAGER, 302)},
+    "deployments:delete": {"POST": write(MANAGER, 302)},
+    "deployments:try": {"POST": write(VIEWER)},
+    "deployments:new-key": {
+        "POST": write(
+            MANAGER,
+            302,
+            body=lambda _w: {"name": "camera", "per_minute": 0, "per_day": 0},
+        )
+    },
+    "deployments:revoke-key": {"POST": write(MANAGER, 302)},
+}

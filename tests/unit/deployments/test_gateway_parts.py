@@ -1,0 +1,72 @@
+import json
+
+import pytest
+
+from apps.deployments.gateway.agreement import agree, f1
+from apps.deployments.gateway.table import Table
+from apps.deployments.types import LATENCY_MS, Tally
+
+
+def _found(label: str, *bbox: float) -> dict[str, object]:
+    return {"label": label, "bbox": list(bbox), "score": 0.9}
+
+
+DENT = _found("dent", 0, 0, 10, 10)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "share"),
+    [
+        ([], [], 1.0),
+        ([DENT], [], 0.0),
+        ([DENT], [_found("dent", 1, 0, 11, 10)], 1.0),
+        ([DENT], [_found("dent", 6, 0, 16, 10)], 0.0),
+        ([DENT], [_found("pit", 0, 0, 10, 10)], 0.0),
+        ([DENT, _found("pit", 50, 50, 60, 60)], [DENT], 2 / 3),
+        ([DENT, DENT], [DENT], 2 / 3),
+    ],
+)
+def test_agreement_counts_objects_once(first, second, share):
+    assert f1(first, second) == pytest.approx(share)
+    assert f1(second, first) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "verdict"),
+    [
+        ({"detections": [DENT]}, {"detections": [DENT]}, True),
+        ({"detections": [DENT]}, {"detections": []}, False),
+        ({"labels": [{"label": "cat"}]}, {"labels": [{"label": "cat"}]}, True),
+        ({"labels": [{"label": "cat"}]}, {"labels": [{"label": "dog"}]}, False),
+        ({"error": "x"}, {"detections": []}, None),
+        ([], {}, None),
+    ],
+)
+def test_answers_are_compared_by_their_kind(one, other, verdict):
+    assert agree(json.dumps(one).encode(), json.dumps(other).encode()) is verdict
+
+
+def test_what_is_no_json_is_not_compared():
+    assert agree(b"\x00", b"{}") is None
+
+
+def test_a_tally_puts_each_request_into_one_cell():
+    tally = Tally()
+    for took_ms in (0.5, 2.0, 2.5, 4999, 6000):
+        tally.note(took_ms)
+
+    assert tally.histogram is not None
+    assert sum(tally.histogram) == tally.num == 5
+    assert tally.histogram[:2] == [2, 1]
+    assert tally.histogram[len(LATENCY_MS) - 1 :] == [1, 1]
+
+
+def test_a_replica_that_just_failed_is_asked_last():
+    table = Table()
+    table.avoid(2)
+
+    orders = [table.order((1, 2, 3), tried=()) for _ in range(20)]
+
+    assert {order[-1] for order in orders} == {2}
+    assert {order[0] for order in orders} == {1, 3}
+    assert table.order((1, 2), tried=(1,)) == [2]
