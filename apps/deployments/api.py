@@ -1,6 +1,7 @@
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -275,7 +276,7 @@ class ServedApi(Api):
             endpoint_id=endpoint_id, moment=form.validated_data["at"]
         )
         if served is None:
-            raise NotFoundError("nothing served here yet at that moment")
+            raise NotFoundError(_("nothing served here yet at that moment"))
         return Response(ServedOut(served).data)
 
 

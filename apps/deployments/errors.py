@@ -21,3 +21,9 @@ class RolloutRunningError(ConflictError):
 
 class NoReplicaError(ConflictError):
     code = "no_replica"
+
+
+class NoAnswerError(ConflictError):
+    """A replica refused a picture, or said nothing."""
+
+    code = "no_answer"

@@ -1,47 +1,54 @@
+from dataclasses import dataclass
 from typing import Any
 
+import psutil
 from django import forms
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.deployments.types import MAX_REPLICAS, MAX_THREADS, Rollout
 
+REPLICA_BYTES = 200 * 2**20  # measured: docs/benchmarks-deploy.md
 SLEEP_CHOICES = [
-    (0, _("Never: the first answer is always quick")),
-    (300, _("After 5 idle minutes")),
-    (3600, _("After an idle hour")),
+    (0, gettext_lazy("Never: the first answer is always quick")),
+    (300, gettext_lazy("After 5 idle minutes")),
+    (3600, gettext_lazy("After an idle hour")),
 ]
 ROLLOUT_CHOICES = [
-    (Rollout.SWITCH.value, _("Switch as soon as it is ready")),
-    (Rollout.CANARY.value, _("Try it on live traffic first, and go back by itself")),
+    (Rollout.SWITCH.value, gettext_lazy("Switch as soon as it is ready")),
+    (
+        Rollout.CANARY.value,
+        gettext_lazy("Try it on live traffic first, and go back by itself"),
+    ),
 ]
 
 
 class EndpointForm(forms.Form):
     """What is deployed; the models to choose from are given by the view."""
 
-    model = forms.ChoiceField(label=_("Model"))
+    model = forms.ChoiceField(label=gettext_lazy("Model"))
     name = forms.CharField(
-        label=_("Name"),
+        label=gettext_lazy("Name"),
         max_length=120,
-        widget=forms.TextInput(attrs={"placeholder": _("Line 3, camera 2")}),
+        widget=forms.TextInput(attrs={"placeholder": gettext_lazy("Line 3, camera 2")}),
     )
     num_replicas = forms.IntegerField(
-        label=_("Replicas"),
+        label=gettext_lazy("Replicas"),
         initial=1,
         min_value=1,
         max_value=MAX_REPLICAS,
-        help_text=_("Two keep answering while one is replaced."),
+        help_text=gettext_lazy("Two keep answering while one is replaced."),
     )
     num_threads = forms.IntegerField(
-        label=_("Requests at once, for a replica"),
+        label=gettext_lazy("Requests at once, for a replica"),
         initial=1,
         min_value=1,
         max_value=MAX_THREADS,
-        help_text=_("Each takes one core while it is answered."),
+        help_text=gettext_lazy("Each takes one core while it is answered."),
     )
     sleep_after_s = forms.TypedChoiceField(
-        label=_("Sleep"), choices=SLEEP_CHOICES, coerce=int, initial=0
+        label=gettext_lazy("Sleep"), choices=SLEEP_CHOICES, coerce=int, initial=0
     )
 
     def __init__(
@@ -54,9 +61,9 @@ class EndpointForm(forms.Form):
 
 
 class ReleaseForm(forms.Form):
-    model = forms.ChoiceField(label=_("Model"))
+    model = forms.ChoiceField(label=gettext_lazy("Model"))
     rollout = forms.ChoiceField(
-        label=_("How"), choices=ROLLOUT_CHOICES, initial=Rollout.SWITCH.value
+        label=gettext_lazy("How"), choices=ROLLOUT_CHOICES, initial=Rollout.SWITCH.value
     )
 
     def __init__(
@@ -70,44 +77,64 @@ class ReleaseForm(forms.Form):
 
 class ScaleForm(forms.Form):
     num_replicas = forms.IntegerField(
-        label=_("Replicas"), min_value=1, max_value=MAX_REPLICAS
+        label=gettext_lazy("Replicas"), min_value=1, max_value=MAX_REPLICAS
     )
     sleep_after_s = forms.TypedChoiceField(
-        label=_("Sleep"), choices=SLEEP_CHOICES, coerce=int
+        label=gettext_lazy("Sleep"), choices=SLEEP_CHOICES, coerce=int
     )
 
 
 class KeyForm(forms.Form):
     name = forms.CharField(
-        label=_("For whom"),
+        label=gettext_lazy("For whom"),
         max_length=80,
-        widget=forms.TextInput(attrs={"placeholder": _("Camera gateway")}),
+        widget=forms.TextInput(attrs={"placeholder": gettext_lazy("Camera gateway")}),
     )
     per_minute = forms.IntegerField(
-        label=_("Requests a minute"), initial=0, min_value=0, max_value=10**6
+        label=gettext_lazy("Requests a minute"), initial=0, min_value=0, max_value=10**6
     )
     per_day = forms.IntegerField(
-        label=_("Requests a day"),
+        label=gettext_lazy("Requests a day"),
         initial=0,
         min_value=0,
         max_value=10**8,
-        help_text=_("0 is without a limit."),
+        help_text=gettext_lazy("0 is without a limit."),
     )
 
 
-def plan_of(*, num_replicas: int, num_threads: int) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
     """What a deployment will take here, in sentences, before it is made."""
-    return [
-        ngettext(
-            "%(num)d process of about 170 MB on this host",
-            "%(num)d processes of about 170 MB each on this host",
-            num_replicas,
-        )
-        % {"num": num_replicas},
-        ngettext(
-            "up to %(num)d core while requests come in",
-            "up to %(num)d cores while requests come in",
-            num_replicas * num_threads,
-        )
-        % {"num": num_replicas * num_threads},
+
+    lines: list[str]
+    is_short: bool
+
+
+def plan_of(*, num_replicas: int, num_threads: int) -> Plan:
+    """Count what an endpoint of this size takes, and look whether the host has it."""
+    needed = num_replicas * REPLICA_BYTES
+    free = psutil.virtual_memory().available
+    processes = ngettext(
+        "%(num)d process on this host, up to %(size)s of memory (%(free)s are free)",
+        "%(num)d processes on this host, up to %(size)s of memory (%(free)s are free)",
+        num_replicas,
+    ) % {
+        "num": num_replicas,
+        "size": filesizeformat(needed),
+        "free": filesizeformat(free),
+    }
+    cores = ngettext(
+        "up to %(num)d core while requests come in",
+        "up to %(num)d cores while requests come in",
+        num_replicas * num_threads,
+    ) % {"num": num_replicas * num_threads}
+    lines = [
+        _("an address that never changes, and a first key for its callers"),
+        processes,
+        cores,
+        _("nothing outside of this host, and nothing that costs money"),
     ]
+    is_short = needed > free
+    if is_short:
+        lines.append(_("memory will not do: choose fewer replicas, or free some"))
+    return Plan(lines=lines, is_short=is_short)

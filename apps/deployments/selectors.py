@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Max, Prefetch, QuerySet, Sum
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
@@ -64,7 +65,7 @@ def access_endpoint(
     endpoint = endpoints.select_related("stable", "candidate", "workspace").first()
     role = role_in(user=user, workspace_id=endpoint.workspace_id) if endpoint else None
     if endpoint is None or role is None:
-        raise NotFoundError("endpoint not found")
+        raise NotFoundError(_("endpoint not found"))
     check_role(role, needs)
     return endpoint
 
@@ -199,6 +200,19 @@ def counted(*, release_id: int, since: datetime) -> dict[str, int]:
         **{f"sum_{name}": Sum(name, default=0) for name in names}
     )
     return {name: sums[f"sum_{name}"] for name in names}
+
+
+def per_minute(*, workspace_id: int) -> dict[int, int]:
+    """Answers of the last minute by endpoint; those that gave none are left out."""
+    since = timezone.now() - timedelta(minutes=1)
+    rows = (
+        Traffic.objects.filter(
+            release__endpoint__workspace_id=workspace_id, at__gte=since
+        )
+        .values_list("release__endpoint")
+        .annotate(total=Sum("num"))
+    )
+    return dict(rows)
 
 
 def idle_seconds() -> dict[int, float]:

@@ -5,6 +5,7 @@ from apps.deployments import api, views
 # /deployments/
 page_urls = [
     path("", views.endpoints, name="endpoints"),
+    path("summary/", views.summary, name="summary"),
     path("new/", views.new_endpoint, name="new"),
     path("<int:endpoint_id>/", views.endpoint, name="endpoint"),
     path("<int:endpoint_id>/release/", views.release, name="release"),

@@ -1,7 +1,5 @@
-import json
 from datetime import timedelta
 
-import httpx
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -14,7 +12,9 @@ from apps.accounts.selectors import role_in, workspace_of
 from apps.accounts.types import Role
 from apps.core.errors import DomainError
 from apps.core.http import PageRequest
+from apps.core.parsers import number
 from apps.deployments import selectors
+from apps.deployments.engines.asking import ask
 from apps.deployments.engines.logs import read_log
 from apps.deployments.errors import NoReplicaError
 from apps.deployments.forms import (
@@ -32,8 +32,8 @@ from apps.deployments.types import EndpointState, NewEndpoint, Rollout
 from apps.marketplace.selectors import list_detectors
 
 NUM_LEDGER = 12
+NUM_AT_HOME = 6
 TRY_BYTES = 16 * 1024 * 1024
-TRY_S = 20
 _NEW_KEY = "deployments.new_key"
 
 
@@ -50,15 +50,30 @@ def endpoints(request: PageRequest) -> HttpResponse:
 
 
 @login_required
+@require_GET
+def summary(request: PageRequest) -> HttpResponse:
+    """The block on a person's home page."""
+    workspace = workspace_of(request)
+    rows = selectors.list_endpoints(user=request.user, workspace_id=workspace.pk)
+    asked = selectors.per_minute(workspace_id=workspace.pk)
+    context = {
+        "rows": [
+            {**_row(each), "per_minute": asked.get(each.pk, 0)}
+            for each in rows[:NUM_AT_HOME]
+        ]
+    }
+    return render(request, "deployments/summary.html", context)
+
+
+@login_required
 @require_http_methods(["GET", "POST"])
 def new_endpoint(request: PageRequest) -> HttpResponse:
     """The Deploy button's page; ``?model=`` names what is to be deployed."""
     workspace = workspace_of(request)
     choices = _models(request)
-    wanted = request.GET.get("model", "")
-    chosen = next((value for value, _name in choices if _is_of(value, wanted)), "")
-    initial = {"model": chosen, "name": wanted.partition("@")[0].rpartition("/")[2]}
-    form = EndpointForm(request.POST or None, models=choices, initial=initial)
+    form = EndpointForm(
+        request.POST or None, models=choices, initial=_first_words(request, choices)
+    )
     if request.method == "POST" and form.is_valid():
         endpoint = endpoint_services.create_endpoint(
             user=request.user,
@@ -72,8 +87,12 @@ def new_endpoint(request: PageRequest) -> HttpResponse:
         return redirect("deployments:endpoint", endpoint.pk)
     context = {
         "form": form,
-        "plan": plan_of(num_replicas=1, num_threads=1),
+        "plan": plan_of(
+            num_replicas=number(request.GET.get("num_replicas", "")) or 1,
+            num_threads=number(request.GET.get("num_threads", "")) or 1,
+        ),
         "has_models": bool(choices),
+        "may_deploy": _may(request, workspace.pk),
     }
     return render(request, "deployments/new.html", context)
 
@@ -198,8 +217,8 @@ def try_it(request: PageRequest, endpoint_id: int) -> HttpResponse:
         context["error"] = _("Choose a picture of at most 16 MB.")
     else:
         try:
-            context |= _ask(found, file.read())
-        except (DomainError, httpx.HTTPError) as exc:
+            context["answer"] = ask(_port(found), file.read())
+        except DomainError as exc:
             context["error"] = str(exc)
     return render(request, "deployments/answer.html", context)
 
@@ -240,21 +259,12 @@ def log(request: PageRequest, endpoint_id: int) -> HttpResponse:
     return render(request, "deployments/log.html", context)
 
 
-def _ask(found: Endpoint, image: bytes) -> dict[str, object]:
+def _port(found: Endpoint) -> int:
     serving = found.stable_id or found.candidate_id
-    ports = [
-        each.port
-        for each in selectors.list_replicas(endpoint_id=found.pk)
-        if each.release_id == serving and each.answers
-    ]
-    if not ports:
-        raise NoReplicaError(_("No replica answers yet; try again in a moment."))
-    url = f"http://127.0.0.1:{ports[0]}/predict"
-    reply = httpx.post(url, content=image, timeout=TRY_S)
-    answer = reply.json()
-    if reply.status_code != 200:
-        return {"error": answer.get("error", "")}
-    return {"answer": answer, "text": json.dumps(answer, indent=2)}
+    for each in selectors.list_replicas(endpoint_id=found.pk):
+        if each.release_id == serving and each.answers:
+            return each.port
+    raise NoReplicaError(_("No replica answers yet; try again in a moment."))
 
 
 def _row(found: Endpoint) -> dict[str, object]:
@@ -278,6 +288,16 @@ def _models(request: PageRequest) -> list[tuple[str, str]]:
     return [
         (each.full_name, each.full_name) for each in list_detectors(user=request.user)
     ]
+
+
+def _first_words(
+    request: PageRequest, choices: list[tuple[str, str]]
+) -> dict[str, str]:
+    """The form as ``?model=`` asks for it."""
+    wanted = request.GET.get("model", "")
+    chosen = next((value for value, _name in choices if _is_of(value, wanted)), "")
+    name = request.GET.get("name") or wanted.partition("@")[0].rpartition("/")[2]
+    return {"model": chosen, "name": name}
 
 
 def _is_of(full_name: str, wanted: str) -> bool:

@@ -22,7 +22,7 @@ from apps.marketplace.models import AccessRequest, Model, ModelRevision
 from apps.marketplace.services import gates, inspecting, repositories
 from apps.marketplace.services.describing import LARGEST_CARD, read_text
 from apps.marketplace.services.likes import set_like
-from apps.marketplace.types import Asked, Gate, Visibility
+from apps.marketplace.types import OWN_FORMAT, Asked, Gate, Visibility
 
 PAGE = 24
 VALUES = 12
@@ -236,6 +236,10 @@ def _frame(
         "model": found,
         "revision": revision,
         "may_read": may_read,
+        "may_deploy": may_read
+        and revision is not None
+        and revision.format == OWN_FORMAT
+        and found.archived_at is None,
         "asked": asked,
         "is_liked": found.likes.filter(user=request.user).exists(),
         "may_manage": Model.objects.managed_by(request.user)

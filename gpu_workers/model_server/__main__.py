@@ -72,7 +72,10 @@ def main(arguments: list[str]) -> int:
     if options.parent is not None:
         threading.Thread(target=_end_with, args=(options.parent,), daemon=True).start()
     loading = (repository, sources, options.events)
-    threading.Thread(target=_load, args=loading, daemon=True).start()
+    if options.fd is not None:  # callers wait in the socket's queue, unrefused
+        _load(*loading)
+    else:
+        threading.Thread(target=_load, args=loading, daemon=True).start()
     serve(app, listener, headers_s=options.headers_s)
     repository.close()
     return 0

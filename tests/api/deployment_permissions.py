@@ -36,6 +36,7 @@ DEPLOYMENTS_API: Rules = {
 
 DEPLOYMENTS_PAGES: Rules = {
     "deployments:endpoints": {"GET": read(**OWN)},
+    "deployments:summary": {"GET": read(**OWN)},
     "deployments:new": {
         "GET": read(**OWN),
         "POST": write(

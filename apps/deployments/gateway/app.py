@@ -226,11 +226,12 @@ class Gateway:
         self, route: Route, release: int, reply: Reply | None, took_ms: float
     ) -> None:
         tally = self._tallies.of(release)
-        if reply is None:  # a process that died; whoever answered instead is counted
-            return
+        is_judged = release == route.candidate
+        if reply is None and not is_judged:
+            return  # a process that died; whoever answered instead is counted
         tally.note(took_ms)
-        tally.num_errors += reply.status >= 500
-        if release == route.candidate and 0 < route.slow_ms < took_ms:
+        tally.num_errors += reply is None or reply.status >= 500
+        if is_judged and 0 < route.slow_ms < took_ms:
             tally.num_slow += 1
 
     async def _compare(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import access_workspace
 from apps.accounts.services import audit
@@ -149,6 +150,10 @@ def _lock(user: "User", endpoint_id: int) -> Endpoint:
 
 def _check(*, num_replicas: int, num_threads: int) -> None:
     if not 1 <= num_replicas <= MAX_REPLICAS:
-        raise BadEndpointError(f"replicas must be 1 to {MAX_REPLICAS}")
+        raise BadEndpointError(
+            _("replicas must be 1 to {most}").format(most=MAX_REPLICAS)
+        )
     if not 1 <= num_threads <= MAX_THREADS:
-        raise BadEndpointError(f"cores for a replica must be 1 to {MAX_THREADS}")
+        raise BadEndpointError(
+            _("cores for a replica must be 1 to {most}").format(most=MAX_THREADS)
+        )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.accounts.types import Role
@@ -73,7 +74,7 @@ def revoke_key(*, user: "User", endpoint_id: int, key_id: int) -> None:
     )
     key = selectors.list_keys(endpoint_id=endpoint.pk).filter(pk=key_id).first()
     if key is None:
-        raise NotFoundError("key not found")
+        raise NotFoundError(_("key not found"))
     key.revoked_at = timezone.now()
     key.save(update_fields=["revoked_at"])
     audit(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.types import Role
 from apps.deployments import selectors
@@ -67,8 +68,10 @@ def weights_of(directory: Path) -> str:
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
     raise NoModelError(
-        f"{directory.name} has no ONNX file to serve: export it first "
-        "(python -m deepseek_vision export)"
+        _(
+            "{name} has no ONNX file to serve: export it first "
+            "(python -m deepseek_vision export)"
+        ).format(name=directory.name)
     )
 
 
@@ -86,7 +89,9 @@ def release_model(
     endpoint = _lock(user, endpoint_id)
     if endpoint.candidate is not None:
         raise RolloutRunningError(
-            f"{endpoint.candidate} is on its way: wait for it, or stop it first"
+            _("{release} is on its way: wait for it, or stop it first").format(
+                release=endpoint.candidate
+            )
         )
     endpoint.is_gradual = rollout is Rollout.CANARY and endpoint.stable is not None
     endpoint.save(update_fields=["is_gradual"])
@@ -109,7 +114,7 @@ def roll_back(*, user: "User", endpoint_id: int) -> Endpoint:
         return drop_candidate(endpoint, actor=user, note="stopped by hand")
     before = selectors.before_stable(endpoint=endpoint)
     if before is None:
-        raise NothingToReturnToError("no other version has served here yet")
+        raise NothingToReturnToError(_("no other version has served here yet"))
     before.is_wanted, before.retire_at = True, None
     if before.state != ReleaseState.READY:
         before.state, before.error = ReleaseState.STARTING, ""

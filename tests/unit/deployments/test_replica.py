@@ -58,7 +58,8 @@ def test_a_killed_process_is_replaced_behind_the_same_port(detector, tmp_path):
     replica.fall_asleep()
     assert (replica.state, replica.pid) == (ReplicaState.ASLEEP, 0)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=40)
-    connection.request("GET", "/v2/health/live")  # the first byte wakes it
+    # The first byte wakes it, and is answered once the model has loaded.
+    connection.request("GET", "/v2/models/m/ready")
     _turn_until(replica, lambda: replica.state is ReplicaState.READY)
     assert connection.getresponse().status == 200
     connection.close()

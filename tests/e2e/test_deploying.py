@@ -1,0 +1,109 @@
+"""From a model's page through the button to answers, a new version, and back."""
+
+import base64
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from deepseek_vision.synthetic.production_line import write_production_line
+from tests.stack import Stack
+
+LONG_MS = 90_000
+
+
+@pytest.fixture
+def _replicas(stack: Stack) -> Iterator[None]:
+    stack.start("replicas")
+    yield
+    stack.kill("replicas", 15)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a person has a picture, and runs what she copied."""
+    write_production_line(tmp_path / "line", num_images=1, seed=8)
+    picture = next((tmp_path / "line" / "images").iterdir())
+    return picture.rename(tmp_path / "part.jpg").parent
+
+
+def run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def deploy(page: Page) -> None:
+    page.get_by_role("link", name="Models", exact=True).click()
+    page.get_by_role("link", name=re.compile("deepseek_vision_v2$")).first.click()
+    page.get_by_role("link", name="Deploy", exact=True).last.click()
+    expect(page.locator("#plan")).to_contain_text("1 process on this host")
+    page.get_by_label("Replicas").fill("2")
+    page.get_by_label("Name").fill("Line 3")
+    expect(page.locator("#plan")).to_contain_text("2 processes on this host")
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    page.wait_for_url(re.compile(r"/deployments/\d+/"))
+
+
+def snippets(page: Page) -> dict[str, str]:
+    found = page.locator("[data-snippet]")
+    return {
+        str(one.get_attribute("data-snippet")): str(one.text_content())
+        for one in found.all()
+    }
+
+
+@pytest.mark.usefixtures("_replicas")
+def test_a_model_is_deployed_called_replaced_and_returned_to(
+    admin_page: Page, folder: Path
+):
+    page = admin_page
+    deploy(page)
+    expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=LONG_MS)
+    address, code = page.url, snippets(page)
+
+    whole = json.loads(run(["bash", "-c", code["curl"]], folder))
+    labels = [found["label"] for found in whole["detections"]]
+    assert labels
+    python = run([sys.executable, "-c", code["python"]], folder)
+    assert [line.split()[0] for line in python.splitlines()] == labels
+    assert labels[0] in run([sys.executable, "-c", code["tritonclient"]], folder)
+    picture = base64.b64encode((folder / "part.jpg").read_bytes()).decode()
+    script = f"""async (text) => {{
+        const file = new Blob([Uint8Array.from(atob(text), (one) => one.charCodeAt(0))]);
+        {code["javascript"]}
+        return detections; }}"""
+    assert page.evaluate(script, picture) == whole["detections"]
+
+    page.locator("#image").set_input_files(folder / "part.jpg")
+    expect(page.locator("svg.answer rect")).to_have_count(len(labels))
+
+    page.get_by_label("Model").select_option(label=other(page, whole["version"]))
+    page.get_by_role("button", name="Bring it").click()
+    expect(page.locator("#live")).to_contain_text("(v2)", timeout=LONG_MS)
+    expect(page.get_by_role("button", name="Back to")).to_be_visible(timeout=LONG_MS)
+    replaced = json.loads(run(["bash", "-c", code["curl"]], folder))
+    assert replaced["version"] != whole["version"]
+
+    page.get_by_role("button", name="Back to").click()
+    expect(page.locator("#live")).to_contain_text("(v1)", timeout=LONG_MS)
+    returned = json.loads(run(["bash", "-c", code["curl"]], folder))
+    assert returned["detections"] == whole["detections"]
+    page.goto("/")
+    expect(page.get_by_role("link", name="Line 3")).to_contain_text("requests a minute")
+    page.goto(address)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Delete the endpoint").click()
+    expect(page.get_by_role("heading", name="No endpoint yet")).to_be_visible()
+
+
+def other(page: Page, version: str) -> str:
+    names = page.get_by_label("Model").locator("option").all_text_contents()
+    return next(name for name in names if version not in name)
