@@ -9,6 +9,10 @@ class BadEndpointError(DomainError):
     code = "bad_endpoint"
 
 
+class BadSamplingError(DomainError):
+    code = "bad_sampling"
+
+
 class NothingToReturnToError(ConflictError):
     """There is no earlier version, or it is the one that serves."""
 

@@ -102,6 +102,59 @@ class KeyForm(forms.Form):
     )
 
 
+BLUR_CHOICES = [
+    (0, gettext_lazy("No")),
+    (3, gettext_lazy("Slightly")),
+    (12, gettext_lazy("Strongly: shapes remain, no faces and no writing")),
+]
+SIDE_CHOICES = [(640, "640 px"), (1280, "1280 px"), (2560, "2560 px")]
+
+
+class SamplingForm(forms.Form):
+    """Which live pictures labelers get; the projects are given by the view."""
+
+    project_id = forms.TypedChoiceField(label=gettext_lazy("Into project"), coerce=int)
+    per_day = forms.IntegerField(
+        label=gettext_lazy("Pictures a day, at most"),
+        initial=50,
+        min_value=1,
+        max_value=1000,
+    )
+    unsure_below = forms.FloatField(
+        label=gettext_lazy("Doubtful below a score of"),
+        initial=0.5,
+        min_value=0,
+        max_value=1,
+        widget=forms.NumberInput(attrs={"step": "0.05"}),
+    )
+    longest_side = forms.TypedChoiceField(
+        label=gettext_lazy("Made smaller, to"),
+        choices=SIDE_CHOICES,
+        coerce=int,
+        initial=1280,
+    )
+    blur_px = forms.TypedChoiceField(
+        label=gettext_lazy("Blurred"), choices=BLUR_CHOICES, coerce=int, initial=0
+    )
+    keep_days = forms.IntegerField(
+        label=gettext_lazy("Days until a picture that nobody got is deleted"),
+        initial=14,
+        min_value=1,
+        max_value=365,
+    )
+    is_agreed = forms.BooleanField(
+        label=gettext_lazy("Those who are seen, and those who send pictures, agree")
+    )
+
+    def __init__(
+        self, *args: Any, projects: list[tuple[int, str]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["project_id"]
+        assert isinstance(field, forms.TypedChoiceField)
+        field.choices = projects
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a deployment will take here, in sentences, before it is made."""

@@ -251,6 +251,60 @@ class Traffic(models.Model):
         return f"{self.release_id} {self.at:%T}"
 
 
+class Sampling(models.Model):
+    """That, and how, an endpoint's pictures become work for labelers.
+
+    Attributes:
+        usual: How its first pictures looked, as ``services.looks`` writes it.
+    """
+
+    endpoint = models.OneToOneField(
+        Endpoint, on_delete=models.CASCADE, related_name="sampling"
+    )
+    project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE)
+    per_day = models.PositiveSmallIntegerField()
+    unsure_below = models.FloatField()
+    longest_side = models.PositiveSmallIntegerField()
+    blur_px = models.PositiveSmallIntegerField()
+    keep_days = models.PositiveSmallIntegerField()
+    agreed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    agreed_at = models.DateTimeField(default=timezone.now)
+    usual = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} to project {self.project_id}"
+
+
+class Sample(models.Model):
+    """A live picture, kept; its content goes when a labeler gets it."""
+
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="samples"
+    )
+    sha256 = models.CharField(max_length=64)
+    at = models.DateTimeField(default=timezone.now)
+    reason = models.CharField(max_length=8)
+    urgency = models.FloatField()
+    content = models.BinaryField(null=True)
+    taken_at = models.DateTimeField(null=True, blank=True)
+    image_id = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint", "sha256"], name="sample_once_an_endpoint"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["endpoint", "taken_at", "-urgency"], name="sample_next"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} {self.at:%F %T} {self.reason}"
+
+
 def endpoint_state(endpoint: Endpoint, replicas: "list[Replica]") -> EndpointState:
     """What a person sees, from the endpoint and the stable release's replicas."""
     if endpoint.is_paused:

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Max, Prefetch, QuerySet, Sum
+from django.db.models import Count, Max, Prefetch, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,6 +15,8 @@ from apps.deployments.models import (
     LedgerEntry,
     Release,
     Replica,
+    Sample,
+    Sampling,
     Traffic,
 )
 from apps.deployments.types import (
@@ -24,6 +26,7 @@ from apps.deployments.types import (
     ReleaseState,
     ReplicaPlan,
     Route,
+    SampleReason,
     Served,
     Stage,
 )
@@ -83,6 +86,41 @@ def list_releases(*, endpoint_id: int) -> QuerySet[Release]:
         .select_related("created_by")
         .order_by("-number")
     )
+
+
+def find_sampling(*, endpoint_id: int) -> Sampling | None:
+    return (
+        Sampling.objects.filter(endpoint_id=endpoint_id)
+        .select_related("project", "agreed_by")
+        .first()
+    )
+
+
+def waiting_samples(*, endpoint_id: int) -> QuerySet[Sample]:
+    """Pictures that no labeler has got yet, the most urgent first, then the newest."""
+    return Sample.objects.filter(endpoint_id=endpoint_id, taken_at=None).order_by(
+        "-urgency", "-pk"
+    )
+
+
+def count_samples(*, endpoint_id: int) -> dict[str, int]:
+    """How many pictures wait, by their reason, and how many labelers got in all."""
+    rows = Sample.objects.filter(endpoint_id=endpoint_id, taken_at=None)
+    waiting = dict(rows.values_list("reason").annotate(Count("pk")))
+    taken = Sample.objects.filter(endpoint_id=endpoint_id).exclude(taken_at=None)
+    return {
+        **dict.fromkeys((reason.value for reason in SampleReason), 0),
+        **waiting,
+        "taken": taken.count(),
+    }
+
+
+def sampled_endpoints() -> list[int]:
+    """Endpoints whose pictures wait for labelers."""
+    waiting = Sample.objects.filter(
+        taken_at=None, endpoint__deleted_at=None, endpoint__sampling__isnull=False
+    )
+    return list(waiting.values_list("endpoint_id", flat=True).distinct())
 
 
 def list_keys(*, endpoint_id: int) -> QuerySet[EndpointKey]:
@@ -259,7 +297,7 @@ def rolling_out() -> list[Endpoint]:
 
 
 def routes() -> dict[str, Route]:
-    """Where the requests of each endpoint go now; four queries, however many."""
+    """Where the requests of each endpoint go now; five queries, however many."""
     endpoints = list(Endpoint.objects.filter(deleted_at=None))
     ports: dict[int, list[int]] = {}
     versions: dict[int, str] = {}
@@ -273,6 +311,7 @@ def routes() -> dict[str, Route]:
         keys.setdefault(key.endpoint_id, {})[key.key_sha256] = KeyLimits(
             key_id=key.pk, per_minute=key.per_minute, per_day=key.per_day
         )
+    sampled = set(Sampling.objects.values_list("endpoint_id", flat=True))
     return {
         each.slug: Route(
             endpoint_id=each.pk,
@@ -290,6 +329,7 @@ def routes() -> dict[str, Route]:
             },
             versions=versions,
             keys=keys.get(each.pk, {}),
+            is_sampled=each.pk in sampled,
         )
         for each in endpoints
     }

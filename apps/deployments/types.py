@@ -6,6 +6,7 @@ from typing import Any
 
 MAX_REPLICAS = 8
 MAX_THREADS = 16
+MAX_WAITING = 200  # sampled pictures of an endpoint that no labeler has got yet
 # Upper ends of the latency histogram's cells, in ms; the last cell is open.
 LATENCY_MS = (
     2,
@@ -75,6 +76,14 @@ class LedgerKind(StrEnum):
     DELETED = "deleted"
 
 
+class SampleReason(StrEnum):
+    """Why a live picture was kept for labelers."""
+
+    UNSURE = "unsure"
+    DRIFTED = "drifted"
+    USUAL = "usual"
+
+
 class Rollout(StrEnum):
     """How a new version takes over."""
 
@@ -97,6 +106,29 @@ class NewEndpoint:
     num_replicas: int = 1
     num_threads: int = 1
     sleep_after_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSampling:
+    """How live pictures become work for labelers.
+
+    Attributes:
+        project_id: Of the endpoint's workspace.
+        is_agreed: Somebody says that those concerned agree.
+        per_day: Pictures that labelers get, spread over the day.
+        unsure_below: A score below it makes a picture urgent.
+        longest_side: In pixels; larger pictures are made smaller first.
+        blur_px: Radius of a Gaussian blur over the whole picture; 0 is none.
+        keep_days: A picture that no labeler got by then is deleted.
+    """
+
+    project_id: int
+    is_agreed: bool
+    per_day: int = 50
+    unsure_below: float = 0.5
+    longest_side: int = 1280
+    blur_px: int = 0
+    keep_days: int = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +173,7 @@ class Route:
         shadow: Percent that it is asked too, without anybody seeing its answer.
         slow_ms: Beyond it a request of the candidate counts as slow.
         keys: Limits by the SHA-256 of a key.
+        is_sampled: Whether pictures may be kept for labelers.
     """
 
     endpoint_id: int
@@ -154,6 +187,7 @@ class Route:
     ports: dict[int, tuple[int, ...]]
     versions: dict[int, str]
     keys: dict[str, KeyLimits]
+    is_sampled: bool
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,6 +1,9 @@
 from django.urls import path
 
-from apps.deployments import api, views
+from apps.deployments.api import endpoints as api
+from apps.deployments.api.sampling import SamplingApi
+from apps.deployments.views import pages as views
+from apps.deployments.views import sampling
 
 # /deployments/
 page_urls = [
@@ -20,6 +23,12 @@ page_urls = [
         "<int:endpoint_id>/keys/<int:key_id>/revoke/", views.revoke, name="revoke-key"
     ),
     path("<int:endpoint_id>/log/", views.log, name="log"),
+    path("<int:endpoint_id>/sampling/", sampling.sampling, name="sampling"),
+    path(
+        "<int:endpoint_id>/sampling/stop/",
+        sampling.stop_sampling,
+        name="stop-sampling",
+    ),
 ]
 
 # /api/v1/deployments/
@@ -35,6 +44,7 @@ api_urls = [
     path(f"{_one}ledger/", api.LedgerListApi.as_view(), name="ledger-list"),
     path(f"{_one}served/", api.ServedApi.as_view(), name="served"),
     path(f"{_one}figures/", api.FiguresApi.as_view(), name="figures"),
+    path(f"{_one}sampling/", SamplingApi.as_view(), name="sampling"),
     path(f"{_one}keys/", api.KeyListApi.as_view(), name="key-list"),
     path(f"{_one}keys/<int:key_id>/", api.KeyApi.as_view(), name="key"),
 ]

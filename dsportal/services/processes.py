@@ -50,7 +50,7 @@ def programs(
     listed.append(
         Program(
             name="replicas",
-            command=(python, "manage.py", "keep_replicas"),
+            command=(python, "-m", "dsportal.services.replicas"),
             env={**env, "DSPORTAL_ROLE": "replicas"},
             orphan_signal=signal.SIGKILL,  # its replicas see that, and end themselves
             grace_s=30,

@@ -27,6 +27,14 @@ DEPLOYMENTS_API: Rules = {
     "deployments-api:ledger-list": {"GET": read()},
     "deployments-api:served": {"GET": read()},
     "deployments-api:figures": {"GET": read()},
+    "deployments-api:sampling": {
+        "GET": read(needs=MANAGER, answer=404),  # none is kept yet
+        "PUT": write(
+            MANAGER,
+            body=lambda w: {"project_id": w["project_id"], "is_agreed": True},
+        ),
+        "DELETE": write(MANAGER, 204),
+    },
     "deployments-api:key-list": {
         "GET": read(needs=MANAGER),
         "POST": write(MANAGER, 201, body=lambda _w: {"name": "camera"}),
@@ -54,6 +62,23 @@ DEPLOYMENTS_PAGES: Rules = {
     },
     "deployments:endpoint": {"GET": read()},
     "deployments:log": {"GET": read()},
+    "deployments:sampling": {
+        "GET": read(needs=MANAGER),
+        "POST": write(
+            MANAGER,
+            302,
+            body=lambda w: {
+                "project_id": w["project_id"],
+                "per_day": 5,
+                "unsure_below": 0.5,
+                "longest_side": 1280,
+                "blur_px": 0,
+                "keep_days": 9,
+                "is_agreed": True,
+            },
+        ),
+    },
+    "deployments:stop-sampling": {"POST": write(MANAGER, 302)},
     "deployments:release": {
         "POST": write(
             MANAGER,

@@ -15,6 +15,7 @@ from deepseek_vision.synthetic.production_line import write_production_line
 from tests.stack import Stack
 
 LONG_MS = 90_000
+MODEL = "deepseek_vision_v2"
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def run(command: list[str], folder: Path) -> str:
 
 def deploy(page: Page) -> None:
     page.get_by_role("link", name="Models", exact=True).click()
-    page.get_by_role("link", name=re.compile("deepseek_vision_v2$")).first.click()
+    page.locator(f'a.model-card[href$="/{MODEL}/"]').click()
     page.get_by_role("link", name="Deploy", exact=True).last.click()
     expect(page.locator("#plan")).to_contain_text("1 process on this host")
     page.get_by_label("Replicas").fill("2")

@@ -19,6 +19,7 @@ from apps.deployments.gateway.replicas import (
     Reply,
     request_bytes,
 )
+from apps.deployments.gateway.sampling import Sampler
 from apps.deployments.gateway.table import Table, Tallies
 from apps.deployments.secrets import digest
 from apps.deployments.types import Route
@@ -54,6 +55,7 @@ class Asked:
     data: bytes
     counts: bool
     may_compare: bool
+    picture: bytes | None
 
 
 class Gateway:
@@ -64,6 +66,7 @@ class Gateway:
         self._replicas = Replicas()
         self._tallies = Tallies()
         self._limits = Limits()
+        self._sampler = Sampler()
         self._aside: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,6 +128,7 @@ class Gateway:
             ),
             counts=method == "POST",
             may_compare=rest == "/predict",
+            picture=_picture(rest, headers, body),
         )
         return await self._serve(route, asked)
 
@@ -160,6 +164,8 @@ class Gateway:
             other = route.candidate if is_shadowed else route.stable
             if other is not None and answered == chosen:
                 self._do_aside(self._compare(route, other, asked, reply))
+        if route.is_sampled and asked.picture and reply.status == 200:
+            self._sampler.offer(route.endpoint_id, asked.picture, reply.body)
         version = route.versions.get(answered, "").encode()
         kept = [pair for pair in reply.headers if pair[0] in _RETURNED]
         return Reply(
@@ -286,6 +292,16 @@ class Gateway:
         if found is None or found.is_paused:
             raise Refused(503, "this endpoint is paused or was deleted")
         return found
+
+
+def _picture(rest: str, headers: Mapping[bytes, bytes], body: bytes) -> bytes | None:
+    """The picture that a request is about, where it came as it is."""
+    kind = headers.get(b"content-type", b"")
+    return (
+        body
+        if rest == "/predict" and not kind.startswith(b"application/json")
+        else None
+    )
 
 
 async def _read(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:

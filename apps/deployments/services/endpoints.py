@@ -12,7 +12,7 @@ from apps.accounts.services import audit
 from apps.accounts.types import Role
 from apps.deployments import selectors
 from apps.deployments.errors import BadEndpointError
-from apps.deployments.models import Endpoint, Release
+from apps.deployments.models import Endpoint, Release, Sample, Sampling
 from apps.deployments.secrets import slug_tail
 from apps.deployments.services import ledger
 from apps.deployments.services.releases import add_release
@@ -131,6 +131,8 @@ def delete_endpoint(*, user: "User", endpoint_id: int) -> None:
     """
     endpoint = _lock(user, endpoint_id)
     endpoint.deleted_at = timezone.now()
+    Sampling.objects.filter(endpoint=endpoint).delete()
+    Sample.objects.filter(endpoint=endpoint, taken_at=None).delete()
     endpoint.save(update_fields=["deleted_at", "updated_at"])
     ledger.write(endpoint, LedgerKind.DELETED, actor=user)
     audit(

@@ -1,41 +1,56 @@
 """Runs the replicas of all local endpoints on this host; started by ./portal up."""
 
 import logging
+import os
 import signal
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from apps.core.errors import DomainError
+from apps.core.queue import enqueue
 from apps.deployments import selectors
 from apps.deployments.engines.keeper import Keeper
 from apps.deployments.engines.logs import log_folder
-from apps.deployments.services import replicas, rollouts, traffic
+from apps.deployments.services import replicas, rollouts, sampling, traffic
 from apps.deployments.services.ledger import CHANNEL
 from apps.deployments.types import ReplicaPlan, ReplicaState
 from apps.marketplace.services.checkouts import checked_out
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
+REST_AFTER_S = 600.0
+WAITER = ("-m", "dsportal.services.replicas")
 FORGET_EVERY_S = 3600.0
+SAMPLE_EVERY_S = 60.0
 KEEPER_LOCK = 0x6473_7265  # one keeper a database
 
 
 class Command(BaseCommand):
     help = "Run the replicas of local endpoints until asked to stop."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--then-wait",
+            action="store_true",
+            help="give the memory back after ten minutes without an endpoint",
+        )
+
+    def handle(self, *_args: Any, then_wait: bool, **_options: Any) -> None:
         """Keep going through whatever the database does meanwhile."""
         self.is_stopping = False
+        self.may_rest = then_wait
+        self.is_resting = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self.keeper = Keeper(log_folder())
         try:
-            while not self.is_stopping:
+            while not self.is_stopping and not self.is_resting:
                 try:
                     self._keep()
                 except (OperationalError, InterfaceError) as error:
@@ -46,6 +61,9 @@ class Command(BaseCommand):
         finally:
             self.keeper.close()
             self._say_goodbye()
+        if self.is_resting:
+            connection.close()
+            os.execv(sys.executable, [sys.executable, *WAITER])  # noqa: S606 -- fixed
 
     def _stop(self, _number: int, _frame: object) -> None:
         self.is_stopping = True
@@ -54,16 +72,26 @@ class Command(BaseCommand):
         self._wait_for_the_lock()
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
-        looked_at = forgot_at = 0.0
-        while not self.is_stopping:
+        looked_at = forgot_at = sampled_at = 0.0
+        needed_at = time.monotonic()
+        while not self.is_stopping and not self.is_resting:
             has_changed = self.keeper.turn()
             now = time.monotonic()
             if has_changed or now - looked_at > LOOK_EVERY_S:
                 looked_at = now
                 self._look()
+            if self.keeper.replicas:
+                needed_at = now
+            self.is_resting = self.may_rest and now - needed_at > REST_AFTER_S
             if now - forgot_at > FORGET_EVERY_S:
                 forgot_at = now
                 traffic.forget_old_traffic()
+                sampling.forget_samples()
+            if now - sampled_at > SAMPLE_EVERY_S:
+                sampled_at = now
+                for endpoint_id in selectors.sampled_endpoints():
+                    needed_at = now  # pictures must not outstay what was agreed
+                    enqueue("deployments.take_samples", endpoint_id=endpoint_id)
             if self._is_woken(0.03 if self.keeper.is_busy else 0.2):
                 looked_at = 0.0
 

@@ -27,6 +27,7 @@ from apps.deployments.forms import (
 from apps.deployments.models import Endpoint, endpoint_state
 from apps.deployments.services import endpoints as endpoint_services
 from apps.deployments.services import keys as key_services
+from apps.deployments.services import ledger
 from apps.deployments.services import releases as release_services
 from apps.deployments.types import EndpointState, NewEndpoint, Rollout
 from apps.marketplace.selectors import list_detectors
@@ -85,6 +86,7 @@ def new_endpoint(request: PageRequest) -> HttpResponse:
         )
         request.session[_NEW_KEY] = {"id": key.pk, "text": text}
         return redirect("deployments:endpoint", endpoint.pk)
+    ledger.wake_keeper()  # so that it is there when the button is pressed
     context = {
         "form": form,
         "plan": plan_of(
