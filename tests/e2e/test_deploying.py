@@ -47,7 +47,7 @@ def deploy(page: Page) -> None:
     page.get_by_role("link", name="Deploy", exact=True).last.click()
     expect(page.locator("#plan")).to_contain_text("1 process on this host")
     page.get_by_label("Replicas").fill("2")
-    page.get_by_label("Name").fill("Line 3")
+    page.locator("#id_name").fill("Line 3")
     expect(page.locator("#plan")).to_contain_text("2 processes on this host")
     page.get_by_role("button", name="Deploy", exact=True).click()
     page.wait_for_url(re.compile(r"/deployments/\d+/"))
