@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from deepseek_vision.synthetic.production_line import write_production_line
+from tests.running import wait_for
 from tests.stack import Stack
 
 LONG_MS = 90_000
@@ -39,6 +41,10 @@ def run(command: list[str], folder: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def asked(curl: str, folder: Path) -> Any:
+    return json.loads(run(["bash", "-c", curl], folder))
 
 
 def deploy(page: Page) -> None:
@@ -70,7 +76,7 @@ def test_a_model_is_deployed_called_replaced_and_returned_to(
     expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=LONG_MS)
     address, code = page.url, snippets(page)
 
-    whole = json.loads(run(["bash", "-c", code["curl"]], folder))
+    whole = asked(code["curl"], folder)
     labels = [found["label"] for found in whole["detections"]]
     assert labels
     python = run([sys.executable, "-c", code["python"]], folder)
@@ -90,13 +96,12 @@ def test_a_model_is_deployed_called_replaced_and_returned_to(
     page.get_by_role("button", name="Bring it").click()
     expect(page.locator("#live")).to_contain_text("(v2)", timeout=LONG_MS)
     expect(page.get_by_role("button", name="Back to")).to_be_visible(timeout=LONG_MS)
-    replaced = json.loads(run(["bash", "-c", code["curl"]], folder))
-    assert replaced["version"] != whole["version"]
+    wait_for(lambda: asked(code["curl"], folder)["version"] != whole["version"], 10)
 
     page.get_by_role("button", name="Back to").click()
     expect(page.locator("#live")).to_contain_text("(v1)", timeout=LONG_MS)
-    returned = json.loads(run(["bash", "-c", code["curl"]], folder))
-    assert returned["detections"] == whole["detections"]
+    wait_for(lambda: asked(code["curl"], folder)["version"] == whole["version"], 10)
+    assert asked(code["curl"], folder)["detections"] == whole["detections"]
     page.goto("/")
     expect(page.get_by_role("link", name="Line 3")).to_contain_text("requests a minute")
     page.goto(address)

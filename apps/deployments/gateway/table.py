@@ -15,6 +15,8 @@ from apps.deployments.types import Route, Tally
 
 log = logging.getLogger(__name__)
 FRESH_S = 0.5
+OLD_S = 1.0
+PATIENCE_S = 1.0  # with a database that hangs; then the last routes serve on
 AVOID_S = 1.5
 TELL_EVERY_S = 1.0
 
@@ -32,10 +34,17 @@ class Table:
         self._avoided: dict[int, float] = {}
 
     async def find(self, slug: str) -> Route | None:
-        """Return the route of an endpoint; one that is new is looked for at once."""
+        """Return the route of an endpoint; one that is new is looked for at once.
+
+        After a pause routes are read before they are used: a key that was revoked
+        meanwhile must not open the door once more.
+        """
+        age_s = time.monotonic() - self._read_at
         if slug not in self._routes:
             await self.refresh()
-        elif time.monotonic() - self._read_at > FRESH_S:
+        elif age_s > OLD_S:
+            await asyncio.wait({self._begin()}, timeout=PATIENCE_S)
+        elif age_s > FRESH_S:
             self._begin()
         return self._routes.get(slug)
 

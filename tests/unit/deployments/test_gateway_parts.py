@@ -1,9 +1,11 @@
+import asyncio
 import json
 
 import pytest
 
+from apps.deployments import selectors
 from apps.deployments.gateway.agreement import agree, f1
-from apps.deployments.gateway.table import Table
+from apps.deployments.gateway.table import OLD_S, Table
 from apps.deployments.types import LATENCY_MS, Tally
 
 
@@ -70,3 +72,19 @@ def test_a_replica_that_just_failed_is_asked_last():
     assert {order[-1] for order in orders} == {2}
     assert {order[0] for order in orders} == {1, 3}
     assert table.order((1, 2), tried=(1,)) == [2]
+
+
+def test_routes_that_were_read_long_ago_are_read_again_before_they_are_used(
+    monkeypatch,
+):
+    answers = [{"line": "old"}, {"line": "new"}]
+    monkeypatch.setattr(selectors, "routes", lambda: answers.pop(0))
+
+    async def ask() -> list[object]:
+        table = Table()
+        first = await table.find("line")
+        at_once = await table.find("line")
+        table._read_at -= OLD_S  # a pause
+        return [first, at_once, await table.find("line")]
+
+    assert asyncio.run(ask()) == ["old", "old", "new"]
