@@ -3,12 +3,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Count, Max, Prefetch, QuerySet, Sum
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
+from apps.core.stages import Stage
 from apps.deployments.models import (
     Endpoint,
     EndpointKey,
@@ -28,8 +30,12 @@ from apps.deployments.types import (
     Route,
     SampleReason,
     Served,
-    Stage,
 )
+from apps.deployments.types import (
+    Stage as RolloutStage,
+)
+from apps.labeling.selectors.versions import versions_of
+from apps.marketplace.selectors import trained_on
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -296,6 +302,36 @@ def rolling_out() -> list[Endpoint]:
     )
 
 
+def deploying_stage(_user: "User", project_id: int) -> Stage:
+    """The newest endpoint that serves what was trained on a project's data."""
+    versions = versions_of(project_id=project_id).order_by().values("pk")
+    endpoint = (
+        Endpoint.objects.filter(
+            deleted_at=None,
+            stable__model_revision_id__in=trained_on(version_ids=versions),
+        )
+        .order_by("-pk")
+        .first()
+    )
+    if endpoint is None:
+        return Stage(
+            icon="deploy",
+            title=_("Deploy"),
+            says=_("no endpoint yet"),
+            action=_("Deploy a model"),
+            url=reverse("deployments:new"),
+        )
+    says = _("{name} is paused") if endpoint.is_paused else _("{name} serves it")
+    return Stage(
+        icon="deploy",
+        title=_("Deploy"),
+        says=says.format(name=endpoint.name),
+        action=_("Open the endpoint"),
+        url=reverse("deployments:endpoint", args=[endpoint.pk]),
+        state="now" if endpoint.is_paused else "done",
+    )
+
+
 def routes() -> dict[str, Route]:
     """Where the requests of each endpoint go now; five queries, however many."""
     endpoints = list(Endpoint.objects.filter(deleted_at=None))
@@ -320,7 +356,7 @@ def routes() -> dict[str, Route]:
             stable=each.stable_id,
             candidate=each.candidate_id,
             share=each.share,
-            shadow=SHADOW_SHARE if each.stage == Stage.SHADOW else 0,
+            shadow=SHADOW_SHARE if each.stage == RolloutStage.SHADOW else 0,
             slow_ms=each.slow_ms,
             ports={
                 release: tuple(ports.get(release, ()))

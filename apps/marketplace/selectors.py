@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import CharField, Count, F, Func, Prefetch, Q, QuerySet, Value
 from django.utils.translation import gettext as _
@@ -319,6 +319,13 @@ def access_detector(*, user: "User", name: str) -> Detector:
             )
         )
     return found[0]
+
+
+def trained_on(*, version_ids: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+    """Ids of the revisions that were trained on some dataset versions."""
+    return ModelRevision.objects.filter(dataset_version_id__in=version_ids).values_list(
+        "pk", flat=True
+    )
 
 
 def _detector(model: Model, row: ModelRevision) -> Detector:

@@ -4,14 +4,17 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from apps.deployments.models import Release
 from apps.deployments.services import traffic
 from apps.deployments.services.releases import make_stable
 from apps.deployments.types import ReleaseState, Tally
+from apps.labeling.services.versions import make_version
 from tests.factories.deployments import (
     EndpointFactory,
     ReleaseFactory,
     ReplicaFactory,
 )
+from tests.factories.marketplace import ModelRevisionFactory
 
 
 @pytest.fixture
@@ -58,3 +61,22 @@ def test_a_bad_picture_gets_one_clear_sentence(client, alice, live, content, say
 
     assert says in page.content.decode()
     assert 'role="alert"' in page.content.decode()
+
+
+def test_a_project_shows_the_endpoint_that_serves_what_it_trained(
+    client, alice, live, image
+):
+    client.force_login(alice)
+    version = make_version(
+        user=alice, project_id=image.project_id, only_submitted=False
+    )
+    trained = ModelRevisionFactory(dataset_version_id=version.id)
+    page = reverse("labeling:project", args=[image.project_id])
+
+    before = client.get(page).content.decode()
+    Release.objects.filter(pk=live.stable_id).update(model_revision_id=trained.pk)
+    after = client.get(page).content.decode()
+
+    assert "no endpoint yet" in before
+    assert "Line 3 serves it" in after
+    assert reverse("deployments:endpoint", args=[live.pk]) in after

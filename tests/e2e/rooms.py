@@ -17,6 +17,7 @@ ANYWHERE = {
     "compare": "/training/compare/",
     "models": "/marketplace/",
     "endpoints": "/deployments/",
+    "deploy": "/deployments/new/?model=deepseek_vision_v2",
     "reports": "/diagnostics/",
     "jobs": "/jobs/",
     "profile": "/settings/profile/",
@@ -72,6 +73,20 @@ made = run.result_revision.model
 print(json.dumps({"run": run.pk, "version": run.dataset_version_id,
                   "job": str(run.job_id), "model": f"{made.namespace.name}/{made.name}"}))
 """
+DEPLOYED = f"""
+import json, time
+from apps.accounts.models import User
+from apps.deployments.services import endpoints
+from apps.deployments.types import NewEndpoint
+admin = User.objects.get(email="{EMAIL}")
+workspace = admin.memberships.earliest("pk").workspace_id
+made = endpoints.create_endpoint(
+    user=admin, workspace_id=workspace, new=NewEndpoint(name="Line 3, camera 2"))
+while made.stable_id is None:
+    time.sleep(0.5)
+    made.refresh_from_db()
+print(json.dumps({{"endpoint": made.pk}}))
+"""
 EMPTY_EMAIL = "new@example.com"
 EMPTY = f"""
 import json
@@ -87,11 +102,14 @@ print(json.dumps(create_project(user=user, workspace_id=workspace.pk, name="Bare
 
 
 def furnish(stack: Stack) -> dict[str, object]:
-    """Label the demo project, pre-label and export it, and train on it."""
-    made, trained = stack.python(FURNISH), stack.python(TRAINED)
-    assert isinstance(made, dict)
-    assert isinstance(trained, dict)
-    return made | trained
+    """Label the demo project, pre-label and export it, train on it, deploy a model."""
+    stack.start("replicas")
+    furnished: dict[str, object] = {}
+    for code in (FURNISH, TRAINED, DEPLOYED):
+        made = stack.python(code)
+        assert isinstance(made, dict)
+        furnished |= made
+    return furnished
 
 
 def of_project(pk: object) -> dict[str, str]:

@@ -42,6 +42,9 @@ def full(stack: Stack) -> dict[str, str]:
         "version": f"/labeling/versions/{made['version']}/",
         "run": f"/training/runs/{made['run']}/",
         "job": f"/jobs/{made['job']}/",
+        "endpoint": f"/deployments/{made['endpoint']}/",
+        "endpoint-log": f"/deployments/{made['endpoint']}/log/",
+        "endpoint-sampling": f"/deployments/{made['endpoint']}/sampling/",
         "model": model,
         **{
             f"model-{tab}": f"{model}{tab}/"
