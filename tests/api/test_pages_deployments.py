@@ -21,7 +21,10 @@ from tests.factories.marketplace import ModelRevisionFactory
 def live(workspace, alice):
     endpoint = EndpointFactory(workspace=workspace, name="Line 3")
     release = ReleaseFactory(
-        endpoint=endpoint, state=ReleaseState.READY, created_by=alice
+        endpoint=endpoint,
+        state=ReleaseState.READY,
+        created_by=alice,
+        model_revision_id=0,
     )
     ReplicaFactory(release=release)
     endpoint.candidate = release
