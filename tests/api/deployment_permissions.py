@@ -8,7 +8,11 @@ DEPLOYMENTS_API: Rules = {
         "POST": write(
             MANAGER,
             201,
-            body=lambda w: {"workspace_id": w["workspace_id"], "name": "e"},
+            body=lambda w: {
+                "workspace_id": w["workspace_id"],
+                "name": "e",
+                "model": w["model_name"],
+            },
         ),
     },
     "deployments-api:endpoint": {
