@@ -4,7 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from tests.bench.rows import write
+from tests.bench.rows import PAGE, write
 
 FOLDER = Path(__file__).parent
 
@@ -36,7 +36,8 @@ def main(wanted: list[str]) -> int:
     for name in wanted:
         module = importlib.import_module(f"tests.bench.{name}")
         rows = list(module.measure())
-        write(name, module.__doc__.strip(), rows)
+        page = PAGE.with_name(getattr(module, "PAGE", PAGE.name))
+        write(name, module.__doc__.strip().partition("\n")[0], rows, page=page)
         for row in rows:
             print(row.markdown())
             is_reached &= row.is_reached

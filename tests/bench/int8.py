@@ -22,6 +22,7 @@ from deepseek_vision.runtime import Session
 from deepseek_vision.training.run import restore
 from tests.bench.rows import Row
 
+PAGE = "benchmarks-vision.md"
 MODEL = "deepseek_vision_v2"
 ROUNDS = 30
 

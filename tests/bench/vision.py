@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tests.bench.rows import Row
 from tests.bench.vision_serving import measure as measure_serving
 
+PAGE = "benchmarks-vision.md"
 MODEL = "deepseek_vision_v2"
 ROUNDS = 60
 
