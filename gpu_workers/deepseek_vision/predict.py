@@ -21,6 +21,7 @@ from deepseek_vision.images import (
     list_pictures,
     read_picture,
 )
+from deepseek_vision.progress import watched
 from deepseek_vision.prompts import embed_prompts
 from deepseek_vision.runtime import Array, Session
 from deepseek_vision.tiling import is_cut, tile_windows
@@ -151,12 +152,13 @@ class ObjectDetector:
         score_threshold: float | None = None,
         tile: bool = False,
     ) -> list[Detection] | list[list[Detection]]:
-        """Detect in one picture, or in each of a list.
+        """Detect in one picture, or in each of a list or folder.
 
         Args:
-            source: a path, bytes, a PIL image or an array; or a list of such, where
-                a picture that cannot be read is named in the log and gives nothing.
-                For a folder, or to see each error, take `detect_many`.
+            source: a path, bytes, a PIL image or an array; or a list or a folder of
+                such, in order, with a bar at a terminal. A picture among many that
+                cannot be read is named in the log and gives nothing; to see each
+                error, take `detect_many`.
             text: what to look for in words, in place of the model's own classes.
             score_threshold: in [0, 1]; None takes the model's own.
             tile: looks at the picture whole and in overlapping tiles.
@@ -164,12 +166,14 @@ class ObjectDetector:
         Raises:
             ImageError: when a single picture cannot be read.
         """
+        if isinstance(source, str | Path) and Path(source).is_dir():
+            source = list_pictures(Path(source))
         if isinstance(source, list | tuple):
             return [
                 self._detect_or_log(
                     one, text=text, score_threshold=score_threshold, tile=tile
                 )
-                for one in source
+                for one in watched(source, total=len(source))
             ]
         return self.find(
             source, text=text, score_threshold=score_threshold, tile=tile

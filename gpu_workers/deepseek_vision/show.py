@@ -1,5 +1,6 @@
 """Detection over files and folders for the shell, with pictures drawn."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw
 from deepseek_vision.errors import ImageError
 from deepseek_vision.images import list_pictures, read_picture
 from deepseek_vision.predict import Detection, ObjectDetector, load_model
+from deepseek_vision.progress import watched
 
 _COLOURS = ("#ef4444", "#3b82f6", "#22c55e", "#f59e0b", "#a855f7", "#06b6d4", "#ec4899")
 
@@ -28,7 +30,9 @@ def detect_files(paths: Sequence[Path], request: Request) -> Iterator[dict[str, 
     """One answer a picture; a bad file has `error` in place of `detections`."""
     detector = ObjectDetector(load_model(request.model, precision=request.precision))
     files = [f for p in paths for f in (list_pictures(p) if p.is_dir() else [p])]
-    for file in files:
+    # Answers that scroll by are progress enough.
+    is_shown = sys.stdout.isatty()
+    for file in files if is_shown else watched(files, total=len(files)):
         try:
             found = detector.detect(
                 file,

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from PIL import Image
 
 from deepseek_vision import events
 from deepseek_vision.errors import ImageError, VisionError
+from deepseek_vision.images import list_pictures
 from deepseek_vision.predict import ObjectDetector, load_model
 from deepseek_vision.spec import DetectSpec, ImageRef
 
@@ -195,6 +197,23 @@ def test_a_folder_goes_on_past_a_bad_file(detector, line, tmp_path):
     assert isinstance(answers[1], ImageError)
     assert "b.jpg" in str(answers[1])
     assert answers[0] == answers[2]
+
+
+def test_a_folder_is_detected_in_order_with_a_bar_at_a_terminal(
+    detector, line, monkeypatch
+):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    files = list_pictures(line / "images")[:3]
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+
+    whole = detector.detect(line / "images")
+
+    assert whole[:3] == detector.detect(files)
+    assert f"{len(whole)}/{len(whole)}" in terminal.getvalue()
 
 
 def test_a_list_goes_on_past_a_bad_file_and_names_it(detector, line, caplog):
