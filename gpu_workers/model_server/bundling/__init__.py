@@ -1,0 +1,1 @@
+"""Bundles: a model with its server and everything that runs it, in one folder."""
