@@ -1,5 +1,6 @@
 """Complete for production; dev and test only loosen it."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
     "apps.training",
     "apps.diagnostics",
     "apps.deployments",
+    "apps.deployments.targets",
 ]
 MIDDLEWARE = [
     "apps.core.middleware.HealthMiddleware",
@@ -266,6 +268,12 @@ JOB_MAX_ATTEMPTS = 3
 # Who may read /metrics from elsewhere; without it only this machine may.
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
 WORKER_SILENT_S = 20
+# How long a deployment at a cloud may take until it answers.
+TARGET_WAIT_S = float(os.environ.get("TARGET_WAIT_S", "1800"))
+# Other addresses of clouds, such as private or sovereign ones: JSON, by target.
+TARGET_URLS: dict[str, str] = json.loads(os.environ.get("TARGET_URLS", "{}"))
+# A folder of wheels for bundles, where this server has no package index.
+BUNDLE_WHEELS = os.environ.get("BUNDLE_WHEELS", "")
 RUN_DIR_KEPT_DAYS = 7
 # The most CPUs that one training takes; more hardly make it faster.
 RUN_CPUS = int(os.environ.get("RUN_CPUS", "8"))

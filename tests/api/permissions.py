@@ -23,6 +23,7 @@ from tests.api.rules import (
     read,
     write,
 )
+from tests.api.target_permissions import TARGETS_API, TARGETS_PAGES
 
 
 def _put(world: World) -> dict[str, Any]:
@@ -194,10 +195,11 @@ API: Rules = (
     | TRAINING_API
     | DIAGNOSTICS_API
     | DEPLOYMENTS_API
+    | TARGETS_API
     | OTHER_API
 )
 
-PAGES: Rules = DIAGNOSTICS_PAGES | {
+PAGES: Rules = DIAGNOSTICS_PAGES | TARGETS_PAGES | {
     "core:health": {"GET": read(**OPEN)},
     "home:home": {"GET": read(**OWN)},
     "accounts:profile": {

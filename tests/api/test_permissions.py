@@ -38,6 +38,7 @@ from tests.factories.deployments import EndpointFactory, ReleaseFactory
 from tests.factories.diagnostics import ReportFactory
 from tests.factories.jobs import JobFactory
 from tests.factories.marketplace import ModelRevisionFactory
+from tests.factories.targets import CredentialFactory, DeploymentFactory
 from tests.factories.training import TrainingRunFactory
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -146,6 +147,9 @@ def world(
         "model_id": model.pk,
         "endpoint_id": key.endpoint_id,
         "key_id": key.pk,
+        "deployment_id": DeploymentFactory(workspace=workspace).pk,
+        "credential_id": CredentialFactory(workspace=workspace).pk,
+        "target": "kubernetes",
         "model_name": f"{revision.model.name}@{revision.revision[:12]}",
         "workspace_id": workspace.pk,
         "project_id": image.project_id,
