@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,14 @@ PACKAGES = (
     *("zlib1g", "libssl3", "libffi8", "libbz2-1.0", "liblzma5", "libuuid1"),
     *("libcrypt1", "libsqlite3-0"),
 )
+CPUINFO = """processor : 0
+Features : fp asimd evtstrm crc32 atomics fphp asimdhp cpuid asimdrdm asimddp
+CPU implementer : 0x41
+CPU architecture: 8
+CPU variant : 0x3
+CPU part : 0xd0c
+CPU revision : 1
+"""
 
 
 def measure() -> Iterator[Row]:
@@ -100,6 +108,7 @@ def _emulated(folder: Path, bundle: Path) -> list[str]:
     for where, root in ((arm, "root"), (native, "qemu")):
         for package in where.glob("*.deb"):
             _run(["dpkg-deb", "--extract", str(package), str(folder / root)], folder)
+    _say_which_processor(folder / "root")
     packages = folder / "packages"
     _run(
         [
@@ -125,6 +134,17 @@ def _emulated(folder: Path, bundle: Path) -> list[str]:
     ]
 
 
+def _say_which_processor(root: Path) -> None:
+    """The emulator shows the host's own files here, which ONNX Runtime cannot read."""
+    for path, text in {
+        "proc/cpuinfo": CPUINFO,
+        "sys/devices/system/cpu/possible": "0\n",
+        "sys/devices/system/cpu/present": "0\n",
+    }.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+
 @contextmanager
 def _serving(command: list[str], folder: Path, name: str) -> Iterator[str]:
     log = folder / f"{name}.log"
@@ -145,7 +165,8 @@ def _serving(command: list[str], folder: Path, name: str) -> Iterator[str]:
             time.sleep(0.2)
         yield "http://" + log.read_text().partition("listening on ")[2].split()[0]
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
