@@ -199,143 +199,151 @@ API: Rules = (
     | OTHER_API
 )
 
-PAGES: Rules = DIAGNOSTICS_PAGES | TARGETS_PAGES | {
-    "core:health": {"GET": read(**OPEN)},
-    "home:home": {"GET": read(**OWN)},
-    "accounts:profile": {
-        "GET": read(**OWN),
-        "POST": write(VIEWER, 302, stranger=302, body=lambda _w: {"name": "Al"}),
-    },
-    "accounts:people": {"GET": read(**OWN)},
-    "accounts:invite": {
-        "POST": write(
-            MANAGER,
-            stranger=200,  # into her own workspace
-            body=lambda _w: {"email": "n@example.com", "role": "viewer"},
-        )
-    },
-    "accounts:change-role": {
-        "POST": write(MANAGER, 302, body=lambda _w: {"role": "reviewer"})
-    },
-    "accounts:remove-member": {"POST": write(MANAGER, 302)},
-    "accounts:revoke-invitation": {"POST": write(MANAGER, 302)},
-    "accounts:invitation": {  # for another address: shown to all, joined by nobody here
-        "GET": read(**OPEN),
-        "POST": write(VIEWER, 410, stranger=410, anonymous=200),
-    },
-    "accounts:tokens": {
-        "GET": read(**OWN),
-        "POST": write(
-            VIEWER, stranger=200, body=lambda _w: {"name": "robot", "scope": "read"}
-        ),
-    },
-    "accounts:revoke-token": {"POST": write(OWNER, 302)},
-    "accounts:audit": {"GET": read(needs=MANAGER, stranger=200)},
-    "accounts:create-workspace": {
-        "POST": write(VIEWER, 302, stranger=302, body=lambda _w: {"name": "new"})
-    },
-    "accounts:switch-workspace": {"POST": write(VIEWER, 302)},
-    "labeling:projects": {"GET": read(**OWN)},
-    "labeling:new-project": {
-        "GET": read(**OWN),
-        "POST": write(MANAGER, 302, stranger=302, body=lambda _w: {"name": "p"}),
-    },
-    "labeling:project": {"GET": read()},
-    "labeling:settings": {
-        "GET": read(needs=MANAGER),
-        "POST": write(MANAGER, 302, body=lambda _w: {"name": "p"}),
-    },
-    "labeling:add-label": {
-        "POST": write(MANAGER, 302, body=lambda _w: {"name": "crack"})
-    },
-    "labeling:update-label": {
-        "POST": write(MANAGER, 302, body=lambda _w: {"name": "crack"})
-    },
-    "labeling:label-schema": {
-        "GET": read(needs=MANAGER),
-        "POST": write(MANAGER, 302, body=lambda _w: {"attributes": "colour: red"}),
-    },
-    "labeling:history": {
-        "GET": read(),
-        "POST": write(ANNOTATOR, 302, body=lambda _w: {"revision": 0}),
-    },
-    "labeling:restore": {
-        "POST": write(MANAGER, 302, body=lambda _w: {"at": "2100-01-01T00:00"})
-    },
-    "labeling:wall": {"GET": read(needs=ANNOTATOR)},
-    "labeling:delete-label": {"POST": write(MANAGER, 302)},
-    "labeling:archive": {"POST": write(MANAGER, 302)},
-    "labeling:gallery": {"GET": read()},
-    "labeling:act": {
-        "POST": write(
-            ANNOTATOR,
-            302,
-            body=lambda w: {"action": "submit", "image": w["image_id"]},
-        )
-    },
-    "labeling:prelabel": {"POST": write(ANNOTATOR, 302)},
-    "labeling:data": {"GET": read()},
-    "labeling:start-export": {
-        "POST": write(VIEWER, 302, body=lambda _w: {"form": "coco"})
-    },
-    "labeling:start-import": {
-        "POST": write(
-            MANAGER, 302, body=lambda w: {"file": w["new_file"](), "form": "coco"}
-        )
-    },
-    "labeling:apply-import": {"POST": write(MANAGER, 302)},
-    "labeling:versions": {
-        "GET": read(),
-        "POST": write(
-            ANNOTATOR,
-            302,
-            body=lambda _w: {"train": 80, "val": 10, "include_all": "on"},
-        ),
-    },
-    "labeling:version": {"GET": read()},
-    "labeling:version-thumbnail": {"GET": read()},
-    "labeling:restore-version": {"POST": write(MANAGER, 302)},
-    "labeling:next-image": {"GET": read(answer=302)},
-    "labeling:editor": {"GET": read()},
-    "training:runs": {"GET": read(**OWN)},
-    "training:new": {
-        "GET": read(**OWN),
-        "POST": write(VIEWER, stranger=200, body=lambda _w: {"name": "r"}),
-    },
-    "training:estimate": {
-        "POST": write(VIEWER, stranger=200, body=lambda _w: {"preset": "fast"})
-    },
-    "training:compare": {"GET": read(**OWN)},
-    "training:run": {"GET": read()},
-    "training:describe": {
-        "POST": write(ANNOTATOR, 302, body=lambda _w: {"notes": "good"})
-    },
-    "training:chart": {"GET": read()},
-    "training:sample": {"GET": read()},
-    "training:tensorboard": {"GET": read()},
-    "training:mlflow": {"POST": write(ANNOTATOR, 502)},
-    "marketplace:models": {"GET": read(**OWN)},
-    "marketplace:model": {"GET": read()},
-    "marketplace:files": {"GET": read()},
-    "marketplace:revisions": {"GET": read()},
-    "marketplace:settings": {
-        "GET": read(needs=MANAGER),
-        "POST": write(
-            MANAGER, 302, body=lambda _w: {"visibility": "workspace", "gate": "open"}
-        ),
-    },
-    "marketplace:act": {"POST": write(VIEWER, 302, body=lambda _w: {"action": "like"})},
-    "marketplace:restore": {"POST": write(VIEWER, 404)},
-    "jobs:jobs": {"GET": read(**OWN)},
-    "jobs:news": {"GET": read(**OWN)},
-    "jobs:drain": {"POST": write(VIEWER, 403, stranger=403)},
-    "monitoring:metrics": {"GET": read(**OPEN)},
-    "jobs:job": {"GET": read()},
-    "jobs:cancel": {"POST": write(ANNOTATOR, 302)},
-    "jobs:pause": {"POST": write(ANNOTATOR, 302)},
-    "jobs:resume": {"POST": write(ANNOTATOR, 409)},
-    "jobs:retry": {"POST": write(ANNOTATOR, 409)},
-}
+PAGES: Rules = (
+    DIAGNOSTICS_PAGES
+    | TARGETS_PAGES
+    | {
+        "core:health": {"GET": read(**OPEN)},
+        "home:home": {"GET": read(**OWN)},
+        "accounts:profile": {
+            "GET": read(**OWN),
+            "POST": write(VIEWER, 302, stranger=302, body=lambda _w: {"name": "Al"}),
+        },
+        "accounts:people": {"GET": read(**OWN)},
+        "accounts:invite": {
+            "POST": write(
+                MANAGER,
+                stranger=200,  # into her own workspace
+                body=lambda _w: {"email": "n@example.com", "role": "viewer"},
+            )
+        },
+        "accounts:change-role": {
+            "POST": write(MANAGER, 302, body=lambda _w: {"role": "reviewer"})
+        },
+        "accounts:remove-member": {"POST": write(MANAGER, 302)},
+        "accounts:revoke-invitation": {"POST": write(MANAGER, 302)},
+        "accounts:invitation": {  # for another address: shown to all, joined by nobody here
+            "GET": read(**OPEN),
+            "POST": write(VIEWER, 410, stranger=410, anonymous=200),
+        },
+        "accounts:tokens": {
+            "GET": read(**OWN),
+            "POST": write(
+                VIEWER, stranger=200, body=lambda _w: {"name": "robot", "scope": "read"}
+            ),
+        },
+        "accounts:revoke-token": {"POST": write(OWNER, 302)},
+        "accounts:audit": {"GET": read(needs=MANAGER, stranger=200)},
+        "accounts:create-workspace": {
+            "POST": write(VIEWER, 302, stranger=302, body=lambda _w: {"name": "new"})
+        },
+        "accounts:switch-workspace": {"POST": write(VIEWER, 302)},
+        "labeling:projects": {"GET": read(**OWN)},
+        "labeling:new-project": {
+            "GET": read(**OWN),
+            "POST": write(MANAGER, 302, stranger=302, body=lambda _w: {"name": "p"}),
+        },
+        "labeling:project": {"GET": read()},
+        "labeling:settings": {
+            "GET": read(needs=MANAGER),
+            "POST": write(MANAGER, 302, body=lambda _w: {"name": "p"}),
+        },
+        "labeling:add-label": {
+            "POST": write(MANAGER, 302, body=lambda _w: {"name": "crack"})
+        },
+        "labeling:update-label": {
+            "POST": write(MANAGER, 302, body=lambda _w: {"name": "crack"})
+        },
+        "labeling:label-schema": {
+            "GET": read(needs=MANAGER),
+            "POST": write(MANAGER, 302, body=lambda _w: {"attributes": "colour: red"}),
+        },
+        "labeling:history": {
+            "GET": read(),
+            "POST": write(ANNOTATOR, 302, body=lambda _w: {"revision": 0}),
+        },
+        "labeling:restore": {
+            "POST": write(MANAGER, 302, body=lambda _w: {"at": "2100-01-01T00:00"})
+        },
+        "labeling:wall": {"GET": read(needs=ANNOTATOR)},
+        "labeling:delete-label": {"POST": write(MANAGER, 302)},
+        "labeling:archive": {"POST": write(MANAGER, 302)},
+        "labeling:gallery": {"GET": read()},
+        "labeling:act": {
+            "POST": write(
+                ANNOTATOR,
+                302,
+                body=lambda w: {"action": "submit", "image": w["image_id"]},
+            )
+        },
+        "labeling:prelabel": {"POST": write(ANNOTATOR, 302)},
+        "labeling:data": {"GET": read()},
+        "labeling:start-export": {
+            "POST": write(VIEWER, 302, body=lambda _w: {"form": "coco"})
+        },
+        "labeling:start-import": {
+            "POST": write(
+                MANAGER, 302, body=lambda w: {"file": w["new_file"](), "form": "coco"}
+            )
+        },
+        "labeling:apply-import": {"POST": write(MANAGER, 302)},
+        "labeling:versions": {
+            "GET": read(),
+            "POST": write(
+                ANNOTATOR,
+                302,
+                body=lambda _w: {"train": 80, "val": 10, "include_all": "on"},
+            ),
+        },
+        "labeling:version": {"GET": read()},
+        "labeling:version-thumbnail": {"GET": read()},
+        "labeling:restore-version": {"POST": write(MANAGER, 302)},
+        "labeling:next-image": {"GET": read(answer=302)},
+        "labeling:editor": {"GET": read()},
+        "training:runs": {"GET": read(**OWN)},
+        "training:new": {
+            "GET": read(**OWN),
+            "POST": write(VIEWER, stranger=200, body=lambda _w: {"name": "r"}),
+        },
+        "training:estimate": {
+            "POST": write(VIEWER, stranger=200, body=lambda _w: {"preset": "fast"})
+        },
+        "training:compare": {"GET": read(**OWN)},
+        "training:run": {"GET": read()},
+        "training:describe": {
+            "POST": write(ANNOTATOR, 302, body=lambda _w: {"notes": "good"})
+        },
+        "training:chart": {"GET": read()},
+        "training:sample": {"GET": read()},
+        "training:tensorboard": {"GET": read()},
+        "training:mlflow": {"POST": write(ANNOTATOR, 502)},
+        "marketplace:models": {"GET": read(**OWN)},
+        "marketplace:model": {"GET": read()},
+        "marketplace:files": {"GET": read()},
+        "marketplace:revisions": {"GET": read()},
+        "marketplace:settings": {
+            "GET": read(needs=MANAGER),
+            "POST": write(
+                MANAGER,
+                302,
+                body=lambda _w: {"visibility": "workspace", "gate": "open"},
+            ),
+        },
+        "marketplace:act": {
+            "POST": write(VIEWER, 302, body=lambda _w: {"action": "like"})
+        },
+        "marketplace:restore": {"POST": write(VIEWER, 404)},
+        "jobs:jobs": {"GET": read(**OWN)},
+        "jobs:news": {"GET": read(**OWN)},
+        "jobs:drain": {"POST": write(VIEWER, 403, stranger=403)},
+        "monitoring:metrics": {"GET": read(**OPEN)},
+        "jobs:job": {"GET": read()},
+        "jobs:cancel": {"POST": write(ANNOTATOR, 302)},
+        "jobs:pause": {"POST": write(ANNOTATOR, 302)},
+        "jobs:resume": {"POST": write(ANNOTATOR, 409)},
+        "jobs:retry": {"POST": write(ANNOTATOR, 409)},
+    }
+)
 PAGES |= DEPLOYMENTS_PAGES
 
 # Rows that belong to one person: for all others, whatever their role, they are absent.
