@@ -5,6 +5,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from dsportal.services.child import HAS_DEATH_SIGNAL, Program
 
@@ -14,9 +15,17 @@ WEB_NAMES = ("web", "web-2")
 
 
 def programs(
-    *, env: Mapping[str, str], address: str, listener_fd: int
+    *,
+    env: Mapping[str, str],
+    address: str,
+    listener_fd: int,
+    click_model: str = "",
 ) -> list[Program]:
-    """List them in the order in which they start; they stop in the reverse one."""
+    """List them in the order in which they start; they stop in the reverse one.
+
+    ``click_model`` is the folder of the model behind the editor's click tool; empty
+    where it is served elsewhere.
+    """
     python = sys.executable
     listed = [
         *(
@@ -56,6 +65,21 @@ def programs(
             grace_s=30,
         )
     )
+    if click_model:
+        # What it serves cannot keep the portal from starting: nobody waits for it.
+        port = str(urlsplit(env["CLICK_SERVER_URL"]).port)
+        listed.append(
+            Program(
+                name="clicks",
+                command=(
+                    *(python, "-m", "model_server", f"clicks={click_model}"),
+                    *("--port", port, "--workers", "2", "--max-body-mb", "300"),
+                ),
+                env=env,
+                orphan_signal=signal.SIGKILL,  # it keeps nothing
+                is_ready=lambda _pid: True,
+            )
+        )
     if not HAS_DEATH_SIGNAL:
         watcher = (python, "-m", "dsportal.services.watcher", env["DSPORTAL_VAR"])
         listed.append(Program(name="watcher", command=watcher, env=env))

@@ -21,6 +21,8 @@ from dsportal.services.steps import StepError, say, step
 from dsportal.services.supervisor import Supervisor
 from dsportal.services.valkey import Valkey
 
+CLICK_MODEL = "gpu_workers/deepseek_vision/segmentation/weights/click_small"
+
 
 class Portal:
     """One running checkout.
@@ -39,6 +41,7 @@ class Portal:
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         self.database_url = os.environ.get("DATABASE_URL", "")
         self.redis_url = os.environ.get("REDIS_URL", "")
+        self.click_url = os.environ.get("CLICK_SERVER_URL") or _free_address()
         self.supervisor = Supervisor(
             root, logs=var / "log", on_change=self._write_state
         )
@@ -106,8 +109,14 @@ class Portal:
             env=self._env(),
             address=self.address,
             listener_fd=self.listener.fileno(),
+            click_model=self._click_model(),
         )
         self.supervisor.start(listed, timeout_s=120)
+
+    def _click_model(self) -> str:
+        if os.environ.get("CLICK_SERVER_URL"):
+            return ""
+        return os.environ.get("CLICK_MODEL") or str(self.root / CLICK_MODEL)
 
     def _env(self) -> dict[str, str]:
         host = self.listener.getsockname()[0]
@@ -118,6 +127,7 @@ class Portal:
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "SECRET_KEY": os.environ.get("SECRET_KEY") or secret_key(self.var),
+            "CLICK_SERVER_URL": self.click_url,
             "DSPORTAL_VAR": str(self.var),
             "PYTHONUNBUFFERED": "1",
         }
@@ -183,6 +193,13 @@ def secret_key(var: Path) -> str:
             file.write(secrets.token_urlsafe(48))
         fresh.replace(path)
     return path.read_text().strip()
+
+
+def _free_address() -> str:
+    """An address of this machine alone that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
 def _allowed_hosts(host: str) -> str:

@@ -278,6 +278,8 @@ RUN_DIR_KEPT_DAYS = 7
 # The most CPUs that one training takes; more hardly make it faster.
 RUN_CPUS = int(os.environ.get("RUN_CPUS", "8"))
 RUN_CHECKPOINT_EVERY_S = float(os.environ.get("RUN_CHECKPOINT_EVERY_S", "20"))
+# Where the model behind the editor's click tool answers; empty for nowhere.
+CLICK_SERVER_URL = os.environ.get("CLICK_SERVER_URL", "")
 # Where runs are exported to on request; empty for nowhere.
 MLFLOW_TRACKING_URI = os.environ.get("MLFLOW_TRACKING_URI", "")
 

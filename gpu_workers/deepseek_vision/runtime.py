@@ -36,7 +36,7 @@ class RawOutput:
 
 
 # The runtime's errors share no base narrower than Exception.
-_REFUSALS = (
+REFUSALS = (
     ort_errors.Fail,
     ort_errors.InvalidArgument,
     ort_errors.InvalidGraph,
@@ -62,7 +62,7 @@ class Session:
             self._session = ort.InferenceSession(
                 path, options, providers=["CPUExecutionProvider"]
             )
-        except _REFUSALS as error:
+        except REFUSALS as error:
             reason = str(error).splitlines()[0]
             raise ModelFormatError(
                 f"{path}: not a usable ONNX file ({reason})"

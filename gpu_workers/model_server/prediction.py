@@ -12,7 +12,7 @@ from model_server.repository import Repository
 from model_server.requests import Answer, Request, read_json
 from model_server.served import Served
 
-OPTIONS = ("score_threshold", "text")
+OPTIONS = ("score_threshold", "text", "prompt")
 
 
 async def predict(repository: Repository, request: Request) -> Answer:
@@ -84,6 +84,8 @@ def picked(content: Mapping[str, Any]) -> dict[str, Any]:
     score = options.get("score_threshold", 0)
     if isinstance(score, bool) or not isinstance(score, int | float):
         raise RequestError("score_threshold must be a number")
+    if not isinstance(options.get("prompt", {}), dict):
+        raise RequestError("prompt must be an object")
     return options
 
 

@@ -133,6 +133,10 @@ LABELING_API: Rules = {
     "labeling-api:restore-project": {
         "POST": write(MANAGER, body=lambda _w: {"at": "2100-01-01T00:00:00Z"})
     },
+    # The matrix runs without a click model, which says so to those who may ask.
+    "labeling-api:outlines": {
+        "POST": write(ANNOTATOR, 503, body=lambda _w: {"clicks": [[1, 2, 1]]})
+    },
     "labeling-api:rejections": {"POST": write(ANNOTATOR, body=lambda _w: {"ids": []})},
     "labeling-api:crop": {"GET": read()},
     "labeling-api:proposal-list": {"GET": read()},

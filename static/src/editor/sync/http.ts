@@ -1,6 +1,15 @@
 import type { Calibration } from "../core/calibration.ts";
+import type { Outline } from "../core/tools/clickMask.ts";
 import type { DocumentWire } from "../core/wire.ts";
-import type { Adviser, Failure, SendAnswer, SubmitAnswer, Transport } from "./transport.ts";
+import type {
+  Adviser,
+  Failure,
+  SegmentAnswer,
+  Segmenting,
+  SendAnswer,
+  SubmitAnswer,
+  Transport,
+} from "./transport.ts";
 
 const TIMEOUT_MS = 20_000;
 
@@ -52,7 +61,7 @@ export function asking({ api, csrfCookie }: HttpOptions): Ask {
   };
 }
 
-export function httpTransport(options: HttpOptions): Transport & Adviser {
+export function httpTransport(options: HttpOptions): Transport & Adviser & Segmenting {
   const ask = asking(options);
   const post = (path: string) => ({ path, init: { method: "POST" } });
 
@@ -113,6 +122,24 @@ export function httpTransport(options: HttpOptions): Transport & Adviser {
         status === 200 ? ({ name: "read", calibration: body as Calibration } as const) : null,
       );
       return answer.name === "read" ? answer.calibration : null;
+    },
+
+    segment: (imageId, { clicks, box }) => {
+      const init = {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify({ clicks, ...(box ? { box } : {}) }),
+      };
+      return ask<SegmentAnswer>(`images/${imageId}/outlines/`, init, ({ status, body }) => {
+        if (status === 200) {
+          return {
+            name: "segmented",
+            outlines: (body as { outlines: readonly Outline[] }).outlines,
+          };
+        }
+        // The portal is there, but not its model: waiting would not help the click.
+        return status === 503 ? { name: "refused", detail: textIn(body, "detail") } : null;
+      });
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Calibration } from "../core/calibration.ts";
+import type { ClickPrompt, Outline } from "../core/tools/clickMask.ts";
 import type { DocumentWire, OperationWire } from "../core/wire.ts";
 
 export type Failure =
@@ -39,4 +40,13 @@ export interface Adviser {
   reject(imageId: number, ids: readonly string[]): Promise<boolean>;
   /** How often proposals of a score have turned out right; null where it cannot be had. */
   calibration(projectId: number): Promise<Calibration | null>;
+}
+
+export type SegmentAnswer =
+  | { readonly name: "segmented"; readonly outlines: readonly Outline[] }
+  | Failure;
+
+/** A model that finds the object which clicks and a box mean. */
+export interface Segmenting {
+  segment(imageId: number, prompt: ClickPrompt): Promise<SegmentAnswer>;
 }

@@ -26,6 +26,7 @@ function toolCommands(app: App): Command[] {
     { id: "box", group: "tools", keys: ["B"], run: () => app.pickTool("box") },
     { id: "polygon", group: "tools", keys: ["Q"], run: () => app.pickTool("polygon") },
     { id: "scissors", group: "tools", keys: ["U"], run: () => app.pickTool("scissors") },
+    { id: "clickMask", group: "tools", keys: [";"], run: () => app.pickTool("clickMask") },
     { id: "brush", group: "tools", keys: ["N"], run: () => app.pickTool("brush") },
     { id: "eraser", group: "tools", keys: ["Shift+N"], run: () => app.pickTool("eraser") },
     {
@@ -47,6 +48,12 @@ function toolCommands(app: App): Command[] {
     { id: "brushSmaller", group: "tools", keys: ["["], run: () => app.scaleBrush(0.8) },
     { id: "brushLarger", group: "tools", keys: ["]"], run: () => app.scaleBrush(1.25) },
     { id: "finish", group: "tools", keys: ["Enter"], run: () => app.tool()?.finish?.() },
+    {
+      id: "finishAsMask",
+      group: "tools",
+      keys: ["Shift+Enter"],
+      run: () => app.tool()?.finishAsMask?.(),
+    },
     { id: "escape", group: "tools", keys: ["Escape"], run: () => app.escape() },
   ];
 }

@@ -8,8 +8,9 @@ import { realClock } from "../sync/clock.ts";
 import { Couriers } from "../sync/couriers.ts";
 import type { Journal } from "../sync/journal.ts";
 import type { Reviews } from "../sync/reviews.ts";
-import type { Adviser, Failure, Transport } from "../sync/transport.ts";
+import type { Adviser, Failure, Segmenting, Transport } from "../sync/transport.ts";
 import { editorCommands } from "./actions.ts";
+import { clicking } from "./clicking.ts";
 import { Documents } from "./documents.ts";
 import { find } from "./dom.ts";
 import type { OverlayScene } from "./draw.ts";
@@ -40,7 +41,7 @@ const RETRY_MS = 3000;
 export interface AppOptions {
   readonly root: HTMLElement;
   readonly words: Words;
-  readonly transport: Transport & Adviser;
+  readonly transport: Transport & Adviser & Segmenting;
   readonly journal: Journal;
   readonly kinds: readonly GeometryKind[];
   readonly reviews: Reviews;
@@ -190,6 +191,7 @@ export class App {
       ...this.#options,
       imageId,
       brush: this.#brush,
+      ...clicking(this, this.#options.transport),
       readPixels: (region) => this.#picture && readPixels(this.#picture, region),
       onState: (state) => {
         if (opening === this.#opening) this.#saving.show(state);
@@ -386,8 +388,7 @@ export class App {
   }
 
   #brushAtPointer(): OverlayScene["brush"] {
-    const tool = this.tool();
-    const at = this.#pointer.hover;
+    const [tool, at] = [this.tool(), this.#pointer.hover];
     return at && tool instanceof Brush ? { at, radius: tool.radius } : null;
   }
 

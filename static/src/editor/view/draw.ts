@@ -149,6 +149,8 @@ function drawSelection(ctx: Context, scene: OverlayScene): void {
   if (only && !another && !bench.isLocked(only.id)) drawHandles(ctx, scene, only);
 }
 
+const ANSWER: Pen = { width: 2, fill: 0.3, isHaloed: true };
+const MARK_PX = 5;
 const HOVERED: Pen = { width: 3, fill: 0.22 };
 const SELECTED: Pen = { width: 2, fill: 0.22 };
 
@@ -243,7 +245,40 @@ function drawSketch(ctx: Context, scene: OverlayScene, sketch: Sketch): void {
     const band: Geometry = { kind: "box", bbox: sketch.bbox };
     paint(ctx, camera, band, palette.accent, { width: 1, fill: 0.12, dash: [4, 3] });
   } else if (sketch.name === "draft") drawDraft(ctx, scene, sketch);
+  else if (sketch.name === "answer") drawAnswer(ctx, scene, sketch);
   else drawStroke(ctx, camera, palette, sketch);
+}
+
+type Said = Extract<Sketch, { name: "answer" }>;
+
+/** The largest part is what Enter takes; the others are shown as what they are, others. */
+function drawAnswer(ctx: Context, { bench, camera, palette }: OverlayScene, said: Said): void {
+  const color = bench.activeLabel === null ? palette.accent : palette.label(bench.activeLabel);
+  said.outlines.forEach(({ points, holes }, index) => {
+    const part: Geometry = { kind: "polygon", points, holes };
+    const pen = index === 0 ? ANSWER : { ...ANSWER, fill: 0, dash: [3, 3] };
+    paint(ctx, camera, part, color, pen);
+  });
+  if (said.box) {
+    const band: Geometry = { kind: "box", bbox: said.box };
+    paint(ctx, camera, band, palette.accent, { width: 1, fill: 0, dash: [4, 3] });
+  }
+  for (const [u, v, isOn] of said.marks) {
+    const [x, y] = toScreen(camera, imagePoint(u, v));
+    ctx.beginPath();
+    ctx.arc(x, y, MARK_PX, 0, 2 * Math.PI);
+    ctx.fillStyle = isOn ? "#16a34a" : "#dc2626";
+    ctx.fill();
+    ctx.strokeStyle = "white";
+    ctx.lineWidth = 1.5;
+    ctx.moveTo(x - 2.5, y);
+    ctx.lineTo(x + 2.5, y);
+    if (isOn) {
+      ctx.moveTo(x, y - 2.5);
+      ctx.lineTo(x, y + 2.5);
+    }
+    ctx.stroke();
+  }
 }
 
 type Draft = Extract<Sketch, { name: "draft" }>;

@@ -1,6 +1,7 @@
 import type { Patch } from "../core/document.ts";
 import type { GeometryKind } from "../core/geometry.ts";
 import { Brush, type BrushSize } from "../core/tools/brush.ts";
+import { ClickMask } from "../core/tools/clickMask.ts";
 import { DrawByDrag } from "../core/tools/drawByDrag.ts";
 import { DrawPath } from "../core/tools/drawPath.ts";
 import { DrawSkeleton } from "../core/tools/drawSkeleton.ts";
@@ -14,6 +15,7 @@ import { realClock } from "../sync/clock.ts";
 import type { Journal } from "../sync/journal.ts";
 import { Outbox, type OutboxState } from "../sync/outbox.ts";
 import type { Adviser, Failure, Transport } from "../sync/transport.ts";
+import type { Clicking } from "./clicking.ts";
 import { tellRejections } from "./rejections.ts";
 import { newUuid } from "./uuid.ts";
 import { keepVisit } from "./visit.ts";
@@ -28,6 +30,11 @@ const TOOLS: readonly (readonly [kind: GeometryKind | null, make: MakeTool])[] =
   ["ellipse", (bench) => new DrawByDrag(bench, "ellipse")],
   ["polygon", (bench) => new DrawPath(bench, "polygon")],
   ["polygon", (bench, { readPixels }) => new Scissors(bench, readPixels)],
+  [
+    "polygon",
+    (bench, { imageId, askOutlines, repaint }) =>
+      new ClickMask(bench, (prompt) => askOutlines(imageId, prompt), repaint),
+  ],
   ["polyline", (bench) => new DrawPath(bench, "polyline")],
   ["points", (bench) => new DrawPath(bench, "points")],
   ["skeleton", (bench) => new DrawSkeleton(bench)],
@@ -36,7 +43,7 @@ const TOOLS: readonly (readonly [kind: GeometryKind | null, make: MakeTool])[] =
   ["mask", (bench, { brush }) => new Brush(bench, "eraser", brush)],
 ];
 
-export interface SessionOptions {
+export interface SessionOptions extends Clicking {
   readonly imageId: number;
   readonly journal: Journal;
   readonly transport: Transport & Adviser;

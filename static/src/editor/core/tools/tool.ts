@@ -1,5 +1,6 @@
 import type { Geometry, Ring } from "../geometry.ts";
 import type { Bbox, ImagePoint } from "../units.ts";
+import type { Mark, Outline } from "./clickMask.ts";
 
 export interface Press {
   /** Where, already inside the image. */
@@ -22,6 +23,8 @@ export interface Tool {
   cancel(): void;
   /** End a shape of many clicks. */
   finish?(): void;
+  /** End it as pixels, where the tool can. */
+  finishAsMask?(): void;
   /** Take back the last click of a shape of many clicks; false where there was none. */
   stepBack?(): boolean;
   cursor(press: Press): string;
@@ -37,6 +40,13 @@ export type Sketch =
       readonly vertices: Ring;
       /** The next click ends the shape. */
       readonly canClose: boolean;
+    }
+  | {
+      /** What a model takes for the object that the marks and the box mean. */
+      readonly name: "answer";
+      readonly outlines: readonly Outline[];
+      readonly marks: readonly Mark[];
+      readonly box: Bbox | null;
     }
   | {
       readonly name: "stroke";

@@ -1,0 +1,75 @@
+"""The editor's click tool: a resident model answers what an object's outline is."""
+
+import base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from apps.accounts.types import Role
+from apps.core import blobs
+from apps.core.errors import DomainError
+from apps.labeling import selectors
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+_PATH = "/v2/models/clicks/predict"
+_TIMEOUT = httpx.Timeout(15.0, connect=2.0)
+
+
+class NoClickModelError(DomainError):
+    """The model that answers clicks is not there, or not yet."""
+
+    code = "no_click_model"
+    status = 503
+
+
+class BadPromptError(DomainError):
+    code = "bad_prompt"
+
+
+def find_outlines(
+    *, user: "User", image_id: int, prompt: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Ask the click model what the prompt means; an empty prompt only prepares it.
+
+    Raises:
+        NotFoundError: No such image.
+        BadPromptError: The prompt makes no sense on this image.
+        NoClickModelError: The model server is down, starting, or has no model.
+    """
+    image = selectors.access_image(user=user, image_id=image_id, needs=Role.ANNOTATOR)
+    if not settings.CLICK_SERVER_URL:
+        raise NoClickModelError(
+            _("no click model runs here: start the portal with ./portal up")
+        )
+    # The picture goes along each time: the server keeps what it has seen, not we.
+    with blobs.open_blob(image.shown_sha256) as file:
+        picture = base64.b64encode(file.read()).decode()
+    try:
+        answer = httpx.post(
+            settings.CLICK_SERVER_URL + _PATH,
+            json={"image": picture, "prompt": dict(prompt)},
+            timeout=_TIMEOUT,
+        )
+    except httpx.HTTPError as error:
+        raise NoClickModelError(
+            _("the click model does not answer; it is started anew, try again")
+        ) from error
+    return _outlines(answer)
+
+
+def _outlines(answer: httpx.Response) -> list[dict[str, Any]]:
+    content = answer.json()
+    if answer.status_code == httpx.codes.OK:
+        outlines: list[dict[str, Any]] = content["outlines"]
+        return outlines
+    reason = str(content.get("error", answer.status_code))
+    if answer.status_code == httpx.codes.BAD_REQUEST:
+        raise BadPromptError(reason)
+    raise NoClickModelError(
+        _("the click model is not ready: {reason}").format(reason=reason)
+    )

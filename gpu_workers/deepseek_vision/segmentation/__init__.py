@@ -1,0 +1,1 @@
+"""Masks: from clicks and boxes, in medical pictures, and through short videos."""

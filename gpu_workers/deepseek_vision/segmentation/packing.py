@@ -1,0 +1,130 @@
+# ruff: noqa: N815 -- array fields end in their shape, like every array here
+"""A COCO data set with masks as tensors: pictures, object numbers, boxes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from deepseek_vision.data.coco import CocoSet, read_coco
+from deepseek_vision.errors import DatasetError, ImageError
+from deepseek_vision.images import FILL, letterbox, read_picture
+
+_FINE = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskSet:
+    """Pictures letterboxed to one side, top left; kept in uint8 where they are used.
+
+    `numbers` tells for each pixel which object it shows, from 1 on, 0 for none; where
+    objects overlap it shows the smaller. All 0 in a set that has boxes alone. Boxes
+    are xyxy pixels; padded rows have no area.
+    """
+
+    images_N3SS: Tensor
+    sizes_N2: Tensor
+    numbers_NSS: Tensor
+    boxes_NM4: Tensor
+
+    def to(self, device: torch.device) -> "MaskSet":
+        return MaskSet(
+            images_N3SS=self.images_N3SS.to(device),
+            sizes_N2=self.sizes_N2.to(device),
+            numbers_NSS=self.numbers_NSS.to(device),
+            boxes_NM4=self.boxes_NM4.to(device),
+        )
+
+    def __len__(self) -> int:
+        return len(self.images_N3SS)
+
+
+def pack_masks(folder: Path, *, side: int, split: str = "train") -> MaskSet:
+    """Decode every picture of a split once, with its polygons and boxes.
+
+    Raises:
+        DatasetError: when the set or one of its pictures cannot be read.
+    """
+    coco = read_coco(folder, splits=(split,))
+    count = len(coco.images)
+    images = np.full((count, 3, side, side), FILL, np.uint8)
+    numbers = np.zeros((count, side, side), np.int16)
+    sizes = np.zeros((count, 2), np.float32)
+    rows = []
+    for index, image in enumerate(coco.images):
+        try:
+            picture = read_picture(coco.folder / image["file_name"])
+        except ImageError as error:
+            raise DatasetError(str(error)) from None
+        box = letterbox(picture, side=side, stride=1)
+        height, width = box.pixels.shape[:2]
+        images[index, :, :height, :width] = box.pixels.transpose(2, 0, 1)
+        sizes[index] = width, height
+        objects = objects_of(coco, image["id"])
+        scale = box.scale_x, box.scale_y
+        numbers[index, :height, :width] = _draw(objects, (width, height), scale)
+        rows.append(_boxes(objects, scale))
+    boxes = np.zeros((count, max(1, *(len(row) for row in rows)), 4), np.float32)
+    for index, row in enumerate(rows):
+        boxes[index, : len(row)] = row
+    return MaskSet(
+        images_N3SS=torch.from_numpy(images),
+        sizes_N2=torch.from_numpy(sizes),
+        numbers_NSS=torch.from_numpy(numbers),
+        boxes_NM4=torch.from_numpy(boxes),
+    )
+
+
+def objects_of(coco: CocoSet, image_id: int) -> list[dict[str, Any]]:
+    """The objects of an image from large to small, crowds left out."""
+    found = [o for o in coco.objects.get(image_id, []) if not o.get("iscrowd")]
+    return sorted(found, key=lambda o: -float(o.get("area", 0)))
+
+
+def draw_polygons(
+    polygons: list[list[float]],
+    size: tuple[int, int],
+    scale: tuple[float, float] = (1.0, 1.0),
+) -> np.ndarray:
+    """One object's mask, H W bool, from COCO polygons; `size` is width, height."""
+    mask = np.zeros(size[::-1], bool)
+    rings = [np.array(flat, float).reshape(-1, 2) * scale for flat in polygons]
+    rings = [ring for ring in rings if len(ring) >= 3]
+    if not rings:
+        return mask
+    points = np.concatenate(rings)
+    low = np.clip(np.floor(points.min(axis=0)).astype(int), 0, size)
+    high = np.clip(np.ceil(points.max(axis=0)).astype(int), 0, size)
+    width, height = (int(n) for n in high - low)
+    if width < 1 or height < 1:
+        return mask
+    # Drawn finer and averaged: a pixel belongs where half of it is covered.
+    canvas = Image.new("L", (width * _FINE, height * _FINE))
+    pen = ImageDraw.Draw(canvas)
+    for ring in rings:
+        pen.polygon([tuple(at) for at in (ring - low) * _FINE - 0.5], fill=255)
+    covered = np.asarray(canvas.resize((width, height), Image.Resampling.BOX)) >= 128
+    mask[low[1] : high[1], low[0] : high[0]] = covered
+    return mask
+
+
+def _draw(
+    objects: list[dict[str, Any]], size: tuple[int, int], scale: tuple[float, float]
+) -> np.ndarray:
+    numbers = np.zeros(size[::-1], np.int16)
+    for number, item in enumerate(objects, start=1):
+        polygons = item.get("segmentation")
+        if isinstance(polygons, list):
+            numbers[draw_polygons(polygons, size, scale)] = number
+    return numbers
+
+
+def _boxes(objects: list[dict[str, Any]], scale: tuple[float, float]) -> np.ndarray:
+    xywh = np.array([o["bbox"] for o in objects], np.float32).reshape(-1, 4)
+    xyxy = np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
+    scaled: np.ndarray = xyxy * np.array(scale * 2, np.float32)
+    return scaled

@@ -1,0 +1,92 @@
+"""The click tool's route, before a real model server."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import deepseek_vision
+from apps.labeling.services import outlining
+
+MODEL = (
+    Path(deepseek_vision.__file__).parent / "segmentation" / "weights" / "click_small"
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def click_server() -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "model_server", f"clicks={MODEL}"]
+    server = subprocess.Popen([*command, "--port", str(port), "--workers", "1"])
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(f"{url}/v2/health/ready").status_code == 200:
+                    break
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.1)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def test_a_click_has_an_outline_in_pixels_of_the_image(
+    api_as: Any, alice: Any, image: Any, click_server: str, settings: Any
+) -> None:
+    settings.CLICK_SERVER_URL = click_server
+    body = {"clicks": [[image.width / 2, image.height / 2, 1]]}
+
+    answer = api_as(alice).post(
+        f"/api/v1/labeling/images/{image.pk}/outlines/", body, format="json"
+    )
+
+    assert answer.status_code == 200, answer.content
+    for outline in answer.json()["outlines"]:
+        for x, y in outline["points"]:
+            assert 0 <= x <= image.width
+            assert 0 <= y <= image.height
+
+
+def test_a_click_beside_the_image_is_refused_with_its_size(
+    api_as: Any, alice: Any, image: Any, click_server: str, settings: Any
+) -> None:
+    settings.CLICK_SERVER_URL = click_server
+
+    answer = api_as(alice).post(
+        f"/api/v1/labeling/images/{image.pk}/outlines/",
+        {"clicks": [[image.width + 50, 3, 1]]},
+        format="json",
+    )
+
+    assert answer.status_code == 400
+    assert f"{image.width} x {image.height}" in answer.json()["detail"]
+
+
+def test_a_model_server_that_is_down_is_said_to_be(
+    api_as: Any, alice: Any, image: Any, settings: Any
+) -> None:
+    settings.CLICK_SERVER_URL = "http://127.0.0.1:9"
+
+    answer = api_as(alice).post(
+        f"/api/v1/labeling/images/{image.pk}/outlines/",
+        {"clicks": [[3, 3, 1]]},
+        format="json",
+    )
+
+    assert answer.status_code == 503
+    assert answer.json()["code"] == outlining.NoClickModelError.code
+    assert "try again" in answer.json()["detail"]
