@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from deepseek_diagnostics import events
+from deepseek_diagnostics.applying import apply
 from deepseek_diagnostics.catalog import TOOLS
 from deepseek_diagnostics.errors import DiagnosticsError, StopRequestedError
 from deepseek_diagnostics.reporting import diagnose
@@ -33,13 +34,39 @@ class StopRequest:
         return self._is_set
 
 
+def _apply(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """Write the model that a report advises."""
+    if options.out is None:
+        parser.error("--apply takes --out, a new folder")
+    try:
+        made = apply(
+            options.apply,
+            options.out,
+            temperature=options.temperature,
+            score_threshold=options.threshold,
+        )
+    except DiagnosticsError as error:
+        log.error("%s", error)
+        return 1
+    print(f"wrote {made}")
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 refused (one line on stderr), 143 stopped by SIGTERM."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     parser = argparse.ArgumentParser(prog="deepseek_diagnostics", description=__doc__)
     parser.add_argument("spec", type=Path, nargs="?")
     parser.add_argument("--list", action="store_true", help="name the tools")
+    parser.add_argument(
+        "--apply", type=Path, metavar="MODEL", help="write a copy of it to --out"
+    )
+    parser.add_argument("--out", type=Path, help="a new folder")
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--threshold", type=float, help="the score to count from")
     options = parser.parse_args(arguments)
+    if options.apply is not None:
+        return _apply(parser, options)
     if options.list or options.spec is None:
         for tool in TOOLS:
             print(f"{tool.id:<14} {tool.question}")

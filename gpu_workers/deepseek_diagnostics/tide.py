@@ -66,9 +66,9 @@ def _sort_image(  # noqa: PLR0913 -- one step of the loop above
     for at, row in enumerate(rows.tolist()):
         if at in used_by:
             faults.hits[row] = True
-        elif is_crowd_D[at]:
-            faults.ignored[row] = True
         else:
+            # Ignored boxes cost nothing, and yet may repair an object: as published.
+            faults.ignored[row] = is_crowd_D[at]
             kind, column = _kind(overlap_DG[at], same_DG[at], taken)
             faults.boxes[kind].append(row)
             if column is not None:
@@ -150,7 +150,7 @@ def costs_of(
         for row in faults.boxes[kind]:
             target = faults.repaired.get(row, -1)
             if kind in {"class", "location"} and target >= 0:
-                hits[row] = True
+                hits[row] = stays[row] = True
                 classes[row] = truth.classes_N[target]
             else:
                 stays[row] = False

@@ -36,6 +36,8 @@ def main(wanted: list[str]) -> int:
     for name in wanted:
         module = importlib.import_module(f"tests.bench.{name}")
         rows = list(module.measure())
+        if not rows:
+            continue  # it was skipped, and said so
         page = PAGE.with_name(getattr(module, "PAGE", PAGE.name))
         write(name, module.__doc__.strip().partition("\n")[0], rows, page=page)
         for row in rows:

@@ -19,6 +19,7 @@ ANYWHERE = {
     "endpoints": "/deployments/",
     "deploy": "/deployments/new/?model=deepseek_vision_v2",
     "reports": "/diagnostics/",
+    "new-report": "/diagnostics/new/",
     "jobs": "/jobs/",
     "profile": "/settings/profile/",
     "people": "/settings/people/",

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 
+from deepseek_diagnostics.applying import apply
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.corruptions import CORRUPTIONS, corrupted
 from deepseek_diagnostics.errors import DataError, NotApplicableError
@@ -25,8 +27,11 @@ from deepseek_diagnostics.tools import (
     robustness,
     saliency,
 )
-from deepseek_vision.hub import DEFAULT_MODEL, SHIPPED
+from deepseek_vision.hub import DEFAULT_MODEL, SHIPPED, find_model
+from deepseek_vision.images import read_picture
+from deepseek_vision.predict import ObjectDetector, load_model
 from deepseek_vision.synthetic.production_line import write_production_line
+from deepseek_vision.training.run import restore
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +255,34 @@ def test_coarse_maps_keep_the_mean():
     values = np.arange(96 * 120, dtype=float).reshape(96, 120)
 
     assert coarse(values).mean() == pytest.approx(values.mean())
+
+
+def test_a_temperature_is_put_into_every_file_of_the_model(tmp_path: Path, line: Path):
+    out = apply(
+        DEFAULT_MODEL, tmp_path / "cooled", temperature=2.0, score_threshold=0.4
+    )
+    picture = read_picture(next((line / "images").iterdir()))
+
+    for precision in ("fp32", "int8"):
+        scores = []
+        for model in (DEFAULT_MODEL, out):
+            detector = ObjectDetector(load_model(model, precision=precision))
+            found = detector.find_pictures(
+                [picture], detector.query(score_threshold=0.1)
+            )
+            scores.append(found[0].scores_N)
+        warm, cool = scores
+        expected = 1 / (1 + np.exp(-np.log(warm / (1 - warm)) / 2))
+        assert np.allclose(expected, cool[: len(warm)], atol=2e-3)
+    torch_scores = []
+    for model in (SHIPPED / DEFAULT_MODEL, out):
+        loaded, _config = restore(model)
+        prompts = torch.from_numpy(find_model(model).read_prompts())
+        with torch.no_grad():
+            torch_scores.append(loaded(torch.zeros(1, 3, 64, 64), prompts).logits_BAP)
+    assert torch.allclose(torch_scores[0] / 2, torch_scores[1], atol=0.05)
+    assert find_model(out).config.score_threshold == 0.4
+    with pytest.raises(DataError, match="is there already"):
+        apply(DEFAULT_MODEL, out)
+    with pytest.raises(DataError, match="must be in"):
+        apply(DEFAULT_MODEL, tmp_path / "no", temperature=0)

@@ -1,0 +1,86 @@
+"""Puts what a report advises into a model directory: a temperature, a threshold."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from safetensors.numpy import load_file, save_file
+
+from deepseek_diagnostics.errors import DataError
+from deepseek_vision.errors import VisionError
+from deepseek_vision.hub import PRECISIONS, TORCH_FILE, find_model, make_readable
+
+
+def apply(
+    model: str | Path,
+    out: Path,
+    *,
+    temperature: float = 1.0,
+    score_threshold: float | None = None,
+) -> Path:
+    """Write a copy of a model whose scores are cooled, or which asks for higher ones.
+
+    Graphs and weights give the same scores as before with their logits divided by the
+    temperature; boxes and their order stay. The threshold is the one to use with the
+    new scores.
+
+    Raises:
+        DataError: There is no such model, the folder is taken, or a number is absurd.
+    """
+    if not 0.05 <= temperature <= 20:
+        raise DataError(f"the temperature must be in [0.05, 20], got {temperature}")
+    if score_threshold is not None and not 0 < score_threshold < 1:
+        raise DataError(f"the threshold must be between 0 and 1, got {score_threshold}")
+    try:
+        directory = find_model(model)
+    except VisionError as error:
+        raise DataError(str(error)) from None
+    if out.exists():
+        raise DataError(f"{out} is there already: name a new folder")
+    shutil.copytree(directory.path, out)
+    for name in PRECISIONS.values():
+        if (out / name).is_file() and temperature != 1:
+            _cool_graph(out / name, temperature)
+    if (out / TORCH_FILE).is_file() and temperature != 1:
+        _cool_weights(out / TORCH_FILE, temperature)
+    config: dict[str, Any] = json.loads(
+        (out / "config.json").read_text(encoding="utf-8")
+    )
+    if score_threshold is not None:
+        config["score_threshold"] = score_threshold
+    text = json.dumps(config, indent=2) + "\n"
+    (out / "config.json").write_text(text, encoding="utf-8")
+    return out
+
+
+def _cool_graph(path: Path, temperature: float) -> None:
+    """Divide the graph's logits; one that was cooled before is cooled further."""
+    model = onnx.load(path)
+    graph = model.graph
+    name = f"temperature_{len(graph.initializer)}"
+    made = np.array(temperature, np.float32)
+    graph.initializer.append(numpy_helper.from_array(made, name))
+    inner = f"warm_logits_{len(graph.node)}"
+    for node in graph.node:
+        node.output[:] = [inner if one == "logits" else one for one in node.output]
+        node.input[:] = [inner if one == "logits" else one for one in node.input]
+    graph.node.append(helper.make_node("Div", [inner, name], ["logits"]))
+    onnx.save(model, path)
+
+
+def _cool_weights(path: Path, temperature: float) -> None:
+    """Divide scale and bias of every class answer."""
+    weights = load_file(path)
+    for name, value in weights.items():
+        is_answer = name.endswith(
+            (".many.scale", ".many.bias", ".one.scale", ".one.bias")
+        )
+        if is_answer and name.startswith("heads."):
+            cooled = value.astype(np.float32) / temperature
+            weights[name] = np.asarray(cooled, value.dtype)
+    save_file(weights, path)
+    make_readable(path)
