@@ -120,6 +120,7 @@ def jpeg() -> Callable[..., io.BytesIO]:
     return make
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups when its turn comes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Beside each other, files go whole to a lane, and all real processes to one."""
     for item in items:
@@ -128,9 +129,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(
             pytest.mark.xdist_group("processes" if is_alone else str(item.path))
         )
-    items.sort(key=lambda item: _lane(item) != "processes")  # the longest first
-
-
-def _lane(item: pytest.Item) -> str:
-    marker = item.get_closest_marker("xdist_group")
-    return str(marker.args[0]) if marker else ""
