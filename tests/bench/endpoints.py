@@ -72,7 +72,8 @@ class Endpoint:
 
 def create(running: Running, client: httpx.Client, **wanted: object) -> Endpoint:
     """Do what the button does; it answers soon after."""
-    workspace = _json(client.get("/api/v1/accounts/workspaces/"))[0]["id"]
+    found = _json(client.get("/api/v1/accounts/workspaces/"))
+    workspace = found["results"][0]["id"]
     body = {"workspace_id": workspace, "name": "bench", "model": MODEL, **wanted}
     made = _json(client.post(API, json=body))
     key = _json(client.post(f"{API}{made['id']}/keys/", json={"name": "bench"}))
