@@ -15,8 +15,9 @@ FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Gone after each file: while its loop turns, Django refuses its database here."""
     path = os.environ.get("CHROMIUM")
     if not path:
         pytest.skip("no Chromium on this machine: ./portal test says why")
