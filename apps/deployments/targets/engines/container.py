@@ -53,8 +53,8 @@ def most(wish: Wish) -> int:
 
 def price_note(region: str) -> str:
     return gettext(
-        "The prices are list prices for {region}, approximate; the provider's own "
-        "price list decides. They count the machines at their smallest number."
+        "The prices are estimates for {region}, not read from a price list; the "
+        "provider's own decides. They count the machines at their smallest number."
     ).format(region=region)
 
 

@@ -65,7 +65,7 @@ def test_a_plan_names_everything_and_makes_nothing(aws: Clients, plan: Run):
         *("weights", "model", "config", "endpoint", "scaling", "policy")
     ]
     assert made.plan["usd_per_hour"] == 0.115
-    assert made.plan["priced_on"] == "2026-11-01"
+    assert made.plan["priced_on"] == "2026-11-26"
     assert any("iam:PassRole" in each for each in made.plan["permissions"])
     assert everything(aws) == NOTHING
 
