@@ -118,14 +118,3 @@ def jpeg() -> Callable[..., io.BytesIO]:
         return file
 
     return make
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups when its turn comes
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Beside each other, files go whole to a lane, and all real processes to one."""
-    for item in items:
-        is_ours = "stack" in getattr(item, "fixturenames", ())
-        is_alone = is_ours or {"faults", "e2e"} & set(item.path.parts)
-        item.add_marker(
-            pytest.mark.xdist_group("processes" if is_alone else str(item.path))
-        )

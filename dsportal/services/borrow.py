@@ -17,9 +17,6 @@ from dsportal.services.valkey import Valkey
 INTERRUPTED = 130
 # Bench measures and is run by its own task; what needs hardware skips itself.
 DEFAULT_SELECTION = ("-m", "not bench and not shots")
-# All tests run in two lanes; a selection in one, where it fails at once and in order.
-ALL_TESTS = {"-q", "--quiet"}
-LANES = ("-n", "2", "--dist", "loadgroup")
 
 
 def borrow(root: Path, *commands: Sequence[str]) -> int:
@@ -40,8 +37,7 @@ def borrow(root: Path, *commands: Sequence[str]) -> int:
 
 def test(root: Path, arguments: Sequence[str]) -> int:
     """Run the front end's tests, then pytest, whose closing line comes last."""
-    lanes = LANES if ALL_TESTS.issuperset(arguments) else ()
-    pytest = [sys.executable, "-m", "pytest", *DEFAULT_SELECTION, *lanes, *arguments]
+    pytest = [sys.executable, "-m", "pytest", *DEFAULT_SELECTION, *arguments]
     if arguments or not (root / "static" / "package.json").exists():
         return borrow(root, pytest)
     return borrow(root, ["npm", "--prefix", "static", "test"], pytest)

@@ -9,10 +9,6 @@ from dsportal.settings.servers import blob_storage
 
 SECRET_KEY = "test" * 10
 VAR_DIR = Path(os.environ.get("DSPORTAL_TEST_VAR") or tempfile.mkdtemp(prefix="dsp-"))
-if lane := os.environ.get("PYTEST_XDIST_WORKER"):
-    # Tests beside each other share no folder, and hear no news of each other's.
-    VAR_DIR /= lane
-    CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = lane  # noqa: F405
 RUNS_DIR = VAR_DIR / "runs"
 CHECKOUTS_DIR = VAR_DIR / "models"
 INCOMING_DIR = VAR_DIR / "incoming"

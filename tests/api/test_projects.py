@@ -200,6 +200,7 @@ def test_a_document_holds_all_that_the_editor_needs(
             "url": f"/api/v1/labeling/images/{image.pk}/shown/",
             "thumbnail_url": f"/api/v1/labeling/images/{image.pk}/thumbnail/",
             "state": "unlabeled",
+            "review": "",
             "index": 1,
             "count": 2,
         },

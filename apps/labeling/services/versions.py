@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
@@ -138,15 +139,18 @@ def _freeze(version: DatasetVersion, shares: Shares) -> None:
 
 
 def _fill_empty_splits(version: DatasetVersion, shares: Shares) -> None:
-    """Give a wanted split of a small set one image, the one nearest by its bytes."""
-    rows = version.rows.select_related("image").only("split", "image__sha256")
-    for split in ("val", "test"):
+    """Give a wanted split of a small set one image of the fullest split."""
+    for split in ("train", "val", "test"):
         is_wanted = getattr(shares, split) > 0
-        if not is_wanted or rows.filter(split=split).exists():
+        if not is_wanted or version.rows.filter(split=split).exists():
             continue
-        spare = rows.filter(split="train").order_by("-image__sha256")
-        if len(found := spare[:2]) == 2:
-            version.rows.filter(image_id=found[0].image_id).update(split=split)
+        counted = version.rows.values("split").annotate(num=Count("image")).order_by()
+        fullest = counted.filter(num__gt=1).order_by("-num", "split").first()
+        if fullest is None:
+            return
+        spare = version.rows.filter(split=fullest["split"]).order_by("-image__sha256")
+        moved = spare.values_list("image_id", flat=True)[0]
+        version.rows.filter(image_id=moved).update(split=split)
 
 
 def taxonomy_of(project_id: int) -> list[dict[str, Any]]:

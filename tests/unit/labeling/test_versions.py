@@ -1,6 +1,7 @@
 """Dataset versions: frozen, shared, compared, restored, laid out for training."""
 
 import contextlib
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -35,7 +36,7 @@ from apps.labeling.services.restoring_versions import restore_version
 from apps.labeling.services.versions import make_version, write_training_folder
 from apps.labeling.types import ImageState, ShapeKind, Shares
 from deepseek_vision.data.coco import read_coco
-from tests.factories.labeling import AnnotationFactory, ImageFactory
+from tests.factories.labeling import AnnotationFactory, ImageFactory, ProjectFactory
 
 
 @pytest.fixture
@@ -161,6 +162,20 @@ def test_a_small_set_has_something_to_validate_on(
     made = make_version(user=alice, project_id=project.pk)
 
     assert set(made.splits) == {"train", "val", "test"}
+
+
+def test_no_split_stays_empty_wherever_bytes_put_the_images(
+    alice: User, workspace: Workspace
+):
+    for seed in range(12):
+        project = ProjectFactory(workspace=workspace, created_by=alice)
+        for number in range(3):
+            digest = hashlib.sha256(f"{seed} {number}".encode()).hexdigest()
+            ImageFactory(project=project, state="submitted", sha256=digest)
+
+        made = make_version(user=alice, project_id=project.pk)
+
+        assert made.splits == {"train": 1, "val": 1, "test": 1}
 
 
 def test_shares_are_per_cent():
