@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from apps.deployments.types import MAX_REPLICAS, MAX_THREADS, Rollout
 
-REPLICA_BYTES = 200 * 2**20  # measured: docs/benchmarks-deploy.md
+REPLICA_BYTES = 200 * 2**20  # the most that a replica is meant to take
 SLEEP_CHOICES = [
     (0, gettext_lazy("Never: the first answer is always quick")),
     (300, gettext_lazy("After 5 idle minutes")),

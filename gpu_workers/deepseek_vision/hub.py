@@ -5,7 +5,9 @@ weights as safetensors or ONNX; nothing that could run code is ever opened.
 """
 
 import hashlib
+import importlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,8 @@ TORCH_FILE = "model.safetensors"
 PROMPTS_FILE = "prompts.safetensors"
 SHIPPED = Path(__file__).resolve().parent / "weights"
 DEFAULT_MODEL = "deepseek_vision_v2"
+# owner/name, or owner/name@revision: a model of a portal.
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
 _PICKLE_SUFFIXES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt"})
 
 
@@ -156,7 +160,7 @@ def list_models() -> list[str]:
 
 
 def find_model(name: str | Path) -> ModelDirectory:
-    """The model a shipped name or a folder stands for.
+    """The model that a shipped name, a folder or a repository's name stands for.
 
     Raises:
         UnknownModelError: listing the names that exist.
@@ -170,6 +174,9 @@ def find_model(name: str | Path) -> ModelDirectory:
         raise ModelFormatError(
             f"{folder}: is a file; give the model's folder, the one with config.json"
         )
+    if not folder.is_dir() and isinstance(name, str) and _REPOSITORY.fullmatch(name):
+        # Only such a name needs the network's client, which takes time to load.
+        folder = importlib.import_module("deepseek_vision.marketplace").fetch(name)
     if not folder.is_dir():
         raise UnknownModelError(
             f"no model named {str(name)!r}; there are: {', '.join(list_models())}, "

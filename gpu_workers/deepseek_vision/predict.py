@@ -51,7 +51,7 @@ class Model:
 def load_model(
     name: str | Path = DEFAULT_MODEL, *, precision: str = "int8", num_threads: int = 1
 ) -> Model:
-    """Load a shipped model by name, or any model folder.
+    """Load a shipped model by name, any model folder, or `owner/name` of a portal.
 
     Raises:
         UnknownModelError: for a name or precision that does not exist.

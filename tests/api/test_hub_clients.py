@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import deepseek_vision as dv
 from tests.stack import ROOT, Stack
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dsportal"
@@ -129,3 +130,21 @@ def test_the_commands_of_the_readme_work_as_written(
     fetched = tmp_path / "fetched"
     for name in ("config.json", "weights.bin"):
         assert (fetched / name).read_bytes() == (made / name).read_bytes()
+
+
+def test_a_detector_is_loaded_by_its_name_here(
+    stack: Stack,
+    tokens: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for name, value in environment(stack, tmp_path, tokens["read"], xet=False).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    model = dv.load_model("dsportal/deepseek_vision_v2")
+
+    shipped = dv.load_model("deepseek_vision_v2")
+    assert model.directory.revision("int8") == shipped.directory.revision("int8")
+    with pytest.raises(dv.UnknownModelError, match="no such model or revision"):
+        dv.load_model("dsportal/nothing")

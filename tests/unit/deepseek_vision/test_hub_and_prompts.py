@@ -130,3 +130,31 @@ def test_a_prompt_that_is_a_class_takes_its_row():
 def test_prompts_without_meaning_are_refused(prompts, message):
     with pytest.raises(VisionError, match=message):
         embed_prompts(prompts, ["dent"], class_embeddings(["dent"]))
+
+
+def test_a_repository_needs_to_know_its_portal(monkeypatch):
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+
+    with pytest.raises(UnknownModelError, match="set HF_ENDPOINT to your portal"):
+        find_model("demo/my-model")
+
+
+def test_a_portal_out_of_reach_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    with pytest.raises(UnknownModelError, match=r"127\.0\.0\.1:1 cannot be reached"):
+        find_model("demo/my-model@v1")
+
+
+def test_what_was_fetched_serves_while_the_portal_is_away(
+    monkeypatch, tmp_path, nano_folder
+):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    kept = tmp_path / "dsportal" / "models" / "127_0_0_1_1" / "demo" / "my-model"
+    (kept / "refs").mkdir(parents=True)
+    (kept / "refs" / "main").write_text("abc")
+    (kept / "abc").symlink_to(nano_folder)
+
+    assert find_model("demo/my-model").config.name == "nano_test"
