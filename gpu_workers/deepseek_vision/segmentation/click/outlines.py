@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage  # type: ignore[import-untyped]
+from scipy import ndimage
 from skimage.measure import approximate_polygon, find_contours
 
 from deepseek_vision.segmentation.click.prompts import Array, Prompt

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import (  # type: ignore[import-untyped]
+from scipy.ndimage import (
     distance_transform_edt,
 )
 
