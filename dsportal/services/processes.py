@@ -72,8 +72,9 @@ def programs(
             Program(
                 name="clicks",
                 command=(
-                    *(python, "-m", "model_server", f"clicks={click_model}"),
-                    *("--port", port, "--workers", "2", "--max-body-mb", "300"),
+                    *(python, "-m", "dsportal.services.on_call", port),
+                    *("-m", "model_server", f"clicks={click_model}"),
+                    *("--workers", "2", "--max-body-mb", "300"),
                 ),
                 env=env,
                 orphan_signal=signal.SIGKILL,  # it keeps nothing
