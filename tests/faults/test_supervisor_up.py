@@ -18,7 +18,7 @@ from tests.running import ROOT, UP, Running, environment, wait_for
 
 pytestmark = pytest.mark.faults
 
-PARTS = ("postgres", "valkey", "web", "web-2", "worker", "replicas")
+PARTS = ("postgres", "valkey", "web", "web-2", "worker", "replicas", "clicks")
 
 
 @pytest.fixture(scope="module")
