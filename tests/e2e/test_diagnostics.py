@@ -1,4 +1,4 @@
-"""Measure a model on the demo project and see why it errs."""
+"""Measure a model on labeled images and see why it errs."""
 
 import re
 
@@ -8,10 +8,17 @@ from tests.stack import Stack
 
 LONG_MS = 180_000
 FREEZE = """
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from apps.labeling.models import Project
 from apps.labeling.services.versions import make_version
 from apps.labeling.types import Shares
-from tests.labeled import label_demo
-project = label_demo()
+from tests.labeled import labeled_project
+demo = Project.objects.get(name="Production line")
+with TemporaryDirectory() as folder:
+    project = labeled_project(demo.created_by, demo.workspace_id, Path(folder))
+project.name = "Plates"
+project.save()
 print(make_version(user=project.created_by, project_id=project.pk,
                    shares=Shares(train=20, val=80)).id)
 """
