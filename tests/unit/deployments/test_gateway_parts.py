@@ -74,6 +74,8 @@ def test_a_replica_that_just_failed_is_asked_last():
     assert table.order((1, 2), tried=(1,)) == [2]
 
 
+# The thread that reads may still hold the connection of an earlier test.
+@pytest.mark.django_db
 def test_routes_that_were_read_long_ago_are_read_again_before_they_are_used(
     monkeypatch,
 ):
