@@ -155,6 +155,7 @@ class ApiToken(TimeStamped):
 class AuditEntry(models.Model):
     """Who did what to whom; written by services, never changed."""
 
+    names_blobs = False  # an entry outlives the files that it speaks of
     workspace = models.ForeignKey(Workspace, null=True, on_delete=models.SET_NULL)
     actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
     action = models.CharField(max_length=64)

@@ -15,6 +15,7 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.utils.translation import gettext as _
 
 from apps.core.errors import DomainError, NotFoundError, StorageFullError
+from apps.core.models import CondemnedBlob
 
 CHUNK = 1024 * 1024
 
@@ -72,7 +73,7 @@ def put_hashed(file: IO[bytes], *, sha256: str, size: int) -> Blob:
         StorageFullError: The store has no room; nothing was kept.
     """
     blob = Blob(sha256=sha256, size=size)
-    if not store().exists(key(blob.sha256)):
+    if not is_kept(sha256):
         file.seek(0)
         try:
             store().save(key(blob.sha256), File(file))
@@ -86,6 +87,15 @@ def put_hashed(file: IO[bytes], *, sha256: str, size: int) -> Blob:
                 ) from exc
             raise
     return blob
+
+
+def is_kept(sha256: str) -> bool:
+    """Whether a blob is there; who asks means to name it, so it is not collected."""
+    if not store().exists(key(sha256)):
+        return False
+    CondemnedBlob.objects.filter(sha256=sha256).delete()
+    # It may have been freed while the line above waited for that.
+    return store().exists(key(sha256))
 
 
 def open_blob(sha256: str) -> IO[bytes]:

@@ -1,11 +1,12 @@
-"""The folder form of the blob store."""
+"""The folder form of the blob store, and how either form is listed."""
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.core.files import File
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, Storage
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
@@ -31,3 +32,19 @@ class AtomicFileSystemStorage(FileSystemStorage):
             Path(temporary).unlink(missing_ok=True)
             raise
         return name
+
+
+def listed(storage: Storage) -> Iterator[tuple[bytes, int]]:
+    """Yield the digest and the size in bytes of every blob, in no order."""
+    if isinstance(storage, FileSystemStorage):
+        found = (
+            (file.name, file.stat().st_size)
+            for file in Path(storage.location).glob("??/??/*")
+        )
+    else:
+        prefix = storage.location  # type: ignore[attr-defined]  # S3Storage's
+        objects = storage.bucket.objects.filter(Prefix=prefix)  # type: ignore[attr-defined]
+        found = ((each.key.rpartition("/")[2], each.size) for each in objects)
+    for name, size in found:
+        if len(name) == 64:  # half-written files have other names
+            yield bytes.fromhex(name), size

@@ -18,7 +18,9 @@ from django.db import Error as DatabaseGone
 from django.db import connection
 
 from apps.core.answers import forget_answers
+from apps.core.collecting import is_due
 from apps.core.devices import find_devices
+from apps.core.queue import enqueue
 from apps.jobs import services
 from apps.jobs.services import Beat
 
@@ -106,6 +108,8 @@ class Heart:
             self._cleaned_at = time.monotonic()
             services.clean_run_dirs()
             forget_answers()
+            if is_due():
+                enqueue("core.collect_blobs", queue="io")
 
     def _drain(self, *, is_drained: bool) -> None:
         """Leave or take up the queues in the broker, as staff asked."""

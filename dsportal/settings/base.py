@@ -254,6 +254,9 @@ MAX_UPLOAD_BYTES = int(os.environ.get("MAX_UPLOAD_MB", "200")) * 1024 * 1024
 MAX_IMAGE_PIXELS = 120_000_000
 THUMBNAIL_PX = 384
 ANSWERS_KEPT_H = 24  # to POSTs with an Idempotency-Key
+BLOBS_COLLECTED_EVERY_H = 24
+BLOB_GRACE_H = 24  # between a blob's last name and its end
+UPLOADS_KEPT_DAYS = 30  # that no commit took in, and chunks that clients refer to
 
 # Whether public models can be listed and fetched without a token.
 HUB_ANONYMOUS = os.environ.get("HUB_ANONYMOUS", "0") == "1"

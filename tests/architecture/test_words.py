@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
 
 from django.conf import settings
 from django.test import Client
@@ -51,6 +52,23 @@ def test_every_refusal_is_said_in_the_readers_language() -> None:
     ]
 
     assert bare == [], 'write _("... {name} ...").format(name=name) instead'
+
+
+def test_every_placeholder_of_a_sentence_is_filled() -> None:
+    unfilled = [
+        f"{path.relative_to(APPS)}:{call.lineno}"
+        for path, tree in modules()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "format"
+        and isinstance(call.func.value, ast.Call)
+        and isinstance(sentence := call.func.value.args[0], ast.Constant)
+        and None not in (given := {each.arg for each in call.keywords})
+        and {name for _, name, *_ in Formatter().parse(sentence.value) if name} - given
+    ]
+
+    assert unfilled == []
 
 
 def test_a_refusal_is_chinese_where_the_page_is(client: Client, alice: User) -> None:

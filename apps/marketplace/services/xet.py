@@ -79,7 +79,7 @@ def _join(model: Model, file: ShardFile, new_xorbs: frozenset[str]) -> None:
     new = sum(
         {term: term.size for term in file.terms if term.xorb in new_xorbs}.values()
     )
-    is_here = blobs.store().exists(blobs.key(file.sha256))
+    is_here = blobs.is_kept(file.sha256)
     with ExitStack() as lent:
         xorbs = _Xorbs(model.namespace_id, lent)
         pieces = (piece for term in file.terms for piece in xorbs.read(term))
@@ -104,7 +104,7 @@ def _check(pieces: Iterable[bytes], file: ShardFile) -> None:
         digest.update(piece)
     if digest.hexdigest() != file.sha256:
         raise WrongBytesError(
-            _("the chunks do not make {told}").format(size=file.sha256[:12])
+            _("the chunks do not make {told}").format(told=file.sha256[:12])
         )
 
 

@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 from apps.core import blobs
 from apps.core.errors import NotFoundError
 from apps.core.files import blob_response
+from apps.core.storage import listed
 from dsportal.settings.servers import blob_storage
 
 
@@ -65,6 +66,7 @@ def test_what_is_put_can_be_read(bucket: Any):
     assert keys(bucket) == [f"{blob.sha256[:2]}/{blob.sha256[2:4]}/{blob.sha256}"]
 
 
+@pytest.mark.django_db
 def test_the_same_bytes_are_stored_once(bucket: Any):
     first = put(b"same")
     stored_at = next(iter(bucket.objects.all())).last_modified
@@ -127,3 +129,9 @@ def test_a_blob_that_was_changed_is_not_lent(bucket: Any):
         blobs.local_copy(blob.sha256),
     ):
         pass
+
+
+def test_every_blob_of_a_bucket_is_listed(bucket: Any):
+    blob = put(b"pixels")
+
+    assert list(listed(blobs.store())) == [(bytes.fromhex(blob.sha256), 6)]
