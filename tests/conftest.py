@@ -12,13 +12,23 @@ from django.db import connection
 from PIL import Image as PillowImage
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
+from xdist.remote import Producer
 
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.types import Role
 from apps.core import realtime
 from dsportal.settings import base
 from tests.factories.accounts import UserFactory, WorkspaceFactory
+from tests.lanes import PORTAL, Lanes, lane
 from tests.stack import Stack, running_stack
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    return Lanes(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: lane(item.nodeid) != PORTAL)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ class Running:
         command: tuple[str, ...] = UP,
         cwd: Path = ROOT,
         env: Mapping[str, str] | None = None,
-        timeout_s: float = 120,
+        timeout_s: float = 300,
     ) -> None:
         self.var = var
         self.output = var.with_suffix(".out")
@@ -52,7 +52,11 @@ class Running:
             stdout=self._file,
             stderr=subprocess.STDOUT,
         )
-        wait_for(self._is_over, timeout_s)
+        try:
+            wait_for(self._is_over, timeout_s)
+        except AssertionError as exc:
+            self.end()
+            raise AssertionError(self.said) from exc
         self.start_s = time.monotonic() - started_at
         assert self.process.poll() is None, self.said
 
@@ -85,7 +89,7 @@ class Running:
 
     def end(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(60)
+        code = self.process.wait(120)
         self._file.close()
         return code
 

@@ -82,13 +82,13 @@ class Stack:
         process = self.processes.pop(name)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        process.wait(20)
+        process.wait(60)
 
-    def wait_ready(self, *, timeout_s: float = 120) -> None:
+    def wait_ready(self, *, timeout_s: float = 300) -> None:
         end = time.monotonic() + timeout_s
         while True:
             with suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/healthz", timeout=2).is_success:
+                if httpx.get(f"{self.url}/healthz", timeout=10).is_success:
                     return
             assert time.monotonic() < end, (self.folder / "web.log").read_text()[-3000:]
             time.sleep(0.1)

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from dsportal.services import browser
@@ -16,6 +17,7 @@ from dsportal.services.valkey import Valkey
 
 INTERRUPTED = 130
 # Bench measures and is run by its own task; what needs hardware skips itself.
+LANES = min(2, os.cpu_count() or 1)
 DEFAULT_SELECTION = ("-m", "not bench and not shots")
 
 
@@ -36,9 +38,15 @@ def borrow(root: Path, *commands: Sequence[str]) -> int:
 
 
 def test(root: Path, arguments: Sequence[str]) -> int:
-    """Run the front end's tests, then pytest, whose closing line comes last."""
-    pytest = [sys.executable, "-m", "pytest", *DEFAULT_SELECTION, *arguments]
-    if arguments or not (root / "static" / "package.json").exists():
+    """Run the front end's tests, then pytest, whose closing line comes last.
+
+    All tests run in two lanes side by side, a chosen few in one.
+    """
+    pytest = [sys.executable, "-m", "pytest", *DEFAULT_SELECTION]
+    if any(not each.startswith("-") for each in arguments):
+        return borrow(root, [*pytest, *arguments])
+    pytest += ["-n", str(LANES), "--no-loadscope-reorder", *arguments]
+    if not (root / "static" / "package.json").exists():
         return borrow(root, pytest)
     return borrow(root, ["npm", "--prefix", "static", "test"], pytest)
 
@@ -54,10 +62,17 @@ def _start(supervisor: Supervisor, folder: Path, *, root: Path) -> dict[str, str
         embedded.append(postgres.program())
         env["DATABASE_URL"] = postgres.url("postgres")
     if not env.get("REDIS_URL"):
-        valkey = Valkey(folder / "valkey", is_throwaway=True)
-        valkey.create()
-        embedded.append(valkey.program())
-        env["REDIS_URL"] = valkey.url
+        lanes = [
+            Valkey(folder / f"valkey{lane}", is_throwaway=True) for lane in range(LANES)
+        ]
+        for valkey in lanes:
+            valkey.create()
+        embedded += [
+            replace(valkey.program(), name=f"valkey{lane}")
+            for lane, valkey in enumerate(lanes)
+        ]
+        env["REDIS_URL"] = lanes[0].url
+        env["TEST_REDIS_URLS"] = " ".join(valkey.url for valkey in lanes)
     supervisor.start(embedded)
     return env
 

@@ -4,11 +4,17 @@ import os
 import tempfile
 from pathlib import Path
 
-from dsportal.settings.base import *  # noqa: F403
-from dsportal.settings.servers import blob_storage
+# Tests that run side by side share neither news nor queues (tests/lanes.py).
+LANE = os.environ.get("PYTEST_XDIST_WORKER", "")
+if LANE and (urls := os.environ.get("TEST_REDIS_URLS", "").split()):
+    os.environ["REDIS_URL"] = urls[int(LANE.removeprefix("gw")) % len(urls)]
+
+from dsportal.settings.base import *  # noqa: E402, F403
+from dsportal.settings.servers import blob_storage  # noqa: E402
 
 SECRET_KEY = "test" * 10
 VAR_DIR = Path(os.environ.get("DSPORTAL_TEST_VAR") or tempfile.mkdtemp(prefix="dsp-"))
+VAR_DIR /= LANE
 RUNS_DIR = VAR_DIR / "runs"
 CHECKOUTS_DIR = VAR_DIR / "models"
 INCOMING_DIR = VAR_DIR / "incoming"

@@ -33,7 +33,7 @@ class Socket:
         return await self.message()
 
     async def message(self) -> dict[str, Any]:
-        return await self._wire.receive_output(timeout=5)
+        return await self._wire.receive_output(timeout=30)
 
     async def event(self) -> dict[str, Any]:
         return json.loads((await self.message())["text"])

@@ -30,7 +30,7 @@ def click_server() -> Iterator[str]:
     server = subprocess.Popen([*command, "--port", str(port), "--workers", "1"])
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             try:
                 if httpx.get(f"{url}/v2/health/ready").status_code == 200:
@@ -41,7 +41,7 @@ def click_server() -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(30)
 
 
 def test_a_click_has_an_outline_in_pixels_of_the_image(

@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(command: list[str], folder: Path) -> str:
     done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=180
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -96,11 +96,11 @@ def test_a_model_is_deployed_called_replaced_and_returned_to(
     page.get_by_role("button", name="Bring it").click()
     expect(page.locator("#live")).to_contain_text("(v2)", timeout=LONG_MS)
     expect(page.get_by_role("button", name="Back to")).to_be_visible(timeout=LONG_MS)
-    wait_for(lambda: asked(code["curl"], folder)["version"] != whole["version"], 10)
+    wait_for(lambda: asked(code["curl"], folder)["version"] != whole["version"], 60)
 
     page.get_by_role("button", name="Back to").click()
     expect(page.locator("#live")).to_contain_text("(v1)", timeout=LONG_MS)
-    wait_for(lambda: asked(code["curl"], folder)["version"] == whole["version"], 10)
+    wait_for(lambda: asked(code["curl"], folder)["version"] == whole["version"], 60)
     assert asked(code["curl"], folder)["detections"] == whole["detections"]
     page.goto("/")
     expect(page.get_by_role("link", name="Line 3")).to_contain_text("requests a minute")

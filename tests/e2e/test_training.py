@@ -53,7 +53,7 @@ def test_a_run_survives_its_worker_and_becomes_a_model(admin_page: Page, stack: 
 
     page.goto("/")  # the tab is closed
     stack.kill("worker")
-    wait_for(lambda: processes_of(run.json()["job_id"]) == [], 10)
+    wait_for(lambda: processes_of(run.json()["job_id"]) == [], 30)
     stack.start("worker")
 
     page.goto(address)

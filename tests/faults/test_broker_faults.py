@@ -41,7 +41,7 @@ def test_the_urgent_come_first(valkey: redis.Redis):
 
     with current_app.connection_for_read() as broker:
         queue = broker.SimpleQueue(QUEUE)
-        told: list[Any] = [queue.get(timeout=5) for _ in range(3)]
+        told: list[Any] = [queue.get(timeout=30) for _ in range(3)]
         for one in told:
             one.ack()
         queue.close()

@@ -182,7 +182,7 @@ time.sleep(60)
 
     parent.kill()
     parent.wait()
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=20)
 
     assert len(children) == 2
     assert alive == []
@@ -214,7 +214,7 @@ time.sleep(60)
 
     parent.kill()
     parent.wait()
-    _, alive = psutil.wait_procs([child], timeout=15)
+    _, alive = psutil.wait_procs([child], timeout=20)
 
     assert alive == []
 

@@ -54,8 +54,8 @@ def test_every_killed_part_comes_back_and_nothing_committed_is_lost(
         os.kill(before[name].pid, signal.SIGKILL)
 
     for name in PARTS:
-        wait_for(lambda name=name: _is_replaced(running.record(name), before[name]), 30)
-    wait_for(running.answers, 30)
+        wait_for(lambda name=name: _is_replaced(running.record(name), before[name]), 90)
+    wait_for(running.answers, 90)
     with psycopg.connect(running.state.database_url) as connection:
         assert connection.execute("SELECT number FROM kept").fetchall() == [(7,)]
 
@@ -67,7 +67,7 @@ def test_a_second_start_is_refused_and_names_the_running_one(running: Running) -
         env=environment(running.var),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -99,7 +99,7 @@ def test_a_killed_worker_leaves_nothing_that_is_not_written_down(
         process.send_signal(signal.SIGKILL) if made == plural else None
     )
 
-    assert process.wait(60) == -signal.SIGKILL
+    assert process.wait(180) == -signal.SIGKILL
 
     rows = {row.kind.lower() + "s": row for row in Resource.objects.all()}
     assert rows[plural].state == ResourceState.INTENDED
@@ -110,7 +110,7 @@ def test_a_killed_worker_leaves_nothing_that_is_not_written_down(
         lease_until=timezone.now() - timedelta(seconds=1)
     )
     requeue_lost_jobs()
-    assert worker(planned.job_id).wait(60) == 0
+    assert worker(planned.job_id).wait(180) == 0
 
     planned.refresh_from_db()
     assert planned.state == State.LIVE

@@ -123,7 +123,7 @@ def kill(portal: Running, part: str) -> None:
     record = portal.record(part)
     assert record is not None
     os.kill(record.pid, signal.SIGKILL)
-    wait_for(lambda: _is_replaced(portal, part, record.pid), 60)
+    wait_for(lambda: _is_replaced(portal, part, record.pid), 120)
 
 
 def _is_replaced(portal: Running, part: str, pid: int) -> bool:
@@ -155,5 +155,5 @@ def test_a_run_ends_as_if_nobody_had_been_killed(
     assert undisturbed.status == "done"
     assert outcome(portal, job) == undisturbed
     assert undisturbed.num_revisions == 1
-    wait_for(lambda: processes_of(job) == [], 10)
+    wait_for(lambda: processes_of(job) == [], 30)
     assert ask(portal, "SELECT count(*) FROM jobs_devicelease") == [(0,)]

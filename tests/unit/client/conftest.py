@@ -53,7 +53,7 @@ class Server:
         log.close()
 
     def wait(self) -> None:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while True:
             try:
                 httpx.get(f"{self.url}/healthz", timeout=5).raise_for_status()
@@ -66,7 +66,7 @@ class Server:
     def stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(60)
         self._process = None
 
 

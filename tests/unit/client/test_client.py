@@ -253,7 +253,7 @@ def _home(user: User) -> int:
 
 
 def _wait_for(seen: list[Any], count: int) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while len(seen) < count:
         assert time.monotonic() < end
         time.sleep(0.02)

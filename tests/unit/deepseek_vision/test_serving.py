@@ -36,7 +36,7 @@ def start(folder, spec):
 
 def run(folder, spec):
     process = start(folder, spec)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     return (
         process.returncode,
         [events.from_wire(line) for line in out.splitlines()],
@@ -131,7 +131,7 @@ def test_a_child_told_to_stop_ends_after_its_batch(tmp_path, nano_folder, line):
 
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    rest, _ = process.communicate(timeout=30)
+    rest, _ = process.communicate(timeout=90)
 
     assert process.returncode == 143
     assert time.monotonic() - began < 10

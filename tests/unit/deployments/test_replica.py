@@ -29,7 +29,7 @@ def _plan(folder: Path, **changes: object) -> ReplicaPlan:
 
 
 def _turn_until(replica: ReplicaProcess, is_done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 90
     while not is_done():
         replica.turn()
         assert time.monotonic() < deadline, (replica.state, replica.error)
@@ -37,7 +37,7 @@ def _turn_until(replica: ReplicaProcess, is_done: Callable[[], bool]) -> None:
 
 
 def _ask(port: int) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
     connection.request("GET", "/v2/health/live")
     status = connection.getresponse().status
     connection.close()
@@ -57,7 +57,7 @@ def test_a_killed_process_is_replaced_behind_the_same_port(detector, tmp_path):
     assert _ask(port) == 200
     replica.fall_asleep()
     assert (replica.state, replica.pid) == (ReplicaState.ASLEEP, 0)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=40)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
     # The first byte wakes it, and is answered once the model has loaded.
     connection.request("GET", "/v2/models/m/ready")
     _turn_until(replica, lambda: replica.state is ReplicaState.READY)

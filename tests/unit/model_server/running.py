@@ -52,7 +52,7 @@ class ModelServer:
         body: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
@@ -66,7 +66,7 @@ class ModelServer:
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         if self.process.stderr:
             self.process.stderr.close()
         return code

@@ -24,7 +24,7 @@ class Gate:
 
     def __call__(self, payloads):
         self.entered.set()
-        assert self.open.wait(5)
+        assert self.open.wait(30)
         self.batches.append(list(payloads))
         return [payload * 2 for payload in payloads]
 
@@ -36,7 +36,7 @@ def _later(seconds: float = 5) -> float:
 def _hold(gate: Gate, batcher: Batcher) -> "Future[int]":
     """Keep the only worker busy, so that what follows has to wait."""
     first = batcher.submit(0, deadline=_later())
-    assert gate.entered.wait(5)
+    assert gate.entered.wait(30)
     return first
 
 

@@ -15,7 +15,7 @@ def supervise(tmp_path: Path) -> Iterator[Callable[..., Supervisor]]:
     supervisor = Supervisor(tmp_path, logs=tmp_path / "log")
 
     def start(*programs: Program) -> Supervisor:
-        supervisor.start(programs, timeout_s=20)
+        supervisor.start(programs, timeout_s=60)
         return supervisor
 
     yield start

@@ -28,13 +28,13 @@ def test_the_first_call_wakes_the_server_and_is_answered(tmp_path: Path):
 
     def is_answered() -> bool:
         try:
-            answers.append(httpx.get(f"http://127.0.0.1:{port}/", timeout=10).text)
+            answers.append(httpx.get(f"http://127.0.0.1:{port}/", timeout=30).text)
         except httpx.ConnectError:  # not listening yet
             return False
         return True
 
     try:
-        wait_for(is_answered, 20)
+        wait_for(is_answered, 60)
         assert answers == ["here"]
         assert process.poll() is None
     finally:

@@ -68,6 +68,6 @@ def _portal(
         env={**os.environ, "PATH": path or os.environ["PATH"]},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
