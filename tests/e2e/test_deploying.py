@@ -16,7 +16,7 @@ from deepseek_vision.synthetic.production_line import write_production_line
 from tests.running import wait_for
 from tests.stack import Stack
 
-LONG_MS = 90_000
+LONG_MS = 180_000
 MODEL = "deepseek_vision_v2"
 
 

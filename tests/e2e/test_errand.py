@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 
 from tests.stack import Stack
 
-LONG_MS = 60_000
+LONG_MS = 180_000
 
 
 def own_picture(folder: Path) -> Path:

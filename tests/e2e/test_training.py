@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.running import wait_for
 from tests.stack import Stack
 
-LONG_MS = 300_000
+LONG_MS = 600_000
 LABEL = "from tests.labeled import label_demo; print(label_demo().pk)"
 
 
