@@ -17,10 +17,8 @@ from django.conf import settings
 from django.db import Error as DatabaseGone
 from django.db import connection
 
-from apps.core.answers import forget_answers
-from apps.core.collecting import is_due
 from apps.core.devices import find_devices
-from apps.core.queue import enqueue
+from apps.core.upkeep import upkeep
 from apps.jobs import services
 from apps.jobs.services import Beat
 
@@ -107,9 +105,7 @@ class Heart:
         if time.monotonic() - self._cleaned_at > CLEAN_EVERY_S:
             self._cleaned_at = time.monotonic()
             services.clean_run_dirs()
-            forget_answers()
-            if is_due():
-                enqueue("core.collect_blobs", queue="io")
+            upkeep.send_robust(sender=None)
 
     def _drain(self, *, is_drained: bool) -> None:
         """Leave or take up the queues in the broker, as staff asked."""

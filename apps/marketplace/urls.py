@@ -2,6 +2,7 @@ from django.urls import path
 
 from apps.marketplace import views
 from apps.marketplace.api import models as api
+from apps.marketplace.feedback import urls as feedback
 
 _model = "<str:namespace>/<str:name>/"
 
@@ -14,9 +15,11 @@ page_urls = [
     path(f"{_model}revisions/", views.revisions, name="revisions"),
     path(f"{_model}settings/", views.settings, name="settings"),
     path(f"{_model}act/", views.act, name="act"),
+    *feedback.page_urls,
 ]
 
 # /api/v1/marketplace/
 api_urls = [
     path("models/", api.ModelListApi.as_view(), name="model-list"),
+    *feedback.api_urls,
 ]

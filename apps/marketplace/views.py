@@ -100,9 +100,9 @@ def _facets(
 @login_required
 @require_GET
 def model(request: PageRequest, namespace: str, name: str) -> HttpResponse:
-    found = _model(request, namespace, name)
+    found = model_of(request, namespace, name)
     revision = selectors.find_revision(found, request.GET.get("revision", "main"))
-    context = _frame(request, found, revision)
+    context = frame_of(request, found, revision)
     readme = revision.files.filter(path="README.md").first() if revision else None
     if context["may_read"]:
         text = read_card(read_text(readme, LARGEST_CARD)).text if readme else ""
@@ -115,9 +115,9 @@ def model(request: PageRequest, namespace: str, name: str) -> HttpResponse:
 @login_required
 @require_GET
 def files(request: PageRequest, namespace: str, name: str) -> HttpResponse:
-    found = _model(request, namespace, name)
+    found = model_of(request, namespace, name)
     revision = selectors.find_revision(found, request.GET.get("revision", "main"))
-    context = _frame(request, found, revision)
+    context = frame_of(request, found, revision)
     if revision is not None:
         rows = revision.files.select_related("since").order_by("path")
         context["files"] = rows[:1000]
@@ -130,8 +130,8 @@ def files(request: PageRequest, namespace: str, name: str) -> HttpResponse:
 @login_required
 @require_GET
 def revisions(request: PageRequest, namespace: str, name: str) -> HttpResponse:
-    found = _model(request, namespace, name)
-    context = _frame(request, found, found.head)
+    found = model_of(request, namespace, name)
+    context = frame_of(request, found, found.head)
     rows = found.revisions.select_related("author", "parent").order_by("-pk")
     context["page"] = Paginator(rows, PAGE).get_page(
         number(request.GET.get("page", "")) or 1
@@ -146,7 +146,7 @@ def revisions(request: PageRequest, namespace: str, name: str) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def settings(request: PageRequest, namespace: str, name: str) -> HttpResponse:
-    found = _model(request, namespace, name)
+    found = model_of(request, namespace, name)
     repositories.check_manages(request.user, found)
     initial = {
         "visibility": found.visibility,
@@ -164,7 +164,7 @@ def settings(request: PageRequest, namespace: str, name: str) -> HttpResponse:
         )
         messages.success(request, _("Saved."))
         return redirect("marketplace:settings", namespace, name)
-    context = _frame(request, found, found.head)
+    context = frame_of(request, found, found.head)
     context["form"] = form
     context["requests"] = AccessRequest.objects.filter(model=found).select_related(
         "user"
@@ -176,7 +176,7 @@ def settings(request: PageRequest, namespace: str, name: str) -> HttpResponse:
 @require_POST
 def act(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     """Carry out one of the small deeds of a model's page, named by its button."""
-    found = _model(request, namespace, name)
+    found = model_of(request, namespace, name)
     action, user = request.POST.get("action", ""), request.user
     back = reverse("marketplace:model", args=[namespace, name])
     match action:
@@ -216,13 +216,13 @@ def address(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     return redirect("marketplace:model", namespace, name)
 
 
-def _model(request: PageRequest, namespace: str, name: str) -> Model:
+def model_of(request: PageRequest, namespace: str, name: str) -> Model:
     return selectors.access_repository(
         user=request.user, namespace=namespace, name=name
     )
 
 
-def _frame(
+def frame_of(
     request: PageRequest, found: Model, revision: ModelRevision | None
 ) -> dict[str, Any]:
     """Return what the head of each of a model's pages shows."""

@@ -189,6 +189,18 @@ TRAINING_API: Rules = {
 }
 OTHER_API: Rules = {
     "marketplace-api:model-list": {"GET": read(**OWN)},
+    "marketplace-api:thread-list": {
+        "GET": read(),
+        "POST": write(VIEWER, 201, body=lambda _w: {"title": "Why?", "text": "So?"}),
+    },
+    "marketplace-api:thread": {
+        "GET": read(),
+        "PATCH": write(ANNOTATOR, body=lambda _w: {"state": "planned"}),
+    },
+    "marketplace-api:thread-messages": {
+        "GET": read(),
+        "POST": write(VIEWER, 201, body=lambda _w: {"text": "Thus."}),
+    },
     "schema": {"GET": read(**OPEN)},
     "api-docs": {"GET": read(**OPEN)},
 }
@@ -337,6 +349,19 @@ PAGES: Rules = (
             "POST": write(VIEWER, 302, body=lambda _w: {"action": "like"})
         },
         "marketplace:restore": {"POST": write(VIEWER, 404)},
+        "marketplace:feedback": {
+            "GET": read(),
+            "POST": write(
+                VIEWER, 302, body=lambda _w: {"title": "Why?", "text": "So?"}
+            ),
+        },
+        "marketplace:thread": {
+            "GET": read(),
+            "POST": write(
+                VIEWER, 302, body=lambda _w: {"action": "answer", "text": "Thus."}
+            ),
+        },
+        "marketplace:promise": {"GET": read(**OPEN)},
         "jobs:jobs": {"GET": read(**OWN)},
         "jobs:news": {"GET": read(**OWN)},
         "jobs:drain": {"POST": write(VIEWER, 403, stranger=403)},

@@ -28,6 +28,7 @@ from apps.deployments.types import LedgerKind
 from apps.labeling.models import DatasetVersion, Image, Label, VersionImage
 from apps.labeling.services.reviewing import remark
 from apps.labeling.services.versions import make_version
+from apps.marketplace.feedback.services import open_thread
 from apps.marketplace.services.repositories import create_repository
 from tests.api.hub_permissions import HUB
 from tests.api.permissions import API, PAGES, PERSONAL, THIRD_PARTY
@@ -47,7 +48,9 @@ ROUTES = {route.name: route for route in all_routes()}
 RANK = list(Scope).index
 TOKENS = {f"{scope}-token": scope for scope in Scope}
 ADMIN = {name for name in ROUTES if name.startswith("admin:")}
-OUR_APPS = ("core", "accounts", "jobs", "marketplace", "labeling", "deployments")
+OUR_APPS = (
+    "core", "accounts", "jobs", "marketplace", "feedback", "labeling", "deployments",
+)  # fmt: skip
 
 
 class EmptyTemplates(Loader):
@@ -145,6 +148,9 @@ def world(
         "namespace": model.namespace.name,
         "name": model.name,
         "model_id": model.pk,
+        "thread_id": open_thread(
+            user=alice, model=model, title="Dents", text="Are missed."
+        ).pk,
         "endpoint_id": key.endpoint_id,
         "key_id": key.pk,
         "deployment_id": DeploymentFactory(workspace=workspace).pk,

@@ -16,6 +16,7 @@ ANYWHERE = {
     "new-run": "/training/new/",
     "compare": "/training/compare/",
     "models": "/marketplace/",
+    "promise": "/marketplace/promise/",
     "endpoints": "/deployments/",
     "deploy": "/deployments/new/?model=deepseek_vision_v2",
     "reports": "/diagnostics/",
@@ -88,6 +89,31 @@ while made.stable_id is None:
     made.refresh_from_db()
 print(json.dumps({{"endpoint": made.pk}}))
 """
+TALKED = f"""
+import json
+from datetime import timedelta
+from django.utils import timezone
+from apps.accounts.models import User
+from apps.marketplace.feedback import services
+from apps.marketplace.feedback.models import Thread
+from apps.marketplace.models import Model
+from tests.factories.accounts import UserFactory
+admin = User.objects.get(email="{EMAIL}")
+lin = UserFactory(email="lin.wei@example.com", name="Lin Wei")
+model = Model.objects.filter(kind="model").latest("pk")
+thread = services.open_thread(
+    user=lin, model=model, title="Faint scratches are missed on line 3",
+    text="About every tenth part, mostly near the rim. Pictures are in the project.",
+    about="line-3-camera-2")
+services.answer(user=admin, thread=thread,
+    text="Thank you. The threshold is .5 there; .35 finds nine of ten in your pictures.")
+late = services.open_thread(
+    user=lin, model=model, title="Which camera was it trained on?", text="We change ours.")
+month_ago = timezone.now() - timedelta(days=33)
+Thread.objects.filter(pk=late.pk).update(
+    created_at=month_ago, answer_due_at=month_ago + timedelta(hours=72))
+print(json.dumps({{"thread": thread.pk, "talked_of": model.full_name}}))
+"""
 EMPTY_EMAIL = "new@example.com"
 EMPTY = f"""
 import json
@@ -103,10 +129,10 @@ print(json.dumps(create_project(user=user, workspace_id=workspace.pk, name="Bare
 
 
 def furnish(stack: Stack) -> dict[str, object]:
-    """Label the demo project, pre-label and export it, train on it, deploy a model."""
+    """Label the demo project, pre-label, export, train, deploy, and talk about it."""
     stack.start("replicas")
     furnished: dict[str, object] = {}
-    for code in (FURNISH, TRAINED, DEPLOYED):
+    for code in (FURNISH, TRAINED, DEPLOYED, TALKED):
         made = stack.python(code)
         assert isinstance(made, dict)
         furnished |= made

@@ -15,6 +15,7 @@ DESKTOP, PHONE = (1440, 900), (390, 844)
 VISITOR = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/no/"]
 MEMBER = [
     "/", "/labeling/", "/labeling/projects/new/", "/training/", "/marketplace/",
+    "/marketplace/promise/", "/marketplace/dsportal/deepseek_vision_v2/feedback/",
     "/deployments/", "/diagnostics/", "/jobs/", "/settings/profile/",
     "/settings/people/", "/settings/tokens/", "/settings/audit/",
     "/accounts/password/change/", "/accounts/email/", "/accounts/logout/", "/no/",

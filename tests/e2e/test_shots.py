@@ -48,8 +48,9 @@ def full(stack: Stack) -> dict[str, str]:
         "model": model,
         **{
             f"model-{tab}": f"{model}{tab}/"
-            for tab in ("files", "revisions", "settings")
+            for tab in ("files", "revisions", "feedback", "settings")
         },
+        "thread": f"/marketplace/{made['talked_of']}/feedback/{made['thread']}/",
     }
 
 

@@ -1,0 +1,102 @@
+"""Threads that a person may read, and how well the promise is kept."""
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import TruncMonth
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts.types import Role
+from apps.core.errors import NotFoundError
+from apps.marketplace.feedback.models import Message, Thread
+from apps.marketplace.feedback.types import Kept
+from apps.marketplace.models import Model
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+MONTHS = 12
+PUBLISHING = [Role.ANNOTATOR, Role.REVIEWER, Role.MANAGER, Role.OWNER]
+
+
+def list_threads(*, model: Model, state: str = "") -> QuerySet[Thread]:
+    """The threads of a repository, those that wait for their first answer first."""
+    found = model.threads.select_related("author", "assignee")
+    if state:
+        found = found.filter(state=state)
+    waiting_first = F("answered_at").desc(nulls_first=True)
+    return found.order_by(waiting_first, "-updated_at", "-pk")
+
+
+def access_thread(*, model: Model, thread_id: int, lock: bool = False) -> Thread:
+    """Return a thread of a repository that the caller has been let in to.
+
+    Raises:
+        NotFoundError: It has no such thread.
+    """
+    rows = Thread.objects.filter(model=model).select_related("author", "assignee")
+    if lock:
+        rows = rows.select_for_update(of=("self",))
+    thread = rows.filter(pk=thread_id).first()
+    if thread is None:
+        raise NotFoundError(_("there is no such thread"))
+    return thread
+
+
+def list_messages(thread: Thread) -> QuerySet[Message]:
+    return thread.messages.select_related("author").order_by("pk")
+
+
+def speaks_for(user: "User", model: Model) -> bool:
+    """Whether an answer of this person counts as the promised one."""
+    if model.namespace.workspace_id is None:
+        return user.is_staff
+    mine = user.memberships.filter(workspace=model.namespace.workspace_id)
+    return mine.filter(role__in=PUBLISHING).exists()
+
+
+def speakers(model: Model) -> QuerySet["User"]:
+    """Those whom a thread can be assigned to."""
+    from django.contrib.auth import get_user_model  # noqa: PLC0415
+
+    people = get_user_model().objects.filter(is_active=True)
+    workspace_id = model.namespace.workspace_id
+    if workspace_id is None:
+        return people.filter(is_staff=True).order_by("email")
+    return people.filter(
+        memberships__workspace=workspace_id, memberships__role__in=PUBLISHING
+    ).order_by("email")
+
+
+def late_threads() -> QuerySet[Thread]:
+    """Those whose first answer is overdue and whose owners have not been told."""
+    return Thread.objects.filter(
+        answered_at=None,
+        reminded_at=None,
+        answer_due_at__lt=timezone.now(),
+        model__deleted_at=None,
+    ).exclude(state="done")
+
+
+def promise_kept() -> list[Kept]:
+    """Count, month by month, newest first, how many first answers came in time.
+
+    A thread counts once it was answered or its time is over. Only numbers: whoever
+    reads them learns nothing of a repository.
+    """
+    is_due = Q(answered_at__isnull=False) | Q(answer_due_at__lt=timezone.now())
+    rows = (
+        Thread.objects.filter(is_due)
+        .annotate(month=TruncMonth("created_at"))
+        .values("month")
+        .annotate(
+            due=Count("pk"),
+            kept=Count("pk", filter=Q(answered_at__lte=F("answer_due_at"))),
+        )
+        .order_by("-month")[:MONTHS]
+    )
+    return [
+        Kept(month=row["month"].date(), num_due=row["due"], num_kept=row["kept"])
+        for row in rows
+    ]
