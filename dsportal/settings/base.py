@@ -213,6 +213,7 @@ SPECTACULAR_SETTINGS = {
         "ShapeKindEnum": "apps.labeling.models.images.KIND_CHOICES",
         "ScopeEnum": "apps.accounts.models.SCOPE_CHOICES",
         "DeviceKindEnum": [("cpu", "cpu"), ("gpu", "gpu")],
+        "ThreadStateEnum": "apps.marketplace.feedback.models.STATE_CHOICES",
     },
 }
 

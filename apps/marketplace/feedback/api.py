@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from apps.core.http import Api, ApiRequest, NewestFirst
 from apps.marketplace import selectors as models
 from apps.marketplace.feedback import selectors, services
-from apps.marketplace.feedback.models import Message, Thread
+from apps.marketplace.feedback.models import STATE_CHOICES, Message, Thread
 from apps.marketplace.feedback.types import State
 from apps.marketplace.models import Model
 
@@ -41,7 +41,7 @@ class ThreadIn(serializers.Serializer[Any]):
 
 
 class ThreadChange(serializers.Serializer[Any]):
-    state = serializers.ChoiceField(choices=list(State), required=False)
+    state = serializers.ChoiceField(choices=STATE_CHOICES, required=False)
     assignee_id = serializers.IntegerField(required=False, allow_null=True)
 
 
