@@ -40,6 +40,9 @@ class Axis:
 class Series:
     """One line, set of bars or cloud of points; None or NaN in y is a gap.
 
+    Attributes:
+        behind: How many things the page can show for each point, where it can.
+
     Raises:
         ValueError: Its two columns are not of one length.
     """
@@ -47,6 +50,7 @@ class Series:
     name: str
     x: Sequence[float] | Sequence[str]
     y: Sequence[float | None]
+    behind: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y):
@@ -54,7 +58,9 @@ class Series:
             raise ValueError(msg)
 
     def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "x": list(self.x), "y": [_plain(y) for y in self.y]}
+        columns = {"x": list(self.x), "y": [_plain(y) for y in self.y]}
+        behind = {"behind": list(self.behind)} if any(self.behind) else {}
+        return {"name": self.name, **columns, **behind}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

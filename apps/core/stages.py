@@ -33,9 +33,17 @@ Teller = Callable[["User", int], Stage]
 _tellers: dict[int, Teller] = {}
 
 
-def tell_stage(place: int, teller: Teller) -> None:
-    """Have a room tell of its stage, at a place of the row; called once, at the start."""
-    _tellers[place] = teller
+def tells_stage(place: int) -> Callable[[Teller], Teller]:
+    """Mark what tells of a room's stage, at a place of the row.
+
+    It stands among the room's selectors, which are loaded at the start.
+    """
+
+    def mark(teller: Teller) -> Teller:
+        _tellers[place] = teller
+        return teller
+
+    return mark
 
 
 def stages_of(*, user: "User", project_id: int) -> list[Stage]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
-from apps.core.stages import Stage
+from apps.core.stages import Stage, tells_stage
 from apps.deployments.models import (
     Endpoint,
     EndpointKey,
@@ -302,6 +302,7 @@ def rolling_out() -> list[Endpoint]:
     )
 
 
+@tells_stage(3)
 def deploying_stage(_user: "User", project_id: int) -> Stage:
     """The newest endpoint that serves what was trained on a project's data."""
     versions = versions_of(project_id=project_id).order_by().values("pk")

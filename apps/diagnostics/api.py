@@ -15,7 +15,7 @@ from apps.diagnostics.formats import exporting
 from apps.diagnostics.formats.showing import summary, tool_question, tool_title
 from apps.diagnostics.models import Report
 from apps.diagnostics.selectors.estimates import num_images_of
-from apps.diagnostics.services import starting
+from apps.diagnostics.services import acting, starting
 from apps.diagnostics.types import NewReport
 from apps.jobs.types import JobStatus
 from apps.labeling.selectors import access_dataset_version
@@ -97,7 +97,9 @@ class NewReportIn(serializers.Serializer[NewReport]):
         required=False, allow_null=True, min_value=1, max_value=2**62
     )
     mapping = serializers.DictField(
-        child=serializers.CharField(max_length=250), required=False
+        child=serializers.CharField(max_length=250, allow_blank=True),
+        required=False,
+        help_text="Class of the model to label of the data; empty leaves it out.",
     )
     options = serializers.DictField(child=serializers.FloatField(), required=False)
     seed = serializers.IntegerField(default=0, min_value=0, max_value=2**31 - 1)
@@ -111,6 +113,20 @@ class NewReportIn(serializers.Serializer[NewReport]):
 class AgainIn(serializers.Serializer[object]):
     revision_id = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=2**62
+    )
+
+
+class ActIn(serializers.Serializer[object]):
+    tool = serializers.CharField(max_length=32)
+    code = serializers.CharField(
+        max_length=64, help_text="The finding's, such as labels.missing."
+    )
+
+
+class ActOut(serializers.Serializer[object]):
+    num_sent_back = serializers.IntegerField()
+    job_id = serializers.CharField(
+        help_text="Of the job that changes the model and measures again; else empty."
     )
 
 
@@ -244,12 +260,24 @@ class AgainApi(Api):
         return Response(ReportOut(report).data, status=status.HTTP_201_CREATED)
 
 
+class ActApi(Api):
+    @extend_schema(operation_id="report_act", request=ActIn, responses={201: ActOut})
+    def post(self, request: ApiRequest, report_id: int) -> Response:
+        """Send a finding's images back to their annotators, or apply its numbers."""
+        given = ActIn(data=request.data)
+        given.is_valid(raise_exception=True)
+        done = acting.act(
+            user=request.user, report_id=report_id, **given.validated_data
+        )
+        return Response(ActOut(asdict(done)).data, status=status.HTTP_201_CREATED)
+
+
 class ExportApi(Api):
     pagination_class = None
 
     @extend_schema(
         operation_id="report_export",
-        parameters=[OpenApiParameter("form", str, enum=["html", "json"])],
+        parameters=[OpenApiParameter("form", str, enum=["html", "json", "precision"])],
         responses={(200, "text/html"): str, (200, "application/json"): ResultsOut},
     )
     def get(self, request: ApiRequest, report_id: int) -> HttpResponse:
@@ -257,13 +285,17 @@ class ExportApi(Api):
         if report.job.status != JobStatus.DONE:
             raise NotDoneError(_("wait until the report is done, then export it"))
         results = selectors.results_of(report.pk)
-        form = "json" if request.query_params.get("form") == "json" else "html"
+        form = request.query_params.get("form")
+        name = f"report-{report.pk}.json"
         response: HttpResponse
         if form == "json":
             response = JsonResponse({"results": [asdict(one) for one in results]})
+        elif form == "precision":
+            response = JsonResponse(exporting.precision_of(results))
+            name = f"precision-{report.pk}.json"
         else:
             html = exporting.html_of(report, results)
             response = HttpResponse(html, content_type="text/html; charset=utf-8")
-        name = f"report-{report.pk}.{form}"
+            name = f"report-{report.pk}.html"
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response

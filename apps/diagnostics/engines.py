@@ -1,6 +1,7 @@
 """Runs the measuring code as a child process. Called by tasks only."""
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Generator
@@ -16,7 +17,7 @@ from apps.jobs.types import Claim
 from apps.labeling.services.versions import write_training_folder
 from apps.marketplace.services.checkouts import checked_out
 from deepseek_diagnostics.events import Event, from_wire
-from deepseek_diagnostics.spec import DiagnoseSpec
+from deepseek_diagnostics.spec import ApplySpec, DiagnoseSpec
 
 COMMAND = [sys.executable, "-m", "deepseek_diagnostics"]
 POLL_S = 1.0
@@ -69,6 +70,31 @@ def diagnose(claim: Claim, spec: DiagnoseSpec) -> Generator[Event | None]:
         grace_s=GRACE_S,
     ):
         yield from_wire(line) if line is not None else None
+
+
+def apply(claim: Claim) -> Generator[str | None]:
+    """Write the changed copy of a job's model into ``changed_model`` of its folder.
+
+    Raises:
+        EngineError: The process ended with an error; carries the end of its log.
+    """
+    folder = changed_model(claim)
+    # What an attempt before this one left is not whole.
+    shutil.rmtree(folder, ignore_errors=True)
+    changes: dict[str, float] = claim.params["changes"]
+    model = checked_out(claim.params["revision_id"])
+    spec = ApplySpec(model=str(model), out=str(folder), **changes)
+    yield from run_child(
+        COMMAND,
+        spec=spec.to_json(),
+        run_dir=jobs.run_dir(claim.job_id),
+        poll_s=POLL_S,
+        grace_s=GRACE_S,
+    )
+
+
+def changed_model(claim: Claim) -> Path:
+    return jobs.run_dir(claim.job_id) / "changed"
 
 
 def read_result(path: str) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import DomainError
 from apps.diagnostics import selectors
+from apps.diagnostics.formats.matching import Matching, match_classes
 from apps.diagnostics.formats.showing import tool_question, tool_title
 from apps.diagnostics.models import Report
 from apps.diagnostics.selectors.estimates import num_images_of
 from apps.diagnostics.services.starting import start_report
 from apps.diagnostics.types import Estimate, NewReport
 from apps.labeling.selectors import access_dataset_version, list_dataset_versions
-from apps.marketplace.selectors import list_detectors
+from apps.marketplace.selectors import access_model_revision, list_detectors
 from apps.training.selectors import list_runs
 from deepseek_diagnostics.catalog import TOOLS
 
@@ -53,14 +54,6 @@ class NewReportForm(forms.Form):
         required=False,
         help_text=_("For the health of its training."),
     )
-    classes = forms.CharField(
-        label=_("Classes"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_(
-            "Where names differ, one a line: what the model says = the label here."
-        ),
-    )
     cost_missed = forms.FloatField(
         label=_("Cost of a missed object"), required=False, min_value=0
     )
@@ -71,7 +64,7 @@ class NewReportForm(forms.Form):
         label=_("Tools"), required=False, choices=[(one.id, one.id) for one in TOOLS]
     )
 
-    ADVANCED = ["run", "classes", "cost_missed", "cost_false"]
+    ADVANCED = ["run", "cost_missed", "cost_false"]
 
     def __init__(
         self, *args: Any, user: "User", workspace_id: int, **kwargs: Any
@@ -121,19 +114,17 @@ class NewReportForm(forms.Form):
             for one in TOOLS
         ]
 
-    def clean_classes(self) -> dict[str, str]:
-        pairs = {}
-        for line in self.cleaned_data["classes"].splitlines():
-            if not line.strip():
-                continue
-            name, equals, label = line.partition("=")
-            if not (equals and name.strip() and label.strip()):
-                raise forms.ValidationError(
-                    _("write “name in the model = label here”, got “%(line)s”"),
-                    params={"line": line.strip()[:60]},
-                )
-            pairs[name.strip()] = label.strip()
-        return pairs
+    def matching(self, user: "User") -> Matching | None:
+        """Which class is which label, by name or as chosen; None without a choice."""
+        model, version = (self[name].value() for name in ("model", "version"))
+        if not (str(model).isdecimal() and str(version).isdecimal()):
+            return None
+        try:
+            classes = access_model_revision(user=user, revision_id=int(model)).classes
+            labels = access_dataset_version(user=user, version_id=int(version)).classes
+        except DomainError:
+            return None
+        return match_classes(classes, labels, asked=self.data)
 
     def estimate(self, user: "User") -> Estimate | None:
         """How long it would take; None while the choices make no report."""
@@ -164,6 +155,7 @@ class NewReportForm(forms.Form):
         """
         chosen = self.cleaned_data
         costs = {key: chosen[key] for key in ("cost_missed", "cost_false")}
+        matching = self.matching(user)
         return start_report(
             user=user,
             new=NewReport(
@@ -174,7 +166,7 @@ class NewReportForm(forms.Form):
                 other_revision_id=_id(chosen["other"]),
                 reference_version_id=_id(chosen["reference"]),
                 run_id=_id(chosen["run"]),
-                mapping=chosen["classes"],
+                mapping=matching.mapping if matching else {},
                 options={k: v for k, v in costs.items() if v is not None},
             ),
         )

@@ -5,7 +5,7 @@ from typing import Any
 from celery import Task, shared_task
 
 from apps.diagnostics import engines
-from apps.diagnostics.services import recording
+from apps.diagnostics.services import acting, recording
 from apps.jobs import services as jobs
 from apps.jobs.services import Holding
 from deepseek_diagnostics.events import Event, Progress, Started, ToolDone
@@ -32,6 +32,22 @@ def _diagnose(holding: Holding) -> None:
     follower.end()
     results = follower.results
     holding.write(lambda _id: recording.finish(claim, plan, results))
+
+
+@shared_task(name="diagnostics.apply", bind=True)
+def apply(self: "Task[..., None]", job_id: str) -> None:
+    jobs.carry_out(job_id=job_id, worker=self.request.hostname or "", work=_apply)
+
+
+def _apply(holding: Holding) -> None:
+    claim = holding.claim
+    holding.keep(is_urgent=True)
+    holding.write(lambda _id: jobs.start_running(claim, num_total=1))
+    with closing(engines.apply(claim)) as lines:
+        for line in lines:
+            holding.keep(is_urgent=line is None)
+    folder = engines.changed_model(claim)
+    holding.write(lambda _id: acting.finish_apply(claim, folder=folder))
 
 
 class Follower:

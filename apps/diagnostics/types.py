@@ -14,7 +14,8 @@ class NewReport:
         other_revision_id: A second model, for the tools that compare.
         reference_version_id: Other data, such as what the model was trained on.
         run_id: A training run whose curves are read.
-        mapping: Class of the model to class of the data, where names differ.
+        mapping: Class of the model to class of the data, where names differ; an empty
+            one leaves the class out.
         options: Numbers that tools take, such as ``cost_missed``.
         earlier_id: The report after whose action this one measures again.
     """

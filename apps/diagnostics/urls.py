@@ -7,8 +7,11 @@ page_urls = [
     path("", views.reports, name="reports"),
     path("new/", views.new, name="new"),
     path("estimate/", views.estimate, name="estimate"),
+    path("classes/", views.classes, name="classes"),
     path("reports/<int:report_id>/", views.report, name="report"),
     path("reports/<int:report_id>/again/", views.again, name="again"),
+    path("reports/<int:report_id>/act/", views.act, name="act"),
+    path("reports/<int:report_id>/behind/", views.behind, name="behind"),
 ]
 
 _report = "reports/<int:report_id>"
@@ -20,5 +23,6 @@ api_urls = [
     path(f"{_report}/", api.ReportApi.as_view(), name="report"),
     path(f"{_report}/results/", api.ResultsApi.as_view(), name="results"),
     path(f"{_report}/again/", api.AgainApi.as_view(), name="again"),
+    path(f"{_report}/act/", api.ActApi.as_view(), name="act"),
     path(f"{_report}/export/", api.ExportApi.as_view(), name="export"),
 ]

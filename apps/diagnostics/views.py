@@ -1,18 +1,23 @@
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.selectors import workspace_of
 from apps.accounts.types import Role
 from apps.core.errors import DomainError
 from apps.core.http import PageRequest
+from apps.core.parsers import number
 from apps.diagnostics import selectors
 from apps.diagnostics.formats import exporting, showing
 from apps.diagnostics.forms import NewReportForm
-from apps.diagnostics.services import starting
+from apps.diagnostics.services import acting, starting
 from apps.jobs.selectors import has_worker, may_act
 from deepseek_diagnostics.catalog import TOOLS
 from deepseek_diagnostics.result import ToolResult
@@ -57,8 +62,22 @@ def new(request: PageRequest) -> HttpResponse:
             form.add_error(None, str(exc))
         else:
             return redirect("diagnostics:report", report.pk)
-    context = {"form": form, "has_worker": has_worker()}
+    context = {
+        "form": form,
+        "has_worker": has_worker(),
+        "matching": form.matching(request.user) if form.is_bound else None,
+    }
     return render(request, "diagnostics/new_report.html", context)
+
+
+@login_required
+@require_POST
+def classes(request: PageRequest) -> HttpResponse:
+    """The fragment that matches a model's classes with the labels of the data."""
+    workspace = workspace_of(request)
+    form = NewReportForm(request.POST, user=request.user, workspace_id=workspace.pk)
+    context = {"matching": form.matching(request.user)}
+    return render(request, "diagnostics/new_report.html#classes", context)
 
 
 @login_required
@@ -96,6 +115,23 @@ def report(request: PageRequest, report_id: int) -> HttpResponse:
     return render(request, "diagnostics/report.html", context)
 
 
+@login_required
+@require_GET
+def behind(request: PageRequest, report_id: int) -> HttpResponse:
+    """The fragment of the images behind some points of a chart."""
+    found = selectors.access_report(user=request.user, report_id=report_id)
+    tool = request.GET.get("tool", "")
+    result = next((r for r in selectors.results_of(found.pk) if r.tool == tool), None)
+    evidence: list[showing.ShownEvidence] = []
+    if result is not None:
+        points = request.GET.getlist("point")
+        ids = showing.behind(result, number(request.GET.get("plot", "")) or 0, points)
+        pictures = exporting.pictures_of(found, ids)
+        evidence = showing.shown_behind(result, ids, pictures)
+    context = {"evidence": evidence}
+    return render(request, "diagnostics/report.html#evidence", context)
+
+
 def _chosen(results: list[ToolResult], wanted: str) -> ToolResult | None:
     first = next((one for one in results if not one.skipped), None)
     return next((one for one in results if one.tool == wanted), first)
@@ -106,3 +142,22 @@ def _chosen(results: list[ToolResult], wanted: str) -> ToolResult | None:
 def again(request: PageRequest, report_id: int) -> HttpResponse:
     made = starting.measure_again(user=request.user, report_id=report_id)
     return redirect("diagnostics:report", made.pk)
+
+
+@login_required
+@require_POST
+def act(request: PageRequest, report_id: int) -> HttpResponse:
+    """Do what a finding advises: send its images back, or change the model."""
+    tool, code = request.POST.get("tool", ""), request.POST.get("code", "")
+    done = acting.act(user=request.user, report_id=report_id, tool=tool, code=code)
+    if done.job_id:
+        text = _("A changed copy of the model is made, published and measured.")
+        messages.success(request, text)
+        return redirect("jobs:job", done.job_id)
+    text = ngettext(
+        "{num} image went back to its annotator, with a pin at the place.",
+        "{num} images went back to their annotators, with a pin at each place.",
+        done.num_sent_back,
+    ).format(num=done.num_sent_back)
+    messages.success(request, text)
+    return redirect(f"{reverse('diagnostics:report', args=[report_id])}?tool={tool}")

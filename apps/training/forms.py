@@ -236,7 +236,10 @@ def first_choices(
         data, chosen = str(version.id), version.project_id
     detectors = list_detectors(user=user)
     base = asked.get("base") or (str(detectors[-1].revision_id) if detectors else "")
-    return {"dataset": data, "base": base, "name": names.get(chosen or 0, "")}
+    numbers = {key: asked[key] for key in (*INTEGERS, "lr", "preset") if key in asked}
+    return {
+        **numbers, "dataset": data, "base": base, "name": names.get(chosen or 0, ""),
+    }  # fmt: skip
 
 
 def _of_run(run: TrainingRun) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """``dsportal diagnose``: a report on a model and data, from the shell or from CI."""
 
 import shutil
+import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,10 @@ def _list(ctx: click.Context, _option: click.Parameter, is_wanted: bool) -> None
 @click.option("--reference", type=int, help="A dataset version to compare with.")
 @click.option("--run", type=int, help="A training run whose health is looked at.")
 @click.option(
+    "--map", "pairs", multiple=True, metavar="CLASS=LABEL",
+    help="Where names differ, once for each; CLASS= leaves the class out.",
+)  # fmt: skip
+@click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="The HTML report."
 )
 @click.pass_context
@@ -75,6 +80,7 @@ def diagnose(
         other_revision_id=choices["other"],
         reference_version_id=choices["reference"],
         run_id=choices["run"],
+        mapping=_mapping(choices["pairs"]),
     )
     click.echo(f"report {report['id']}, job {report['job_id']}", err=True)
     _follow(client, report)
@@ -101,9 +107,19 @@ def _version(client: Client, dataset: str) -> int:
     return newest.id
 
 
+def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        name, equals, label = pair.partition("=")
+        if not (name.strip() and equals):
+            raise click.BadParameter(f"{pair} is not CLASS=LABEL", param_hint="--map")
+        mapping[name.strip()] = label.strip()
+    return mapping
+
+
 def _follow(client: Client, report: dict[str, Any]) -> None:
-    """Show the progress until the job is over."""
-    with click.progressbar(length=1, label="Measuring") as bar:
+    """Show the progress until the job is over, beside what is printed."""
+    with click.progressbar(length=1, label="Measuring", file=sys.stderr) as bar:
         for event in client.watch(report["job_id"]):
             if event.kind == "progress":
                 bar.length = event.payload["total"]

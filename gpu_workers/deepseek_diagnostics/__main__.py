@@ -13,7 +13,7 @@ from deepseek_diagnostics.applying import apply
 from deepseek_diagnostics.catalog import TOOLS
 from deepseek_diagnostics.errors import DiagnosticsError, StopRequestedError
 from deepseek_diagnostics.reporting import diagnose
-from deepseek_diagnostics.spec import DiagnoseSpec
+from deepseek_diagnostics.spec import ApplySpec, read_spec
 
 STOPPED = 128 + signal.SIGTERM
 log = logging.getLogger("deepseek_diagnostics")
@@ -73,9 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     folder: Path = options.spec
     try:
-        spec = DiagnoseSpec.from_file(
-            folder / "spec.json" if folder.is_dir() else folder
-        )
+        spec = read_spec(folder / "spec.json" if folder.is_dir() else folder)
+        if isinstance(spec, ApplySpec):
+            apply(
+                spec.model,
+                Path(spec.out),
+                temperature=spec.temperature,
+                score_threshold=spec.score_threshold,
+            )
+            return 0
         diagnose(
             spec,
             report=lambda event: print(events.to_wire(event), flush=True),

@@ -2,8 +2,9 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,10 +15,11 @@ from deepseek_diagnostics.data import Boxes, Ints, Truth, read_truth
 from deepseek_diagnostics.errors import DataError, NotApplicableError
 from deepseek_diagnostics.observing import Observations, observe
 from deepseek_diagnostics.result import Evidence, Mark, ToolResult
-from deepseek_diagnostics.spec import DiagnoseSpec
+from deepseek_diagnostics.spec import DiagnoseSpec, same_name
 from deepseek_diagnostics.words import gettext_noop as _
 
 MOST_EVIDENCE = 24
+MOST_BEHIND = 12
 
 
 class Tool(Protocol):
@@ -62,6 +64,16 @@ class Case:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise DataError(f"option {name} must be a number, got {value!r}")
         return float(value)
+
+    @property
+    def side_px(self) -> int:
+        """The longest side of a picture that the model looks at."""
+        return self.seen.side_px
+
+    @property
+    def score_threshold(self) -> float:
+        """From which score on a box counts: as asked, else as the model says."""
+        return self.option("score_threshold", self.seen.score_threshold)
 
     @cached_property
     def seen(self) -> Observations:
@@ -120,9 +132,11 @@ class Case:
         return self._classes(self.seen.classes)
 
     def _classes(self, names: Sequence[str]) -> Ints:
-        known = {normal(name): n for n, name in enumerate(self.truth.classes)}
-        given = {normal(a): normal(b) for a, b in self.spec.mapping.items()}
-        numbers = [known.get(given.get(normal(one), normal(one)), -1) for one in names]
+        known = {same_name(name): n for n, name in enumerate(self.truth.classes)}
+        given = {same_name(a): same_name(b) for a, b in self.spec.mapping.items()}
+        numbers = [
+            known.get(given.get(same_name(one), same_name(one)), -1) for one in names
+        ]
         if all(number < 0 for number in numbers):
             raise DataError(
                 "no class of the model is a class of the data: the model knows "
@@ -171,6 +185,13 @@ class Case:
         marks += [self.found_mark(row) for row in found]
         return Evidence(image=self.truth.images[image].id, marks=tuple(marks))
 
+    def behind(self, images: Iterable[int]) -> tuple[int, ...]:
+        """The ids of the first few of some pictures, each once, for a plot's point."""
+        return self.behind_ids(self.truth.images[int(one)].id for one in images)
+
+    def behind_ids(self, ids: Iterable[int]) -> tuple[int, ...]:
+        return tuple(islice(dict.fromkeys(ids), MOST_BEHIND))
+
     def key(self, tool: str, version: int, weights: str) -> str:
         """The name of a tool's result in the cache."""
         spec = self.spec
@@ -185,8 +206,3 @@ class Case:
         if spec.curves is not None:
             parts.append(Path(spec.curves).read_text(encoding="utf-8"))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
-
-
-def normal(name: str) -> str:
-    """Names that differ in case, spaces and dashes are one."""
-    return name.strip().lower().replace("_", " ").replace("-", " ")

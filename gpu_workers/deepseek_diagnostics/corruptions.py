@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from deepseek_diagnostics.data import Floats
+from deepseek_diagnostics.words import gettext_noop as _
 from deepseek_vision.images import Pixels
 
 Chance = np.random.Generator
@@ -175,9 +176,9 @@ def _clouds(shape: tuple[int, ...], rng: Chance) -> Floats:
 
 
 CORRUPTIONS: dict[str, Corrupt] = {
-    "gaussian noise": _gaussian_noise, "shot noise": _shot_noise,
-    "impulse noise": _impulse_noise, "defocus": _defocus_blur, "glass": _glass_blur,
-    "motion": _motion_blur, "zoom": _zoom_blur, "snow": _snow, "frost": _frost,
-    "fog": _fog, "brightness": _brightness, "contrast": _contrast,
-    "elastic": _elastic, "pixelate": _pixelate, "JPEG": _jpeg,
+    _("gaussian noise"): _gaussian_noise, _("shot noise"): _shot_noise,
+    _("impulse noise"): _impulse_noise, _("defocus"): _defocus_blur, _("glass"): _glass_blur,
+    _("motion"): _motion_blur, _("zoom"): _zoom_blur, _("snow"): _snow, _("frost"): _frost,
+    _("fog"): _fog, _("brightness"): _brightness, _("contrast"): _contrast,
+    _("elastic"): _elastic, _("pixelate"): _pixelate, "JPEG": _jpeg,
 }  # fmt: skip

@@ -8,6 +8,8 @@ from deepseek_diagnostics.data import Floats
 from deepseek_diagnostics.result import Axis, Plot, Series
 from deepseek_diagnostics.words import gettext_noop as _
 
+NUM_WRONG = 6
+
 
 def recall_plot(case: Case, judged: list[Judged]) -> Plot:
     series = [
@@ -15,6 +17,7 @@ def recall_plot(case: Case, judged: list[Judged]) -> Plot:
             name=name,
             x=tuple(RECALLS.tolist()),
             y=tuple(np.round(curve(one).precision_TR[0], 4).tolist()),
+            images=_last_wrong(case, one),
         )
         for name, one in zip(case.truth.classes, judged, strict=True)
         if one.num_I.sum() > 0
@@ -26,6 +29,15 @@ def recall_plot(case: Case, judged: list[Judged]) -> Plot:
         y=Axis(label=_("Precision"), low=0, high=1),
         series=tuple(series[:8]),
     )
+
+
+def _last_wrong(case: Case, one: Judged) -> tuple[tuple[int, ...], ...]:
+    """For each recall the pictures of the false alarms that come just before it."""
+    reached = np.cumsum(one.hits_TD[0]) / max(1.0, float(one.num_I.sum()))
+    is_wrong = ~one.hits_TD[0] & ~one.ignored_TD[0]
+    ends = np.searchsorted(reached, RECALLS, side="left")
+    wrong = [np.flatnonzero(is_wrong[: end + 1])[: -NUM_WRONG - 1 : -1] for end in ends]
+    return tuple(case.behind(one.image_D[rows]) for rows in wrong)
 
 
 def _f1_at(judged: list[Judged], thresholds: Floats) -> Floats:
@@ -45,8 +57,13 @@ def _f1_at(judged: list[Judged], thresholds: Floats) -> Floats:
     return np.array(rows)
 
 
-def f1_plot(judged: list[Judged]) -> Plot:
+def f1_plot(case: Case, judged: list[Judged]) -> Plot:
     thresholds = np.linspace(0, 1, 51)
+    scores, image_M = case.found.scores_M, case.found.image_M
+    images = tuple(
+        case.behind(image_M[np.abs(scores - one) <= (thresholds[1] - thresholds[0])])
+        for one in thresholds
+    )
     rows = _f1_at(judged, thresholds)
     names = (_("Precision"), _("Recall"), _("F1"))
     return Plot(
@@ -59,6 +76,7 @@ def f1_plot(judged: list[Judged]) -> Plot:
                 name=name,
                 x=tuple(np.round(thresholds, 3).tolist()),
                 y=tuple(np.round(rows[:, column], 4).tolist()),
+                images=images,
             )
             for column, name in enumerate(names)
         ),

@@ -45,6 +45,8 @@ class Observations:
         statistics_IS: See ``pictures.STATISTICS``.
         hashes_I: Perceptual, 64 bits.
         weights: SHA-256 of the file that ran.
+        score_threshold: From which on a box counts, as the model says.
+        side_px: The longest side of a picture that it looks at.
     """
 
     classes: tuple[str, ...]
@@ -53,6 +55,8 @@ class Observations:
     statistics_IS: Floats
     hashes_I: NDArray[np.uint64]
     weights: str
+    score_threshold: float = 0.3
+    side_px: int = 320
 
     def statistic(self, name: str) -> Floats:
         return self.statistics_IS[:, STATISTICS.index(name)]
@@ -210,6 +214,8 @@ def observe(
         statistics_IS=joined["statistics"],
         hashes_I=joined["hashes"],
         weights=weights,
+        score_threshold=detector.model.directory.config.score_threshold,
+        side_px=detector.model.directory.config.side_px,
     )
 
 

@@ -8,7 +8,7 @@ from html import escape
 from deepseek_diagnostics.catalog import BY_ID
 from deepseek_diagnostics.result import Evidence, Finding, Table, ToolResult
 from deepseek_diagnostics.svg import draw
-from deepseek_diagnostics.words import Translate, as_text, say
+from deepseek_diagnostics.words import Figure, Translate, as_text, say, told_of
 
 MOST_PICTURES = 6
 MOST_ROWS = 60
@@ -100,7 +100,7 @@ def summary_rows(
         figure = ""
         if headline is not None:
             span = f"{as_text(headline.low)} … {as_text(headline.high)}"
-            figure = f"{headline.name} {as_text(headline.value)} ({span})"
+            figure = f"{translate(headline.name)} {as_text(headline.value)} ({span})"
         if one.skipped:
             said = say(one.skipped, one.skipped_figures, translate)
         elif one.findings:
@@ -199,11 +199,9 @@ def _table(table: Table, translate: Translate) -> str:
     return f"<h3>{title}</h3><table><tr>{head}</tr>{rows}</table>"
 
 
-def _cell(
-    value: float | int | str | None, translate: Translate, *, is_name: bool
-) -> str:
+def _cell(value: Figure | None, translate: Translate, *, is_name: bool) -> str:
     if value is None:
         return "-"
     if isinstance(value, str):
         return translate(value) if is_name and value else value
-    return as_text(value)
+    return told_of(value, translate)

@@ -27,6 +27,7 @@ class Action(StrEnum):
     LABEL = "label"
     THRESHOLD = "threshold"
     TEMPERATURE = "temperature"
+    PRECISION = "precision"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,8 @@ class Finding:
         text: A sentence with places for ``figures``.
         next: What to do, with places for the same figures.
         interval: Of the main figure, 95 %.
+        changes: What a new run, or a changed model, takes: "side_px", "lr", "preset",
+            "temperature", "score_threshold".
     """
 
     code: str
@@ -80,6 +83,7 @@ class Finding:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     interval: tuple[float, float] | None = None
     action: Action = Action.NONE
+    changes: Mapping[str, float | int | str] = field(default_factory=dict)
     evidence: Sequence[Evidence] = ()
 
 
@@ -94,9 +98,17 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
+    """One line, set of bars or cloud of points.
+
+    Attributes:
+        images: For each point the ids of some pictures behind it; empty where no
+            picture is.
+    """
+
     name: str
     x: Sequence[float] | Sequence[str]
     y: Sequence[float | None]
+    images: Sequence[Sequence[int]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

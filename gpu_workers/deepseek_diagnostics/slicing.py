@@ -29,7 +29,7 @@ class Slice:
 
 def found_objects(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """Whether each object is hit by a box over the threshold; which objects count."""
-    threshold = case.option("score_threshold", 0.3)
+    threshold = case.score_threshold
     is_found = np.zeros(len(case.truth), bool)
     for one in case.judged:
         hits = one.hits_TD[0] & (one.scores_D >= threshold)

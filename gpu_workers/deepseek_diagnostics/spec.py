@@ -8,6 +8,7 @@ from typing import Any, Self
 from deepseek_diagnostics.catalog import BY_ID, TOOLS
 
 KIND = "diagnose"
+APPLY = "apply"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,8 @@ class DiagnoseSpec:
         reference: Other data, such as what the model was trained on.
         reference_splits: Only images of these; empty takes all.
         curves: A JSON file with a training run's curves.
-        mapping: Class of the model to class of the data, where names differ.
+        mapping: Class of the model to class of the data, where names differ; an empty
+            one leaves the class out.
         options: Numbers that tools take, such as costs.
     """
 
@@ -72,13 +74,8 @@ class DiagnoseSpec:
         Raises:
             ValueError: when the file is no diagnose spec; the message says why.
         """
-        try:
-            wire = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ValueError(f"{path}: {error.strerror}") from None
-        except ValueError:
-            raise ValueError(f"{path}: is not JSON") from None
-        if not isinstance(wire, dict) or wire.pop("kind", KIND) != KIND:
+        wire = _wire(path)
+        if wire.pop("kind", KIND) != KIND:
             raise ValueError(f"{path}: is no {KIND} spec")
         unknown = sorted(set(wire) - {one.name for one in fields(cls)})
         if unknown:
@@ -90,3 +87,55 @@ class DiagnoseSpec:
             return cls(**wire)
         except TypeError as error:
             raise ValueError(f"{path}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplySpec:
+    """Write a copy of a model with what a report advises.
+
+    Attributes:
+        model: A shipped name or a model directory.
+        out: A folder that is not there yet.
+        temperature: Logits are divided by it.
+        score_threshold: From which score on a box counts; None leaves it.
+    """
+
+    model: str
+    out: str
+    temperature: float = 1.0
+    score_threshold: float | None = None
+
+    def to_json(self) -> str:
+        return json.dumps({"kind": APPLY, **asdict(self)})
+
+
+def read_spec(path: Path) -> DiagnoseSpec | ApplySpec:
+    """Read a spec of either kind.
+
+    Raises:
+        ValueError: The file is neither; the message says why.
+    """
+    wire = _wire(path)
+    if wire.pop("kind", KIND) != APPLY:
+        return DiagnoseSpec.from_file(path)
+    try:
+        return ApplySpec(**wire)
+    except TypeError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _wire(path: Path) -> dict[str, Any]:
+    try:
+        wire = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except ValueError:
+        raise ValueError(f"{path}: is not JSON") from None
+    if not isinstance(wire, dict):
+        raise ValueError(f"{path}: is no {KIND} spec")
+    return wire
+
+
+def same_name(name: str) -> str:
+    """What names of one class have in common: case, spaces and dashes do not count."""
+    return name.strip().lower().replace("_", " ").replace("-", " ")

@@ -21,6 +21,11 @@ DIAGNOSTICS_API: Rules = {
     "diagnostics-api:report": {"GET": read()},
     "diagnostics-api:results": {"GET": read()},
     "diagnostics-api:export": {"GET": read()},
+    "diagnostics-api:act": {
+        "POST": write(
+            ANNOTATOR, 404, body=lambda _w: {"tool": "labels", "code": "labels.class"}
+        )
+    },
     "diagnostics-api:again": {"POST": write(ANNOTATOR, 400, body=lambda _w: {})},
 }
 DIAGNOSTICS_PAGES: Rules = {
@@ -32,6 +37,11 @@ DIAGNOSTICS_PAGES: Rules = {
     "diagnostics:estimate": {
         "POST": write(VIEWER, stranger=200, body=lambda _w: {"model": ""})
     },
+    "diagnostics:classes": {
+        "POST": write(VIEWER, stranger=200, body=lambda _w: {"model": ""})
+    },
     "diagnostics:report": {"GET": read()},
+    "diagnostics:behind": {"GET": read()},
     "diagnostics:again": {"POST": write(ANNOTATOR, 400)},
+    "diagnostics:act": {"POST": write(ANNOTATOR, 404, body=lambda _w: {"tool": "x"})},
 }

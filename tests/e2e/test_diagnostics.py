@@ -1,38 +1,58 @@
-"""Measure a model on labeled images and see why it errs."""
+"""Measure a model on labeled images and see why it errs: in the browser, in a shell."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.stack import Stack
 
 LONG_MS = 180_000
 FREEZE = """
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from apps.accounts.services import create_token
+from apps.accounts.types import Scope
 from apps.labeling.models import Project
 from apps.labeling.services.versions import make_version
 from apps.labeling.types import Shares
 from tests.labeled import labeled_project
 demo = Project.objects.get(name="Production line")
+user = demo.created_by
 with TemporaryDirectory() as folder:
-    project = labeled_project(demo.created_by, demo.workspace_id, Path(folder))
+    project = labeled_project(user, demo.workspace_id, Path(folder))
 project.name = "Plates"
 project.save()
-print(make_version(user=project.created_by, project_id=project.pk,
-                   shares=Shares(train=20, val=80)).id)
+version = make_version(user=user, project_id=project.pk, shares=Shares(train=20, val=80))
+token = create_token(user=user, name="diagnose", scope=Scope.WRITE)[1]
+print(json.dumps([version.id, token]))
 """
 TOOLS = {"quality", "threshold"}
 
 
-def test_a_report_is_asked_for_and_read(admin_page: Page, stack: Stack):
-    version = stack.python(FREEZE)
+@pytest.fixture(scope="module")
+def frozen(stack: Stack) -> tuple[int, str]:
+    """A dataset version, and a token to measure with."""
+    made = stack.python(FREEZE)
+    assert isinstance(made, list)
+    return made[0], made[1]
+
+
+def test_a_report_is_asked_for_and_read(admin_page: Page, frozen: tuple[int, str]):
     page = admin_page
     page.get_by_role("link", name="Diagnose", exact=True).click()
     page.get_by_role("link", name="New report").first.click()
-    page.get_by_label("Data", exact=True).select_option(str(version))
+    page.get_by_label("Data", exact=True).select_option(str(frozen[0]))
     model = page.locator("#id_model option", has_text="deepseek_vision_v2@")
     page.locator("#id_model").select_option(model.get_attribute("value"))
+    page.get_by_role("button", name="Match the classes").click()
+    first = page.locator("#match select").first
+    expect(first).not_to_have_value("")
+    page.keyboard.press("Escape")
     for box in page.locator("input[name=tools]").all():
         box.set_checked(box.get_attribute("value") in TOOLS)
     expect(page.locator("#estimate")).to_contain_text("2 tools")
@@ -41,7 +61,39 @@ def test_a_report_is_asked_for_and_read(admin_page: Page, stack: Stack):
 
     title = page.locator("#tool-title")
     expect(title).to_have_text(re.compile("How good is the model"), timeout=LONG_MS)
-    expect(page.locator("chart-figure svg path").first).to_be_attached()
+    chart = page.locator("chart-figure").nth(1)
+    chart.get_by_role("slider").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    expect(chart.locator("[data-chart=behind] a").first).to_have_attribute(
+        "href", re.compile(r"/labeling/images/\d+/")
+    )
     page.locator(".tool-list a", has_text="Threshold").focus()
     page.keyboard.press("Enter")
     expect(title).to_have_text("From which score on should a box count?")
+
+
+def test_the_shell_prints_the_summary_and_writes_one_page(
+    stack: Stack, frozen: tuple[int, str], tmp_path: Path
+):
+    version, token = frozen
+    page = tmp_path / "report.html"
+    tools = [part for tool in sorted(TOOLS) for part in ("--tool", tool)]
+
+    run = subprocess.run(
+        [
+            sys.executable, "-c", "from dsportal.client.cli import main; main()",
+            "diagnose", "dsportal/deepseek_vision_v2", str(version), *tools,
+            "--out", str(page),
+        ],
+        env={**stack.env, "DSPORTAL_URL": stack.url, "DSPORTAL_TOKEN": token},
+        capture_output=True, text=True, check=False, timeout=180,
+    )  # fmt: skip
+
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines if not line.startswith(" ")] == [
+        "Quality", "Threshold and cost", f"wrote {page}",
+    ]  # fmt: skip
+    assert "AP " in lines[0]
+    assert "data:image/jpeg;base64," in page.read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ register = template.Library()
 
 @register.inclusion_tag("components/chart.html")
 def chart(
-    spec: Chart, *, src: str = "", name: str = "", heading: int = 3
+    spec: Chart, *, src: str = "", name: str = "", heading: int = 3, behind: str = ""
 ) -> dict[str, Any]:
     """Place a chart on a page that loads dist/charts.js.
 
@@ -20,6 +20,8 @@ def chart(
         src: An address whose JSON replaces that, for what takes long to gather.
         name: The element's id, for scripts that append to it.
         heading: Level of its title; 0 leaves the title to the page.
+        behind: An address with a query, to which ``&point=SERIES.PLACE`` is added for
+            a fragment of what stands behind a point.
     """
     return {
         "spec": spec.as_json(),
@@ -27,4 +29,5 @@ def chart(
         "src": src,
         "name": name,
         "heading": heading,
+        "behind": behind,
     }

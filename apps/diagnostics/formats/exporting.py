@@ -6,6 +6,7 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 
 from apps.core import blobs
+from apps.core.errors import NotFoundError
 from apps.diagnostics.formats.showing import image_ids
 from apps.diagnostics.models import Report
 from apps.labeling.selectors import pictures_in_versions
@@ -20,6 +21,18 @@ def pictures_of(report: Report, ids: Iterable[int]) -> dict[int, FrozenPicture]:
     if report.reference_version_id is not None:
         versions.append(report.reference_version_id)
     return pictures_in_versions(version_ids=versions, ids=ids)
+
+
+def precision_of(results: Sequence[ToolResult]) -> dict[str, str]:
+    """The precision of each layer, as the quantisation tool advises.
+
+    Raises:
+        NotFoundError: The report has none.
+    """
+    for one in results:
+        if one.tool == "quantisation" and not one.skipped:
+            return dict(one.values["precision_map"])
+    raise NotFoundError(_("the report says nothing of the precision of layers"))
 
 
 def html_of(report: Report, results: Sequence[ToolResult]) -> str:

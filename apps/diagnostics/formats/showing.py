@@ -17,9 +17,10 @@ from deepseek_diagnostics.result import (
     Table,
     ToolResult,
 )
-from deepseek_diagnostics.words import as_text, say
+from deepseek_diagnostics.words import as_text, say, told_of
 
 MOST_SERIES = 8
+MOST_BEHIND = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class ShownFinding:
     next: str
     interval: str
     action: str
+    changes: Mapping[str, float | int | str]
     evidence: Sequence[ShownEvidence]
 
 
@@ -98,7 +100,7 @@ def _summary_row(result: ToolResult) -> SummaryRow:
         id=result.tool,
         title=tool_title(result.tool),
         severity="skipped" if result.skipped else result.severity.value,
-        figure=f"{headline.name} {as_text(headline.value)}" if headline else "",
+        figure=f"{_(headline.name)} {as_text(headline.value)}" if headline else "",
         span=_span(headline.low, headline.high) if headline else "",
         text=text,
     )
@@ -111,6 +113,33 @@ def _span(low: float, high: float) -> str:
 def image_ids(result: ToolResult) -> set[int]:
     """The images that a result speaks of."""
     return {one.image for finding in result.findings for one in finding.evidence}
+
+
+def behind(result: ToolResult, plot: int, points: Sequence[str]) -> list[int]:
+    """The images behind some points of a plot, each "series.place"; wrong ones have none."""
+    if not 0 <= plot < len(result.plots):
+        return []
+    all_series = result.plots[plot].series
+    found: dict[int, None] = {}
+    for point in points:
+        series, _dot, at = point.partition(".")
+        if series.isdecimal() and at.isdecimal() and int(series) < len(all_series):
+            images = all_series[int(series)].images
+            if int(at) < len(images):
+                found |= dict.fromkeys(images[int(at)])
+    return list(found)[:MOST_BEHIND]
+
+
+def shown_behind(
+    result: ToolResult, ids: Sequence[int], pictures: Mapping[int, FrozenPicture]
+) -> list[ShownEvidence]:
+    """Pictures by their ids, with the boxes that a finding draws on them."""
+    known = {one.image: one for finding in result.findings for one in finding.evidence}
+    return [
+        _evidence(known.get(one, Evidence(image=one)), pictures[one])
+        for one in ids
+        if one in pictures
+    ]
 
 
 def shown(result: ToolResult, pictures: Mapping[int, FrozenPicture]) -> ShownTool:
@@ -137,6 +166,7 @@ def _finding(finding: Finding, pictures: Mapping[int, FrozenPicture]) -> ShownFi
         next=say(finding.next, finding.figures, _),
         interval=_span(*finding.interval) if finding.interval else "",
         action=finding.action.value,
+        changes=finding.changes,
         evidence=[
             _evidence(one, pictures[one.image])
             for one in finding.evidence
@@ -165,6 +195,7 @@ def chart_of(plot: Plot) -> charts.Chart:
                 name=_(one.name),
                 x=[_(str(x)) for x in one.x] if plot.x.scale == "category" else one.x,
                 y=one.y,
+                behind=[len(some) for some in one.images],
             )
             for one in plot.series[:MOST_SERIES]
         ],
@@ -189,7 +220,7 @@ def _table(table: Table) -> ShownTable:
             [
                 "-" if value is None
                 else (_(value) if value else "") if isinstance(value, str)
-                else as_text(value)
+                else told_of(value, _)
                 for value in row
             ]
             for row in table.rows

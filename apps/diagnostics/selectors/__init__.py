@@ -7,11 +7,13 @@ from apps.diagnostics.selectors.reports import (
     list_reports,
     results_of,
 )
+from apps.diagnostics.selectors.stages import diagnosis_stage
 
 __all__ = [
     "access_report",
     "applicable_tools",
     "changes_since",
+    "diagnosis_stage",
     "estimate",
     "list_reports",
     "results_of",

@@ -27,6 +27,7 @@ from apps.marketplace.selectors import access_model_revision
 from apps.marketplace.types import OWN_FORMAT, ModelRevisionInfo
 from apps.training.selectors import access_run
 from deepseek_diagnostics.catalog import BY_ID
+from deepseek_diagnostics.spec import same_name
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -163,25 +164,21 @@ def _check_classes(
     """Refuse early what the engine would refuse late."""
     if not model.classes:
         return
-    known = {_plain(name) for name in version.classes}
-    given = {_plain(a): _plain(b) for a, b in new.mapping.items()}
-    named = [given.get(_plain(name), _plain(name)) for name in model.classes]
+    known = {same_name(name) for name in version.classes}
+    given = {same_name(a): same_name(b) for a, b in new.mapping.items()}
+    named = [given.get(same_name(name), same_name(name)) for name in model.classes]
     if not known & set(named):
         raise BadReportError(
             _(
                 "no class of the model is a label of the data. The model knows "
-                "{model}; the data has {data}. Say which is which in the field "
-                "“Classes”"
+                "{model}; the data has {data}. Match the classes (on the form, or with "
+                "mapping)"
             ).format(
                 model=", ".join(model.classes[:20]),
                 data=", ".join(version.classes[:20]),
             ),
             needs="mapping",
         )
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace("_", " ").replace("-", " ")
 
 
 @transaction.atomic

@@ -1,5 +1,7 @@
 """Words, buttons and boxes of reports."""
 
+from urllib.parse import urlencode
+
 from django import template
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -39,8 +41,8 @@ def verdict_chip(verdict: str) -> SafeString:
 
 
 @register.simple_tag
-def finding_action(report: Report, finding: ShownFinding) -> SafeString | str:
-    """The button that begins what a finding advises."""
+def finding_link(report: Report, finding: ShownFinding) -> SafeString | str:
+    """Where what a finding advises begins, if it begins on another page."""
     first = next(
         (one.picture.image_id for one in finding.evidence if one.picture.image_id), None
     )
@@ -50,14 +52,36 @@ def finding_action(report: Report, finding: ShownFinding) -> SafeString | str:
         project = report.version.project_id
         url, text = reverse("labeling:gallery", args=[project]), _("Label more images")
     elif finding.action == "train":
-        base = report.revision_id or ""
-        url = f"{reverse('training:new')}?version={report.version_id}&base={base}"
-        text = _("Train again")
+        choices = {"version": report.version_id, "base": report.revision_id or ""}
+        query = urlencode(choices | dict(finding.changes))
+        url, text = f"{reverse('training:new')}?{query}", _("Train again")
+    elif finding.action == "precision":
+        url = f"{reverse('diagnostics-api:export', args=[report.pk])}?form=precision"
+        text = _("Precision of each layer")
     else:
         return ""
-    return format_html(
-        '<p><a class="button quiet small" href="{}">{}</a></p>', url, text
-    )
+    return format_html('<a class="button quiet small" href="{}">{}</a>', url, text)
+
+
+@register.simple_tag
+def finding_button(finding: ShownFinding) -> str:
+    """What a press of a finding's button does; empty where it has none."""
+    changes = finding.changes
+    if finding.action == "queue":
+        return _("Send back to the annotators")
+    if "score_threshold" in changes:
+        return _("Set the threshold to {threshold} and measure again").format(
+            threshold=changes["score_threshold"]
+        )
+    if "temperature" in changes:
+        return _("Apply the temperature and measure again")
+    return ""
+
+
+@register.simple_tag
+def behind_address(report: Report, tool: str, plot: int) -> str:
+    """Where a chart asks for the images behind its points."""
+    return f"{reverse('diagnostics:behind', args=[report.pk])}?tool={tool}&plot={plot}"
 
 
 @register.simple_tag

@@ -21,6 +21,7 @@ from apps.jobs.selectors.rows import (
     list_workers,
     may_act,
 )
+from apps.jobs.selectors.stages import standing_of
 
 __all__ = [
     "access_job",
@@ -40,4 +41,5 @@ __all__ = [
     "list_workers",
     "may_act",
     "measurements",
+    "standing_of",
 ]

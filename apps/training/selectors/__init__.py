@@ -8,6 +8,7 @@ from apps.training.selectors.runs import (
     series_of,
     series_of_runs,
 )
+from apps.training.selectors.stages import training_stage
 
 __all__ = [
     "access_run",
@@ -18,4 +19,5 @@ __all__ = [
     "runs_to_compare",
     "series_of",
     "series_of_runs",
+    "training_stage",
 ]

@@ -86,7 +86,7 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name="gate", value=float(gate.mean()), low=float(gate.mean()) - half,
+            name=_("gate"), value=float(gate.mean()), low=float(gate.mean()) - half,
             high=float(gate.mean()) + half,
         ),
         findings=(finding,),
@@ -101,6 +101,7 @@ def run(case: Case) -> ToolResult:
                         name=name,
                         x=tuple(sizes.round(1).tolist()),
                         y=tuple(values.round(4).tolist()),
+                        images=tuple(case.behind([image]) for image in images),
                     )
                     for name, values in columns.items()
                 ),

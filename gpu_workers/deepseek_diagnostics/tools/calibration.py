@@ -76,6 +76,7 @@ def run(case: Case) -> ToolResult:
             },
             interval=(low, high),
             action=Action.TEMPERATURE if is_mended else Action.NONE,
+            changes={"temperature": round(temperature, 4)} if is_mended else {},
             evidence=_overconfident(case, scores, hits, rows),
         )
     ]  # fmt: skip
@@ -87,7 +88,7 @@ def run(case: Case) -> ToolResult:
             name="D-ECE", value=before, low=low, high=high, is_more_better=False
         ),
         findings=tuple(findings),
-        plots=(_plot(bins),),
+        plots=(_plot(case, bins, (scores, hits, images)),),
         tables=(
             Table(
                 title=_("By score"),
@@ -159,7 +160,13 @@ def _bins(scores: Floats, hits: np.ndarray) -> list[tuple[float, float, int]]:
     ]
 
 
-def _plot(bins: list[tuple[float, float, int]]) -> Plot:
+def _plot(
+    case: Case,
+    bins: list[tuple[float, float, int]],
+    boxes: tuple[Floats, np.ndarray, np.ndarray],
+) -> Plot:
+    scores, hits, images = boxes
+    at = np.minimum((scores * NUM_BINS).astype(int), NUM_BINS - 1)
     return Plot(
         title=_("Reliability"),
         kind="line",
@@ -170,6 +177,10 @@ def _plot(bins: list[tuple[float, float, int]]) -> Plot:
                 name=_("Boxes"),
                 x=tuple(round(a, 4) for a, _b, _n in bins),
                 y=tuple(round(b, 4) for _a, b, _n in bins),
+                # The wrong boxes of each bin: they are what a score cannot be trusted in.
+                images=tuple(
+                    case.behind(images[(at == n) & ~hits]) for n in np.unique(at)
+                ),
             ),
             Series(name=_("Perfect"), x=(0.0, 1.0), y=(0.0, 1.0)),
         ),

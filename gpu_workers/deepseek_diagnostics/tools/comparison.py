@@ -32,7 +32,7 @@ INFO = BY_ID["comparison"]
 
 
 def run(case: Case) -> ToolResult:
-    threshold = case.option("score_threshold", 0.3)
+    threshold = case.score_threshold
     margin = case.option("gate_margin", 0.0)
     other = judge(case.truth, case.other_found)
     new_ap, *_more, new_classes = mean_ap(case.judged)
@@ -70,9 +70,9 @@ def run(case: Case) -> ToolResult:
         tool=INFO.id,
         version=INFO.version,
         question=INFO.question,
-        headline=Headline(name="AP gained", value=change, low=low, high=high),
+        headline=Headline(name=_("AP gained"), value=change, low=low, high=high),
         findings=tuple(findings),
-        plots=(_plot(case, new_classes, old_classes),),
+        plots=(_plot(case, new_classes, old_classes, losses),),
         tables=(_table(case, new_classes, old_classes, wins, losses),),
         values={
             "AP": new_ap, "AP_other": old_ap, "change": change, "low": low,
@@ -145,19 +145,26 @@ def _shown(
     return Evidence(image=case.truth.images[image].id, marks=tuple(marks))
 
 
-def _plot(case: Case, new: np.ndarray, old: np.ndarray) -> Plot:
+def _plot(case: Case, new: np.ndarray, old: np.ndarray, losses: np.ndarray) -> Plot:
     known = np.flatnonzero(~np.isnan(new))[:16]
     names = tuple(case.truth.classes[n] for n in known)
+    truth = case.truth
+    images = tuple(
+        case.behind(truth.image_N[losses[truth.classes_N[losses] == n]]) for n in known
+    )
     return Plot(
         title=_("AP by class"),
         kind="bar",
         x=Axis(label=_("Class"), scale="category"),
         y=Axis(label=_("AP"), low=0),
         series=tuple(
-            Series(name=title, x=names, y=tuple(np.round(values[known], 4).tolist()))
+            Series(
+                name=title, x=names, y=tuple(np.round(values[known], 4).tolist()),
+                images=images,
+            )
             for title, values in ((_("This model"), new), (_("The other"), old))
         ),
-    )
+    )  # fmt: skip
 
 
 def _table(

@@ -16,9 +16,12 @@ from deepseek_diagnostics.catalog import BY_ID
 from deepseek_diagnostics.data import iou
 from deepseek_diagnostics.result import (
     Action,
+    Axis,
     Evidence,
     Finding,
     Headline,
+    Plot,
+    Series,
     Severity,
     Table,
     ToolResult,
@@ -28,6 +31,7 @@ from deepseek_diagnostics.words import gettext_noop as _
 INFO = BY_ID["confusion"]
 LEAST_IOU = 0.5
 MOST_CLASSES = 30
+MOST_PAIRS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,7 @@ class Pairs:
 
 
 def run(case: Case) -> ToolResult:
-    threshold = case.option("score_threshold", 0.3)
+    threshold = case.score_threshold
     told = pair(case, threshold)
     names = case.truth.classes
     num = len(names)
@@ -97,10 +101,11 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name="confused", value=share, low=max(0.0, share - spread),
+            name=_("confused"), value=share, low=max(0.0, share - spread),
             high=min(1.0, share + spread), is_more_better=False,
         ),
         findings=tuple(findings),
+        plots=_plots(case, told, both),
         tables=(
             Table(
                 title=_("Rows are what is there, columns what was said"),
@@ -142,6 +147,35 @@ def _taken(overlap_GD: np.ndarray) -> list[tuple[int, int]]:
         taken.append((int(at), int(column)))
         left[at, :] = left[:, column] = 0
     return taken
+
+
+def _plots(case: Case, told: Pairs, both_CC: np.ndarray) -> tuple[Plot, ...]:
+    """The pairs that are confused most, and the pictures of each."""
+    names = case.truth.classes
+    upper = np.triu(both_CC)
+    order = np.argsort(-upper, axis=None, kind="stable")[:MOST_PAIRS]
+    pairs = [divmod(int(one), len(names)) for one in order if upper.flat[one]]
+    if not pairs:
+        return ()
+    shown = [_evidence(case, told, set(one)) for one in pairs]
+    return (
+        Plot(
+            title=_("The classes taken for one another most"),
+            kind="bar",
+            x=Axis(label=_("Two classes"), scale="category"),
+            y=Axis(label=_("How many"), low=0),
+            series=(
+                Series(
+                    name=_("How many"),
+                    x=tuple(f"{names[a]} / {names[b]}" for a, b in pairs),
+                    y=tuple(float(upper[one]) for one in pairs),
+                    images=tuple(
+                        case.behind_ids(one.image for one in some) for some in shown
+                    ),
+                ),
+            ),
+        ),
+    )
 
 
 def _evidence(case: Case, told: Pairs, two: set[int]) -> tuple[Evidence, ...]:

@@ -96,7 +96,7 @@ def run(case: Case) -> ToolResult:
         ),
         findings=(finding,),
         plots=tuple(
-            _plot(name, columns_old[name], columns_new[name])
+            _plot(case, name, columns_old[name], columns_new[name])
             for name in (moved or ["brightness", "box_size"])[:4]
         ),
         tables=(
@@ -213,8 +213,9 @@ def _most_unlike(case: Case, old: Floats, new: Floats) -> tuple[Evidence, ...]:
     return tuple(Evidence(image=case.truth.images[int(n)].id) for n in order)
 
 
-def _plot(name: str, old: Floats, new: Floats) -> Plot:
+def _plot(case: Case, name: str, old: Floats, new: Floats) -> Plot:
     shares = np.linspace(0, 1, 41)
+    of_new = _at_quantiles(case, new, shares)
     return Plot(
         title=NAMES[name],
         kind="line",
@@ -225,7 +226,23 @@ def _plot(name: str, old: Floats, new: Floats) -> Plot:
                 name=title,
                 x=tuple(np.round(np.quantile(values, shares), 5).tolist()),
                 y=tuple(np.round(shares, 3).tolist()),
+                images=images,
             )
-            for title, values in ((_("Known"), old), (_("New"), new))
+            for title, values, images in (
+                (_("Known"), old, ()),
+                (_("New"), new, of_new),
+            )
         ),
     )
+
+
+def _at_quantiles(
+    case: Case, values: Floats, shares: Floats
+) -> tuple[tuple[int, ...], ...]:
+    """The new pictures about each quantile; none where not every picture has a value."""
+    num = len(values)
+    if num != len(case.truth.images):
+        return ()
+    order = np.argsort(values, kind="stable")
+    at = np.round(shares * (num - 1)).astype(int)
+    return tuple(case.behind(order[max(0, n - 3) : n + 4]) for n in at)

@@ -107,7 +107,7 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name="leaked", value=share, low=max(0.0, share - spread),
+            name=_("leaked"), value=share, low=max(0.0, share - spread),
             high=share + spread, is_more_better=False,
         ),
         findings=tuple(findings),

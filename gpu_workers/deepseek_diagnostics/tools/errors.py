@@ -91,7 +91,7 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name="AP lost", value=sum(costs.values()), low=low, high=high,
+            name=_("AP lost"), value=sum(costs.values()), low=low, high=high,
             is_more_better=False,
         ),
         findings=(finding,),
@@ -106,6 +106,12 @@ def run(case: Case) -> ToolResult:
                         name=_("AP lost"),
                         x=tuple(TITLES[kind] for kind in KINDS),
                         y=tuple(round(100 * costs[kind], 3) for kind in KINDS),
+                        images=tuple(
+                            case.behind_ids(
+                                one.image for one in _evidence(case, faults, kind)
+                            )
+                            for kind in KINDS
+                        ),
                     ),
                 ),
             ),

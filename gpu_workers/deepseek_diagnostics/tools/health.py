@@ -52,9 +52,9 @@ def run(case: Case) -> ToolResult:
     num_dead = sum(row[2] for row in layers)
     num_units = max(1, sum(row[1] for row in layers))
     findings = [
-        _spike_finding(steps, spikes),
+        _spike_finding(steps, spikes, series.get("lr")),
         *_stall_finding(stall),
-        *_overfit_finding(fall),
+        *_overfit_finding(fall, series.get("val/AP")),
         _dead_finding(layers, num_dead, num_units),
         *_share_finding(series.get("communication_share")),
     ]
@@ -65,7 +65,7 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name="loss spikes", value=share, low=max(0.0, share - half),
+            name=_("loss spikes"), value=share, low=max(0.0, share - half),
             high=share + half, is_more_better=False,
         ),
         findings=tuple(findings),
@@ -118,7 +118,10 @@ def fallen_since_best(precision: tuple[Floats, Floats] | None) -> float | None:
     return float(values.max() - values[-max(1, len(values) // 3) :].mean())
 
 
-def _spike_finding(steps: Floats, spikes: list[int]) -> Finding:
+Curve = tuple[Floats, Floats]
+
+
+def _spike_finding(steps: Floats, spikes: list[int], rates: Curve | None) -> Finding:
     if not spikes:
         return Finding(
             code="health.smooth",
@@ -136,6 +139,7 @@ def _spike_finding(steps: Floats, spikes: list[int]) -> Finding:
         ),
         figures={"num": len(spikes), "step": int(steps[spikes[0]])},
         action=Action.TRAIN,
+        changes={"lr": float(f"{rates[1].max() / 2:.2g}")} if rates else {},
     )
 
 
@@ -155,8 +159,8 @@ def _stall_finding(stall: float | None) -> list[Finding]:
     ]
 
 
-def _overfit_finding(fall: float | None) -> list[Finding]:
-    if fall is None or fall < 0.02:
+def _overfit_finding(fall: float | None, precision: Curve | None) -> list[Finding]:
+    if fall is None or precision is None or fall < 0.02:
         return []
     return [
         Finding(
@@ -169,6 +173,7 @@ def _overfit_finding(fall: float | None) -> list[Finding]:
             next=_("Stop earlier, augment more, or label more images."),
             figures={"fall": round(100 * fall, 1)},
             action=Action.TRAIN,
+            changes={"num_steps": int(precision[0][int(precision[1].argmax())])},
         )
     ]
 

@@ -78,11 +78,11 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name="suspect labels", value=share, low=max(0.0, share - spread),
+            name=_("suspect labels"), value=share, low=max(0.0, share - spread),
             high=share + spread, is_more_better=False,
         ),
         findings=tuple(findings),
-        plots=(_plot(by_kind),),
+        plots=(_plot(case, by_kind),),
         tables=(
             Table(
                 title=_("By kind of fault"),
@@ -141,7 +141,7 @@ def _evidence(case: Case, one: Suspect) -> Evidence:
     )
 
 
-def _plot(by_kind: dict[str, list[Suspect]]) -> Plot:
+def _plot(case: Case, by_kind: dict[str, list[Suspect]]) -> Plot:
     return Plot(
         title=_("How probable the faults are"),
         kind="line",
@@ -152,6 +152,7 @@ def _plot(by_kind: dict[str, list[Suspect]]) -> Plot:
                 name=TITLES[kind],
                 x=tuple(float(n + 1) for n in range(min(200, len(some)))),
                 y=tuple(round(one.suspicion, 4) for one in some[:200]),
+                images=tuple(case.behind([one.image]) for one in some[:200]),
             )
             for kind, some in by_kind.items()
         ),

@@ -88,7 +88,7 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name="spare work",
+            name=_("spare work"),
             value=spared,
             low=spared,
             high=spared,
@@ -189,6 +189,7 @@ def _finding(
             "layers": ", ".join(readable(layers[n][0].name) for n in named),
         },
         action=Action.TRAIN if len(spare) else Action.NONE,
+        changes={"preset": "edge"} if len(spare) else {},
     )
 
 

@@ -55,7 +55,7 @@ def run(case: Case) -> ToolResult:
         )
     ]
     findings += _weak_class(case, per_class, nums, samples[:, 1:])
-    findings += _sizes(ap, sizes)
+    findings += _sizes(case, ap, sizes)
     findings += _few(case, nums)
     values = {"AP": ap, "AP50": ap50, "AP75": ap75, "AP_low": low, "AP_high": high}
     values |= {f"AP_{name}": value for name, value in sizes.items()}
@@ -65,7 +65,7 @@ def run(case: Case) -> ToolResult:
         question=INFO.question,
         headline=Headline(name="AP", value=ap, low=low, high=high),
         findings=tuple(findings),
-        plots=(recall_plot(case, judged), f1_plot(judged)),
+        plots=(recall_plot(case, judged), f1_plot(case, judged)),
         tables=(_table(case, per_class, judged, nums, samples[:, 1:]),),
         values={key: _number(value) for key, value in values.items()},
     )
@@ -134,7 +134,12 @@ def _misses(case: Case, number: int) -> tuple[Evidence, ...]:
     )
 
 
-def _sizes(ap: float, sizes: dict[str, float]) -> list[Finding]:
+def _larger(side_px: int) -> int:
+    """Half as much again, on the detector's grid."""
+    return 32 * round(side_px * 1.5 / 32)
+
+
+def _sizes(case: Case, ap: float, sizes: dict[str, float]) -> list[Finding]:
     small = sizes["small"]
     if np.isnan(small) or small >= ap / 2:
         return []
@@ -151,6 +156,7 @@ def _sizes(ap: float, sizes: dict[str, float]) -> list[Finding]:
             ),
             figures={"small": small, "ap": ap},
             action=Action.TRAIN,
+            changes={"side_px": _larger(case.side_px)},
         )
     ]
 

@@ -29,6 +29,7 @@ from deepseek_diagnostics.graphs import (
 from deepseek_diagnostics.looking import boxes_of, joined
 from deepseek_diagnostics.observing import LEAST_SCORE
 from deepseek_diagnostics.result import (
+    Action,
     Axis,
     Finding,
     Headline,
@@ -86,12 +87,13 @@ def run(case: Case) -> ToolResult:
             "layers": ", ".join(readable(row[0]) for row in worst),
         },
         interval=(low, high),
+        action=Action.PRECISION if is_harmful else Action.NONE,
     )  # fmt: skip
     return ToolResult(
         tool=INFO.id,
         version=INFO.version,
         question=INFO.question,
-        headline=Headline(name="AP by 8 bits", value=change, low=low, high=high),
+        headline=Headline(name=_("AP by 8 bits"), value=change, low=low, high=high),
         findings=(finding,),
         plots=(_plot(rows), _front(ap, ms)),
         tables=(

@@ -58,7 +58,7 @@ def run(case: Case) -> ToolResult:
             code="robustness.corruption",
             severity=Severity.WARN if left[0] < 0.7 else Severity.GOOD,
             text=_(
-                "Under corruption {left} of the precision is left; “{worst}” hurts "
+                "Under corruption {left} of the precision is left; “{worst_word}” hurts "
                 "most: AP {ap}, against {clean} on clean images."
             ),
             next=_(
@@ -66,7 +66,7 @@ def run(case: Case) -> ToolResult:
                 "taken in such conditions."
             ),
             figures={
-                "left": f"{100 * left[0]:.0f} %", "worst": worst,
+                "left": f"{100 * left[0]:.0f} %", "worst_word": worst,
                 "ap": float(means[worst][0]), "clean": float(clean[0]),
             },
             interval=(low, high),

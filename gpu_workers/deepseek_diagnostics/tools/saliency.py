@@ -101,7 +101,7 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name="insertion - deletion",
+            name=_("insertion - deletion"),
             value=float(gains[best].mean()),
             low=low,
             high=high,

@@ -32,6 +32,7 @@ from deepseek_diagnostics.slicing import (
     properties,
     significant,
 )
+from deepseek_diagnostics.words import Phrase, Plain
 from deepseek_diagnostics.words import gettext_noop as _
 
 INFO = BY_ID["slices"]
@@ -80,14 +81,14 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name="weakest recall",
+            name=_("weakest recall"),
             value=worst.recall if worst else overall,
             low=worst.low if worst else overall - spread,
             high=worst.high if worst else overall + spread,
         ),
         findings=tuple(findings),
         plots=tuple(
-            _plot(name, columns[name], is_found_N, kept_N)
+            _plot(case, name, columns[name], is_found_N, kept_N)
             for name in ("size", "brightness", "sharpness", "crowding")
         ),
         tables=(_table(weak),),
@@ -107,16 +108,17 @@ def run(case: Case) -> ToolResult:
     )
 
 
-def _told(parts: tuple[tuple[str, float, float], ...]) -> str:
-    said = []
-    for name, low, high in parts:
-        if name not in NAMES:
-            said.append(name)
-        elif name == "cluster":
-            said.append(f"{NAMES[name]} {low:.0f}")
-        else:
-            said.append(f"{NAMES[name]} {low:.3g} … {high:.3g}")
-    return ", ".join(said)
+def _told(parts: tuple[tuple[str, float, float], ...]) -> list[Phrase]:
+    return [_part(*one) for one in parts]
+
+
+def _part(name: str, low: float, high: float) -> Phrase:
+    if name not in NAMES:
+        return {"text": _("class “{name}”"), "figures": {"name": name}}
+    figures: dict[str, Plain] = {"what_word": NAMES[name], "low": low, "high": high}
+    if name == "cluster":
+        return {"text": "{what_word} {low}", "figures": figures}
+    return {"text": "{what_word} {low} … {high}", "figures": figures}
 
 
 def _finding(case: Case, one: Slice, is_found: np.ndarray) -> Finding:
@@ -146,12 +148,16 @@ def _finding(case: Case, one: Slice, is_found: np.ndarray) -> Finding:
     )
 
 
-def _plot(name: str, values: Floats, is_found: np.ndarray, kept: np.ndarray) -> Plot:
+def _plot(
+    case: Case, name: str, values: Floats, is_found: np.ndarray, kept: np.ndarray
+) -> Plot:
     cuts = np.unique(np.quantile(values[kept], np.linspace(0, 1, 9)))
     at = np.clip(
         np.searchsorted(cuts, values, side="right") - 1, 0, max(0, len(cuts) - 2)
     )
-    bins = [n for n in range(len(cuts)) if (kept & (at == n)).any()]
+    groups = [kept & (at == n) for n in range(len(cuts))]
+    groups = [one for one in groups if one.any()]
+    image_N = case.truth.image_N
     return Plot(
         title=NAMES[name],
         kind="line",
@@ -160,10 +166,9 @@ def _plot(name: str, values: Floats, is_found: np.ndarray, kept: np.ndarray) -> 
         series=(
             Series(
                 name=_("Recall"),
-                x=tuple(round(float(values[kept & (at == n)].mean()), 4) for n in bins),
-                y=tuple(
-                    round(float(is_found[kept & (at == n)].mean()), 4) for n in bins
-                ),
+                x=tuple(round(float(values[one].mean()), 4) for one in groups),
+                y=tuple(round(float(is_found[one].mean()), 4) for one in groups),
+                images=tuple(case.behind(image_N[one & ~is_found]) for one in groups),
             ),
         ),
     )

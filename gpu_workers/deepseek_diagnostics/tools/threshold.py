@@ -27,6 +27,7 @@ from deepseek_diagnostics.sampling import drawn, interval
 from deepseek_diagnostics.words import gettext_noop as _
 
 INFO = BY_ID["threshold"]
+STEP = 0.02
 THRESHOLDS = np.round(np.linspace(0.02, 0.98, 49), 2)
 
 
@@ -39,7 +40,7 @@ def run(case: Case) -> ToolResult:
     best = int(np.argmax(f_T))
     money_T = cost(total, costs)
     cheapest = int(np.argmin(money_T))
-    in_use = case.option("score_threshold", 0.3)
+    in_use = case.score_threshold
     now = int(np.argmin(np.abs(THRESHOLDS - in_use)))
     tables = hits_IT, boxes_IT, num_I
     chosen, paid, spared = _resampled(case, tables, beta, costs, now)
@@ -62,6 +63,7 @@ def run(case: Case) -> ToolResult:
             },
             interval=(low, high),
             action=Action.THRESHOLD,
+            changes={"score_threshold": float(THRESHOLDS[best])},
             evidence=_near(case, float(THRESHOLDS[best])),
         ),
         Finding(
@@ -79,6 +81,8 @@ def run(case: Case) -> ToolResult:
                 "saved": saved,
             },
             interval=interval(spared),
+            action=Action.THRESHOLD,
+            changes={"score_threshold": float(THRESHOLDS[cheapest])},
         ),
     ]
     return ToolResult(
@@ -86,11 +90,11 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name="cost an image", value=float(money_T[now]), is_more_better=False,
+            name=_("cost an image"), value=float(money_T[now]), is_more_better=False,
             low=interval(paid)[0], high=interval(paid)[1],
         ),
         findings=tuple(findings),
-        plots=_plots(total, f_T, money_T),
+        plots=_plots(case, total, f_T, money_T),
         tables=(_by_class(case),),
         values={
             "best_f": float(THRESHOLDS[best]), "f": float(f_T[best]),
@@ -151,7 +155,7 @@ def _resampled(
     return chosen, paid, spared
 
 
-def _plots(total: Sums, f_T: Floats, money_T: Floats) -> tuple[Plot, ...]:
+def _plots(case: Case, total: Sums, f_T: Floats, money_T: Floats) -> tuple[Plot, ...]:
     hits, missed, false = total
     x = tuple(THRESHOLDS.tolist())
     shares = {
@@ -160,6 +164,7 @@ def _plots(total: Sums, f_T: Floats, money_T: Floats) -> tuple[Plot, ...]:
         _("F"): f_T,
     }
     axis = Axis(label=_("Score threshold"), low=0, high=1)
+    images = tuple(_decided(case, float(one)) for one in THRESHOLDS)
     return (
         Plot(
             title=_("Precision, recall and F"),
@@ -167,7 +172,9 @@ def _plots(total: Sums, f_T: Floats, money_T: Floats) -> tuple[Plot, ...]:
             x=axis,
             y=Axis(label=_("Share"), low=0, high=1),
             series=tuple(
-                Series(name=name, x=x, y=tuple(np.round(values, 4).tolist()))
+                Series(
+                    name=name, x=x, y=tuple(np.round(values, 4).tolist()), images=images
+                )
                 for name, values in shares.items()
             ),
         ),
@@ -177,10 +184,21 @@ def _plots(total: Sums, f_T: Floats, money_T: Floats) -> tuple[Plot, ...]:
             x=axis,
             y=Axis(label=_("Cost"), low=0),
             series=(
-                Series(name=_("Cost"), x=x, y=tuple(np.round(money_T, 5).tolist())),
+                Series(
+                    name=_("Cost"), x=x, y=tuple(np.round(money_T, 5).tolist()),
+                    images=images,
+                ),
             ),
         ),
-    )
+    )  # fmt: skip
+
+
+def _decided(case: Case, threshold: float) -> tuple[int, ...]:
+    """The pictures whose boxes a small move of a threshold takes in or out."""
+    gaps = np.abs(case.found.scores_M - threshold)
+    rows = np.argsort(gaps, kind="stable")
+    rows = rows[gaps[rows] <= STEP]
+    return case.behind(case.found.image_M[rows])
 
 
 def _by_class(case: Case) -> Table:

@@ -1,5 +1,5 @@
 import { offer, pngOf } from "./files.ts";
-import { Pointer } from "./pointer.ts";
+import { type Point, Pointer } from "./pointer.ts";
 import { csvOf, tableOf } from "./rows.ts";
 import { composed, type Scene } from "./scene.ts";
 import { indexOf, readSpec, type Spec } from "./spec.ts";
@@ -70,7 +70,7 @@ export class ChartFigure extends HTMLElement {
     if (!spec) throw new Error("a chart takes points once it is shown");
     let series = spec.series.find((one) => one.name === name);
     if (!series) {
-      series = { name, x: [], y: [] };
+      series = { name, x: [], y: [], behind: [] };
       spec.series.push(series);
       this.#legend(spec);
     }
@@ -91,6 +91,9 @@ export class ChartFigure extends HTMLElement {
     );
     this.#part("csv").addEventListener("click", () => this.#offerCsv());
     this.#part("png").addEventListener("click", () => void this.#offerPng());
+    this.addEventListener("chart-point", (event) => {
+      void this.#showBehind((event as CustomEvent<readonly Point[]>).detail);
+    });
     const fold = this.querySelector("details");
     fold?.addEventListener("toggle", () => fold.open && this.#fillTable());
   }
@@ -168,6 +171,24 @@ export class ChartFigure extends HTMLElement {
     const item = document.createElement("li");
     item.append(button);
     return item;
+  }
+
+  /** Fetch the fragment of what stands behind some points; it comes from this page's server. */
+  async #showBehind(points: readonly Point[]): Promise<void> {
+    const box = this.querySelector<HTMLElement>("[data-chart='behind']");
+    const address = box?.dataset["src"];
+    if (!box || !address) return;
+    const query = points.map(({ series, at }) => `point=${series}.${at}`).join("&");
+    try {
+      const answer = await fetch(`${address}&${query}`);
+      if (!answer.ok) throw new Error(String(answer.status));
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      box.replaceChildren(...page.body.childNodes);
+      box.hidden = false;
+      box.scrollIntoView({ block: "nearest" });
+    } catch (error) {
+      this.#broken(error);
+    }
   }
 
   #fillTable(): void {

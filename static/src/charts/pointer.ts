@@ -1,6 +1,7 @@
 import {
   inASentence,
   pointNear,
+  type Reading,
   type Readout,
   readAt,
   stopNear,
@@ -19,6 +20,12 @@ export interface Shown {
   readonly language: string;
 }
 
+/** A point of the chart, by the numbers of its series and its place there. */
+export interface Point {
+  readonly series: number;
+  readonly at: number;
+}
+
 const PAGE_SHARE = 0.1;
 
 /**
@@ -34,6 +41,7 @@ export class Pointer {
   readonly #marks = element("svg", { class: "chart-marks", "aria-hidden": "true" });
   #stops: Float64Array | null = null;
   #stop = -1;
+  #read: readonly Reading[] = [];
 
   constructor(plot: HTMLElement, box: HTMLElement, slider: HTMLElement, shown: () => Shown | null) {
     [this.#plot, this.#box, this.#slider, this.#shown] = [plot, box, slider, shown];
@@ -41,6 +49,7 @@ export class Pointer {
     plot.addEventListener("pointermove", (event) => this.#hover(event));
     plot.addEventListener("pointerdown", (event) => this.#hover(event));
     plot.addEventListener("pointerleave", () => this.#hide());
+    plot.addEventListener("click", () => this.#open());
     slider.addEventListener("keydown", (event) => this.#key(event));
     slider.addEventListener("focus", () => this.#focus());
     slider.addEventListener("blur", () => this.#hide());
@@ -95,6 +104,7 @@ export class Pointer {
       End: last,
     };
     if (event.key === "Escape") this.#hide();
+    if (event.key === "Enter") this.#open();
     const target = targets[event.key];
     if (target === undefined) return;
     event.preventDefault();
@@ -111,12 +121,25 @@ export class Pointer {
 
   #show(shown: Shown, readout: Readout): void {
     const { spec, scene, language } = shown;
+    this.#read = readout.readings;
+    const hasMore = readout.readings.some(({ behind }) => behind > 0);
+    const hint = hasMore ? (this.#plot.dataset["textBehind"] ?? "") : "";
+    this.#plot.toggleAttribute("data-has-behind", hasMore);
     this.#slider.setAttribute("aria-valuenow", String(Math.max(0, this.#stop)));
-    this.#slider.setAttribute("aria-valuetext", inASentence(spec, readout, language));
+    const sentence = inASentence(spec, readout, language);
+    this.#slider.setAttribute("aria-valuetext", hint ? `${sentence}. ${hint}` : sentence);
     this.#mark(scene, readout, spec.kind === "line");
-    this.#fill(shown, readout);
+    this.#fill(shown, readout, hint);
     this.#box.hidden = false;
     this.#place(scene.x.at(readout.x));
+  }
+
+  /** Ask the page for what stands behind the points that are read. */
+  #open(): void {
+    const points = this.#read.filter(({ behind }) => behind > 0);
+    if (points.length === 0) return;
+    const detail: readonly Point[] = points.map(({ series, at }) => ({ series, at }));
+    this.#plot.dispatchEvent(new CustomEvent("chart-point", { bubbles: true, detail }));
   }
 
   #mark({ x, y, frame }: Scene, readout: Readout, hasLine: boolean): void {
@@ -133,7 +156,7 @@ export class Pointer {
     this.#marks.replaceChildren(...(hasLine ? [line, ...dots] : dots));
   }
 
-  #fill({ spec, language }: Shown, { x, readings }: Readout): void {
+  #fill({ spec, language }: Shown, { x, readings }: Readout, hint: string): void {
     const head = document.createElement("strong");
     head.textContent =
       spec.x.scale === "linear" || spec.x.scale === "log"
@@ -149,6 +172,10 @@ export class Pointer {
       return row;
     });
     this.#box.replaceChildren(head, ...rows);
+    if (!hint) return;
+    const line = document.createElement("em");
+    line.textContent = hint;
+    this.#box.append(line);
   }
 
   /** Beside the place that is read, on the side with more room. */
@@ -160,6 +187,8 @@ export class Pointer {
   }
 
   #hide(): void {
+    this.#read = [];
+    this.#plot.removeAttribute("data-has-behind");
     this.#box.hidden = true;
     this.#marks.replaceChildren();
   }

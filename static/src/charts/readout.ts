@@ -7,6 +7,10 @@ export interface Reading {
   readonly series: number;
   readonly name: string;
   readonly y: number;
+  /** Index of the point in its series. */
+  readonly at: number;
+  /** How many things the page can show for it. */
+  readonly behind: number;
 }
 
 /** What the chart says at one place of its x axis. */
@@ -45,7 +49,7 @@ export function readAt(spec: Spec, hidden: ReadonlySet<string>, x: number): Read
   const readings = spec.series.flatMap((series, number) => {
     const at = hidden.has(series.name) ? -1 : series.x.lastIndexOf(x);
     const y = series.y[at];
-    return y === undefined || !Number.isFinite(y) ? [] : [{ series: number, name: series.name, y }];
+    return y === undefined || !Number.isFinite(y) ? [] : [reading(series, number, at)];
   });
   return { x, readings };
 }
@@ -64,10 +68,13 @@ export function pointNear(
     const { at, distance } = closest(series, place, scene);
     if (distance >= least) return;
     least = distance;
-    const reading = { series: number, name: series.name, y: series.y[at] ?? Number.NaN };
-    found = { x: series.x[at] ?? Number.NaN, readings: [reading] };
+    found = { x: series.x[at] ?? Number.NaN, readings: [reading(series, number, at)] };
   });
   return found;
+}
+
+function reading({ name, y, behind }: Series, series: number, at: number): Reading {
+  return { series, name, y: y[at] ?? Number.NaN, at, behind: behind[at] ?? 0 };
 }
 
 function closest(series: Series, place: { x: number; y: number }, scene: Scene) {

@@ -15,6 +15,8 @@ export interface Series {
   readonly name: string;
   readonly x: number[];
   readonly y: number[];
+  /** How many things the page can show for each point; empty where for none. */
+  readonly behind: readonly number[];
 }
 
 export interface Spec {
@@ -73,6 +75,7 @@ function readSeries(raw: Raw, categories: string[] | null): Series {
     name,
     x: xs.map((value) => (categories ? indexOf(String(value), categories) : asNumber(value))),
     y: ys.map(asNumber),
+    behind: asList(raw["behind"] ?? [], `${name}.behind`).map(asNumber),
   };
 }
 

@@ -8,7 +8,19 @@ from PIL import Image
 
 from deepseek_diagnostics.errors import NotApplicableError
 from deepseek_diagnostics.suspecting import find_suspects
-from deepseek_diagnostics.tools import comparison, drift, duplicates, labels, slices
+from deepseek_diagnostics.tools import (
+    calibration,
+    comparison,
+    confusion,
+    drift,
+    duplicates,
+    errors,
+    labels,
+    quality,
+    slices,
+    threshold,
+)
+from deepseek_diagnostics.words import say
 from tests.unit.deepseek_diagnostics.cases import (
     Row,
     case,
@@ -175,3 +187,45 @@ def test_tools_say_what_they_lack(tmp_path: Path):
     with pytest.raises(NotApplicableError, match="only 3 objects"):
         slices.run(made)
     assert len(placed([])) == 0
+
+
+def test_the_points_of_a_plot_lead_to_images_of_the_data(tmp_path: Path):
+    objects = grid(60)
+    boxes = scored(objects) + [(n, 1, 0.4, (5.0, 5.0, 60.0, 60.0)) for n in range(60)]
+    made = case(
+        tmp_path / "new", objects, boxes, num_images=60,
+        reference=str(write_truth(tmp_path / "old", grid(60), num_images=60)),
+        other_model="other",
+    )  # fmt: skip
+    made.reference_seen = seen(boxes, num_images=60)
+    made.other_seen = seen(scored(objects), num_images=60)
+    ids = {row.id for row in made.truth.images}
+
+    for tool in (
+        quality, errors, confusion, calibration, slices, labels, drift, threshold,
+        comparison,
+    ):  # fmt: skip
+        told = tool.run(made)
+        assert told.to_json()
+        series = [one for plot in told.plots for one in plot.series]
+        assert all(len(one.images) in {0, len(one.x)} for one in series), tool
+        behind = {pk for one in series for some in one.images for pk in some}
+        assert behind <= ids
+        assert behind or tool in {slices, comparison}, tool  # nothing is missed here
+
+
+def test_a_slice_is_said_in_the_readers_language():
+    words = {
+        "brightness": "亮度",
+        "{what_word} {low} … {high}": "{what_word}由{low}至{high}",
+    }
+    what = [
+        {
+            "text": "{what_word} {low} … {high}",
+            "figures": {"what_word": "brightness", "low": 0.5, "high": 1.0},
+        }
+    ]
+
+    told = say("{what}", {"what": what}, lambda text: words.get(text, text))
+
+    assert told == "亮度由0.5至1"

@@ -1,0 +1,161 @@
+"""What a report advises is done by its buttons: labels go back, models are changed."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.core.errors import NotFoundError
+from apps.diagnostics import selectors, tasks
+from apps.diagnostics.errors import BadReportError
+from apps.diagnostics.formats.matching import match_classes
+from apps.diagnostics.models import Report, ToolResult
+from apps.diagnostics.services import acting
+from apps.jobs import services as jobs
+from apps.jobs.models import Job
+from apps.jobs.types import JobStatus
+from apps.labeling.models import Image
+from apps.labeling.types import ImageState
+from apps.marketplace.services.checkouts import checked_out
+from deepseek_diagnostics.result import (
+    Action,
+    Axis,
+    Evidence,
+    Finding,
+    Mark,
+    Plot,
+    Series,
+    Severity,
+)
+from deepseek_diagnostics.result import ToolResult as Result
+from tests.unit.diagnostics.test_reports import carry
+
+
+def say(report: Report, tool: str, finding: Finding, **more: Any) -> None:
+    """Store what a tool would have said."""
+    told = Result(tool=tool, version=1, question="?", findings=(finding,), **more)
+    ToolResult.objects.create(
+        report=report, tool=tool, tool_version=1, content=json.loads(told.to_json())
+    )
+
+
+def frozen(report: Report) -> list[int]:
+    rows = report.version.rows.order_by("image_id")
+    return list(rows.values_list("image_id", flat=True))
+
+
+@pytest.fixture
+def suspect(start: Any, version: Any) -> Report:
+    """A report that suspects two labels of one image and one of another."""
+    report: Report = start(tools=("labels",))
+    ids = frozen(report)
+    marks = (Mark(kind="found", label="dent", bbox=(10, 20, 30, 40)),)
+    evidence = tuple(
+        Evidence(image=pk, text="dent, 90 %", marks=marks)
+        for pk in (ids[0], ids[0], ids[1])
+    )
+    say(
+        report,
+        "labels",
+        Finding(
+            code="labels.missing", severity=Severity.WARN, text="{num} are missing.",
+            figures={"num": 3}, action=Action.QUEUE, evidence=evidence,
+        ),
+        plots=(
+            Plot(
+                title="Rank", kind="line", x=Axis(label="Rank"), y=Axis(label="Sure"),
+                series=(Series(name="a", x=(1, 2), y=(1, 0), images=((ids[1],), ())),),
+            ),
+        ),
+    )  # fmt: skip
+    return report
+
+
+def test_suspect_labels_go_back_with_a_pin_where_to_look(suspect: Report, alice: User):
+    done = acting.act(
+        user=alice, report_id=suspect.pk, tool="labels", code="labels.missing"
+    )
+
+    assert done.num_sent_back == 2
+    back = Image.objects.filter(state=ImageState.IN_PROGRESS, review="sent_back")
+    assert back.count() == 2
+    remarks = [remark for image in back for remark in image.remarks.all()]
+    assert len(remarks) == 3
+    assert {(one.x, one.y) for one in remarks} == {(20, 30)}
+    assert "dent, 90 %" in remarks[0].text
+    again = acting.act(
+        user=alice, report_id=suspect.pk, tool="labels", code="labels.missing"
+    )
+    assert again.num_sent_back == 0  # they are being worked on already
+
+
+def test_a_point_of_a_chart_leads_to_its_images_and_the_editor(
+    suspect: Report, alice: User, client: Client
+):
+    client.force_login(alice)
+    address = reverse("diagnostics:behind", args=[suspect.pk])
+    asked = {"tool": "labels", "plot": "0"}
+
+    shown = client.get(address, {**asked, "point": ["0.0", "0.1"]}).content.decode()
+
+    assert shown.count("<img") == 1
+    assert 'href="/labeling/images/' in shown
+    for wrong in ("0.9", "7.0", "x", "-1.0"):
+        assert (
+            "<img"
+            not in client.get(address, {**asked, "point": wrong}).content.decode()
+        )
+
+
+def test_an_advised_threshold_becomes_a_revision_that_is_measured(
+    start: Any, alice: User
+):
+    report = carry(start(tools=("threshold",)))
+    (told,) = selectors.results_of(report.pk)
+    advised = told.findings[0].changes["score_threshold"]
+
+    done = acting.act(
+        user=alice, report_id=report.pk, tool="threshold", code="threshold.f"
+    )
+    jobs.carry_out(job_id=done.job_id, worker="celery@host", work=tasks._apply)  # noqa: SLF001 -- the task's body
+
+    job = Job.objects.get(pk=done.job_id)
+    assert (job.status, job.error) == (JobStatus.DONE, "")
+    made = Report.objects.get(pk=job.result["report_id"])
+    assert made.earlier == report
+    assert made.revision is not None
+    assert made.revision != report.revision
+    config = json.loads((checked_out(made.revision.pk) / "config.json").read_text())
+    assert config["score_threshold"] == advised
+
+
+def test_only_what_was_found_can_be_done(suspect: Report, alice: User, charlie: User):
+    with pytest.raises(NotFoundError, match="no such finding"):
+        acting.act(user=alice, report_id=suspect.pk, tool="labels", code="labels.class")
+    with pytest.raises(NotFoundError):
+        acting.act(
+            user=charlie, report_id=suspect.pk, tool="labels", code="labels.missing"
+        )
+    say(
+        suspect, "quality", Finding(code="quality.ap", severity=Severity.INFO, text=".")
+    )
+    with pytest.raises(BadReportError, match="nothing that a button"):
+        acting.act(user=alice, report_id=suspect.pk, tool="quality", code="quality.ap")
+
+
+def test_classes_match_by_name_or_as_chosen():
+    labels = ("Pin hole", "car", "bus")
+    by_name = match_classes(["pin-hole", "lorry", "bus"], labels, asked={})
+    assert [row.chosen for row in by_name.rows] == ["Pin hole", "", "bus"]
+    assert (by_name.num_matched, by_name.unused, by_name.mapping) == (2, ["car"], {})
+
+    asked = {
+        "match-1-name": "lorry", "match-1": "car",
+        "match-2-name": "bus", "match-2": "",
+        "match-0-name": "of another model", "match-0": "car",
+    }  # fmt: skip
+    chosen = match_classes(["pin-hole", "lorry", "bus"], labels, asked=asked)
+    assert chosen.mapping == {"lorry": "car", "bus": ""}
