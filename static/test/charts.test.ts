@@ -131,13 +131,14 @@ test("the place nearest to the pointer is read, and said as one sentence", () =>
 });
 
 test("of a cloud the point nearest in both directions is read", () => {
-  const spec = chart({ kind: "scatter" }, [{ name: "a", x: [1, 1, 9], y: [1, 9, 5] }]);
+  const cloud = { name: "a", x: [1, 1, 9], y: [1, 9, 5], behind: [0, 3, 1] };
+  const spec = chart({ kind: "scatter" }, [cloud]);
   const scene = composed(spec, { size, language: "en", hidden: none });
   const place = scene && { x: scene.x.at(1.5), y: scene.y.at(8) };
 
   const found = scene && place && pointNear(spec, none, place, scene);
 
-  expect(found).toEqual({ x: 1, readings: [{ series: 0, name: "a", y: 9 }] });
+  expect(found).toEqual({ x: 1, readings: [{ series: 0, name: "a", y: 9, at: 1, behind: 3 }] });
 });
 
 test("the file has every number, quotes what needs it and holds no formula", () => {
