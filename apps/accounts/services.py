@@ -27,6 +27,7 @@ from apps.accounts.models import (
 from apps.accounts.secrets import digest, new_secret
 from apps.accounts.types import Role, Scope
 from apps.core.errors import NotFoundError
+from apps.core.happenings import tell
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -40,12 +41,19 @@ def audit(
     workspace_id: int | None,
     **detail: object,
 ) -> None:
-    """Write one line of the audit log, in the caller's transaction."""
+    """Write one line of the audit log, in the caller's transaction, and tell of it."""
     AuditEntry.objects.create(
         action=action,
         target=str(target)[:200],
         actor=actor,
         workspace_id=workspace_id,
+        detail=detail,
+    )
+    tell(
+        action,
+        workspace_id=workspace_id,
+        target=str(target)[:200],
+        actor=actor.email if actor else None,
         detail=detail,
     )
 

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from apps.accounts import api, views
+from apps.accounts.webhooks import urls as webhooks
 
 # /settings/
 page_urls = [
@@ -18,6 +19,7 @@ page_urls = [
     path("tokens/", views.tokens, name="tokens"),
     path("tokens/<int:token_id>/revoke/", views.revoke_token, name="revoke-token"),
     path("audit/", views.audit, name="audit"),
+    *webhooks.page_urls,
     path("workspaces/", views.create_workspace, name="create-workspace"),
     path(
         "workspaces/<int:workspace_id>/switch/", views.switch, name="switch-workspace"
@@ -49,4 +51,5 @@ api_urls = [
         name="invitation",
     ),
     path(f"{_workspace}/audit/", api.AuditListApi.as_view(), name="audit-list"),
+    *webhooks.api_urls,
 ]

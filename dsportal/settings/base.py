@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "apps.deployments",
     "apps.deployments.targets",
     "apps.marketplace.feedback",
+    "apps.accounts.webhooks",
 ]
 MIDDLEWARE = [
     "apps.core.middleware.HealthMiddleware",
@@ -174,6 +175,8 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+# Whether webhooks may lead to this host itself.
+WEBHOOKS_TO_THIS_HOST = os.environ.get("WEBHOOKS_TO_THIS_HOST", "0") == "1"
 # What links in e-mails begin with.
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000")
 DEFAULT_FROM_EMAIL = os.environ.get(

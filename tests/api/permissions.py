@@ -9,6 +9,7 @@ from typing import Any
 from apps.accounts.types import Scope
 from tests.api.deployment_permissions import DEPLOYMENTS_API, DEPLOYMENTS_PAGES
 from tests.api.diagnostics_permissions import DIAGNOSTICS_API, DIAGNOSTICS_PAGES
+from tests.api.marketplace_permissions import MARKETPLACE_API, MARKETPLACE_PAGES
 from tests.api.rules import (
     ANNOTATOR,
     MANAGER,
@@ -67,6 +68,13 @@ ACCOUNTS_API: Rules = {
         ),
     },
     "accounts-api:invitation": {"DELETE": admin(MANAGER, 204)},
+    "accounts-api:webhook-list": {
+        "GET": read(needs=MANAGER),
+        "POST": admin(MANAGER, 201, body=lambda _w: {"url": "http://192.0.2.7/hook"}),
+    },
+    "accounts-api:webhook": {"DELETE": admin(MANAGER, 204)},
+    "accounts-api:webhook-ping": {"POST": admin(MANAGER, 202, body=lambda _w: {})},
+    "accounts-api:webhook-deliveries": {"GET": read(needs=MANAGER, scope=Scope.ADMIN)},
     "accounts-api:audit-list": {"GET": read(needs=MANAGER, scope=Scope.ADMIN)},
 }
 LABELING_API: Rules = {
@@ -188,19 +196,6 @@ TRAINING_API: Rules = {
     "training-api:curve-list": {"GET": read()},
 }
 OTHER_API: Rules = {
-    "marketplace-api:model-list": {"GET": read(**OWN)},
-    "marketplace-api:thread-list": {
-        "GET": read(),
-        "POST": write(VIEWER, 201, body=lambda _w: {"title": "Why?", "text": "So?"}),
-    },
-    "marketplace-api:thread": {
-        "GET": read(),
-        "PATCH": write(ANNOTATOR, body=lambda _w: {"state": "planned"}),
-    },
-    "marketplace-api:thread-messages": {
-        "GET": read(),
-        "POST": write(VIEWER, 201, body=lambda _w: {"text": "Thus."}),
-    },
     "schema": {"GET": read(**OPEN)},
     "api-docs": {"GET": read(**OPEN)},
 }
@@ -212,6 +207,7 @@ API: Rules = (
     | DIAGNOSTICS_API
     | DEPLOYMENTS_API
     | TARGETS_API
+    | MARKETPLACE_API
     | OTHER_API
 )
 
@@ -249,6 +245,18 @@ PAGES: Rules = (
             ),
         },
         "accounts:revoke-token": {"POST": write(OWNER, 302)},
+        "accounts:webhooks": {
+            "GET": read(needs=MANAGER, stranger=200),
+            "POST": write(
+                MANAGER,
+                stranger=200,
+                body=lambda _w: {"url": "http://192.0.2.7/hook", "events": "job.*"},
+            ),
+        },
+        "accounts:webhook": {
+            "GET": read(needs=MANAGER),
+            "POST": write(MANAGER, 302, body=lambda _w: {"action": "ping"}),
+        },
         "accounts:audit": {"GET": read(needs=MANAGER, stranger=200)},
         "accounts:create-workspace": {
             "POST": write(VIEWER, 302, stranger=302, body=lambda _w: {"name": "new"})
@@ -333,35 +341,6 @@ PAGES: Rules = (
         "training:sample": {"GET": read()},
         "training:tensorboard": {"GET": read()},
         "training:mlflow": {"POST": write(ANNOTATOR, 502)},
-        "marketplace:models": {"GET": read(**OWN)},
-        "marketplace:model": {"GET": read()},
-        "marketplace:files": {"GET": read()},
-        "marketplace:revisions": {"GET": read()},
-        "marketplace:settings": {
-            "GET": read(needs=MANAGER),
-            "POST": write(
-                MANAGER,
-                302,
-                body=lambda _w: {"visibility": "workspace", "gate": "open"},
-            ),
-        },
-        "marketplace:act": {
-            "POST": write(VIEWER, 302, body=lambda _w: {"action": "like"})
-        },
-        "marketplace:restore": {"POST": write(VIEWER, 404)},
-        "marketplace:feedback": {
-            "GET": read(),
-            "POST": write(
-                VIEWER, 302, body=lambda _w: {"title": "Why?", "text": "So?"}
-            ),
-        },
-        "marketplace:thread": {
-            "GET": read(),
-            "POST": write(
-                VIEWER, 302, body=lambda _w: {"action": "answer", "text": "Thus."}
-            ),
-        },
-        "marketplace:promise": {"GET": read(**OPEN)},
         "jobs:jobs": {"GET": read(**OWN)},
         "jobs:news": {"GET": read(**OWN)},
         "jobs:drain": {"POST": write(VIEWER, 403, stranger=403)},
@@ -373,7 +352,7 @@ PAGES: Rules = (
         "jobs:retry": {"POST": write(ANNOTATOR, 409)},
     }
 )
-PAGES |= DEPLOYMENTS_PAGES
+PAGES |= DEPLOYMENTS_PAGES | MARKETPLACE_PAGES
 
 # Rows that belong to one person: for all others, whatever their role, they are absent.
 PERSONAL = {"accounts-api:token", "accounts:revoke-token"}

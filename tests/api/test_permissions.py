@@ -22,6 +22,7 @@ from rest_framework.test import APIClient
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.services import create_token, invite
 from apps.accounts.types import Role, Scope
+from apps.accounts.webhooks.services import create_webhook
 from apps.deployments.services import ledger
 from apps.deployments.services.keys import create_key
 from apps.deployments.types import LedgerKind
@@ -49,7 +50,7 @@ RANK = list(Scope).index
 TOKENS = {f"{scope}-token": scope for scope in Scope}
 ADMIN = {name for name in ROUTES if name.startswith("admin:")}
 OUR_APPS = (
-    "core", "accounts", "jobs", "marketplace", "feedback", "labeling", "deployments",
+    "core", "accounts", "webhooks", "jobs", "marketplace", "feedback", "labeling", "deployments",
 )  # fmt: skip
 
 
@@ -148,6 +149,9 @@ def world(
         "namespace": model.namespace.name,
         "name": model.name,
         "model_id": model.pk,
+        "webhook_id": create_webhook(
+            user=alice, workspace_id=workspace.pk, url="http://192.0.2.7/"
+        )[0].pk,
         "thread_id": open_thread(
             user=alice, model=model, title="Dents", text="Are missed."
         ).pk,

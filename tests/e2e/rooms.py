@@ -25,6 +25,7 @@ ANYWHERE = {
     "profile": "/settings/profile/",
     "people": "/settings/people/",
     "tokens": "/settings/tokens/",
+    "webhooks": "/settings/webhooks/",
     "audit": "/settings/audit/",
     "password": "/accounts/password/change/",
     "email": "/accounts/email/",

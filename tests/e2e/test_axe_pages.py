@@ -17,7 +17,7 @@ MEMBER = [
     "/", "/labeling/", "/labeling/projects/new/", "/training/", "/marketplace/",
     "/marketplace/promise/", "/marketplace/dsportal/deepseek_vision_v2/feedback/",
     "/deployments/", "/diagnostics/", "/jobs/", "/settings/profile/",
-    "/settings/people/", "/settings/tokens/", "/settings/audit/",
+    "/settings/people/", "/settings/tokens/", "/settings/webhooks/", "/settings/audit/",
     "/accounts/password/change/", "/accounts/email/", "/accounts/logout/", "/no/",
 ]  # fmt: skip
 OF_PROJECT = ["", "images/", "images/?name=none-is-called-so", "settings/"]

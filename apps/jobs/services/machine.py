@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.core.happenings import tell
 from apps.core.queue import enqueue
 from apps.core.realtime import publish
 from apps.jobs.errors import IllegalTransitionError, StaleAttemptError
@@ -62,6 +63,9 @@ def move(job: Job, status: JobStatus, *, detail: str = "") -> Job:
     if not job.is_active:
         for waiting in leases.free(job):
             send(waiting)
+    if job.is_over:
+        facts = {"id": job.pk, "kind": job.kind, "error": job.error}
+        tell(f"job.{job.status}", workspace_id=job.workspace_id, **facts)
     return job
 
 

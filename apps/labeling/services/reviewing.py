@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
+from apps.core.happenings import tell
 from apps.labeling import selectors
 from apps.labeling.errors import BadRemarkError, NotSubmittedError
 from apps.labeling.models import Image, Remark
@@ -34,7 +35,9 @@ def accept_images(
         NotFoundError: No such project for this user.
         RoleTooLowError: Not a reviewer.
     """
-    selectors.access_project(user=user, project_id=project_id, needs=Role.REVIEWER)
+    project = selectors.access_project(
+        user=user, project_id=project_id, needs=Role.REVIEWER
+    )
     images = Image.objects.select_for_update().filter(
         project_id=project_id, pk__in=image_ids, state=ImageState.SUBMITTED
     )
@@ -42,6 +45,13 @@ def accept_images(
     Image.objects.filter(pk__in=ids).update(
         review=Review.ACCEPTED, updated_at=timezone.now()
     )
+    if ids:
+        tell(
+            "images.accepted",
+            workspace_id=project.workspace_id,
+            project_id=project_id,
+            image_ids=ids,
+        )
     return ids
 
 
@@ -68,6 +78,13 @@ def send_back(
     image.state, image.review = ImageState.IN_PROGRESS, Review.SENT_BACK
     image.submitted_at = None
     image.save(update_fields=["state", "review", "submitted_at", "updated_at"])
+    tell(
+        "image.sent_back",
+        workspace_id=image.project.workspace_id,
+        project_id=image.project_id,
+        id=image.pk,
+        text=text,
+    )
     return image
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.services import audit
 from apps.accounts.types import Role
 from apps.core.errors import DomainError, ForbiddenError, NotFoundError
+from apps.core.happenings import tell as tell_of
 from apps.core.queue import enqueue
 from apps.marketplace.feedback import selectors
 from apps.marketplace.feedback.models import Message, Thread
@@ -53,7 +54,7 @@ def open_thread(
         answer_due_at=timezone.now() + PROMISE,
     )
     message = Message.objects.create(thread=thread, author=user, text=text)
-    enqueue("feedback.tell", queue="io", message_id=message.pk)
+    _announce("thread.opened", thread, message)
     return thread
 
 
@@ -74,7 +75,7 @@ def answer(*, user: "User", thread: Thread, text: str) -> Message:
         thread.state = State.ANSWERED.value
     thread.num_messages = F("num_messages") + 1
     thread.save(update_fields=["answered_at", "state", "num_messages", "updated_at"])
-    enqueue("feedback.tell", queue="io", message_id=message.pk)
+    _announce("thread.answered", thread, message)
     return message
 
 
@@ -161,6 +162,18 @@ def remind() -> int:
         _mail(thread, set(_responsible(thread)), template="emails/thread_late.txt")
         num_told += 1
     return num_told
+
+
+def _announce(event: str, thread: Thread, message: Message) -> None:
+    enqueue("feedback.tell", queue="io", message_id=message.pk)
+    tell_of(
+        event,
+        workspace_id=thread.model.namespace.workspace_id,
+        id=thread.pk,
+        model=thread.model.full_name,
+        title=thread.title,
+        text=message.text,
+    )
 
 
 def _responsible(thread: Thread) -> list[str]:

@@ -1,0 +1,46 @@
+"""Who may do what with models, and who may speak of them."""
+
+from tests.api.rules import ANNOTATOR, MANAGER, OPEN, OWN, VIEWER, Rules, read, write
+
+MARKETPLACE_API: Rules = {
+    "marketplace-api:model-list": {"GET": read(**OWN)},
+    "marketplace-api:thread-list": {
+        "GET": read(),
+        "POST": write(VIEWER, 201, body=lambda _w: {"title": "Why?", "text": "So?"}),
+    },
+    "marketplace-api:thread": {
+        "GET": read(),
+        "PATCH": write(ANNOTATOR, body=lambda _w: {"state": "planned"}),
+    },
+    "marketplace-api:thread-messages": {
+        "GET": read(),
+        "POST": write(VIEWER, 201, body=lambda _w: {"text": "Thus."}),
+    },
+}
+MARKETPLACE_PAGES: Rules = {
+    "marketplace:models": {"GET": read(**OWN)},
+    "marketplace:model": {"GET": read()},
+    "marketplace:files": {"GET": read()},
+    "marketplace:revisions": {"GET": read()},
+    "marketplace:settings": {
+        "GET": read(needs=MANAGER),
+        "POST": write(
+            MANAGER,
+            302,
+            body=lambda _w: {"visibility": "workspace", "gate": "open"},
+        ),
+    },
+    "marketplace:act": {"POST": write(VIEWER, 302, body=lambda _w: {"action": "like"})},
+    "marketplace:restore": {"POST": write(VIEWER, 404)},
+    "marketplace:feedback": {
+        "GET": read(),
+        "POST": write(VIEWER, 302, body=lambda _w: {"title": "Why?", "text": "So?"}),
+    },
+    "marketplace:thread": {
+        "GET": read(),
+        "POST": write(
+            VIEWER, 302, body=lambda _w: {"action": "answer", "text": "Thus."}
+        ),
+    },
+    "marketplace:promise": {"GET": read(**OPEN)},
+}
