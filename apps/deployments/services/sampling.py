@@ -172,6 +172,7 @@ def _give(sampling: Sampling, waiting: Iterable[Sample]) -> int:
                 project_id=sampling.project_id,
                 name=f"{name}.jpg",
                 file=io.BytesIO(bytes(sample.content or b"")),
+                urgency=sample.urgency,
             )
         except DomainError as error:  # the project was archived, or the person left
             log.warning("endpoint %s samples nothing: %s", sampling.endpoint_id, error)

@@ -40,6 +40,7 @@ class Image(TimeStamped):
         width: In pixels, upright: EXIF orientation is applied.
         review: Of what was submitted; submitting again, or a change, opens it anew.
         split: Where dataset versions put it; empty lets its SHA-256 decide.
+        urgency: Waiting images are handed out from the greatest down.
     """
 
     project = models.ForeignKey(
@@ -64,6 +65,7 @@ class Image(TimeStamped):
     revision = models.PositiveIntegerField(default=0)
     num_annotations = models.PositiveIntegerField(default=0)
     num_predictions = models.PositiveIntegerField(default=0)
+    urgency = models.FloatField(default=0.0, db_default=0.0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     submitted_at = models.DateTimeField(null=True, blank=True)
     submitted_by = models.ForeignKey(

@@ -1,7 +1,17 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, Count, F, Prefetch, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 
 from apps.labeling.models import Annotation, Image, OperationLog, Remark
 from apps.labeling.types import ImageState, Review
@@ -88,17 +98,22 @@ def position_of(image: Image) -> Position:
 def next_to_label(*, user: "User", project_id: int, after_id: int = 0) -> int | None:
     """Return the next image that is not submitted: first what came back to this user.
 
-    After ``after_id`` comes the next one by upload order, going round once.
+    After ``after_id`` comes the next one of the queue, going round once; the queue
+    begins with what is most urgent, then goes by upload order.
     """
     waiting = Image.objects.filter(project_id=project_id).exclude(
         state=ImageState.SUBMITTED
     )
+    last = Subquery(Image.objects.filter(pk=after_id).values("urgency"))
     place = Case(
         When(review=Review.SENT_BACK, submitted_by=user, then=Value(0)),
-        When(pk__gt=after_id, then=Value(1)),
+        When(last_urgency__isnull=True, then=Value(1)),
+        When(urgency__lt=F("last_urgency"), then=Value(1)),
+        When(urgency=F("last_urgency"), pk__gt=after_id, then=Value(1)),
         default=Value(2),
     )
-    return waiting.order_by(place, "pk").values_list("pk", flat=True).first()
+    queue = waiting.annotate(last_urgency=last).order_by(place, "-urgency", "pk")
+    return queue.values_list("pk", flat=True).first()
 
 
 def next_to_review(*, project_id: int, after_id: int = 0) -> int | None:
@@ -115,7 +130,7 @@ def list_remarks(*, image_id: int) -> QuerySet[Remark]:
 
 
 def my_queue(*, user: "User", workspace_id: int, limit: int = 8) -> list[Image]:
-    """Images that wait for somebody to finish them: sent back to them, begun, others."""
+    """Images that wait for somebody: sent back to them, urgent, begun, others."""
     waiting = (
         Image.objects.filter(
             project__workspace_id=workspace_id,
@@ -127,7 +142,7 @@ def my_queue(*, user: "User", workspace_id: int, limit: int = 8) -> list[Image]:
     )
     is_back = Q(review=Review.SENT_BACK, submitted_by=user)
     place = Case(When(is_back, then=Value(0)), default=Value(1))
-    return list(waiting.order_by(place, "state", "pk")[:limit])
+    return list(waiting.order_by(place, "-urgency", "state", "pk")[:limit])
 
 
 def list_history(*, image_id: int) -> QuerySet[OperationLog]:

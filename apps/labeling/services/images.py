@@ -21,7 +21,12 @@ HANDED_IN = ("state", "review", "submitted_at", "submitted_by", "updated_at")
 
 
 def add_image(
-    *, user: "User", project_id: int, name: str, file: IO[bytes]
+    *,
+    user: "User",
+    project_id: int,
+    name: str,
+    file: IO[bytes],
+    urgency: float = 0.0,
 ) -> tuple[Image, bool]:
     """Add an image to a project.
 
@@ -61,6 +66,7 @@ def add_image(
                 "thumbnail_size_bytes": thumbnail.size,
                 "width": inspected.width,
                 "height": inspected.height,
+                "urgency": urgency,
                 "created_by": user,
             },
         )

@@ -1,6 +1,7 @@
 """Live pictures that become work for labelers."""
 
 import io
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -15,8 +16,9 @@ from apps.deployments.models import Endpoint, Sample, Sampling
 from apps.deployments.services import looks, sampling
 from apps.deployments.types import NewSampling
 from apps.labeling.models import Image as LabelingImage
+from apps.labeling.selectors import my_queue, next_to_label
 from tests.factories.deployments import EndpointFactory
-from tests.factories.labeling import ProjectFactory
+from tests.factories.labeling import ImageFactory, ProjectFactory
 
 EVENING = timezone.now().replace(hour=23, minute=0)
 
@@ -74,6 +76,26 @@ def test_doubtful_pictures_reach_labelers_before_usual_ones(alice, endpoint, pro
     taken = Sample.objects.exclude(taken_at=None).order_by("-urgency")
     assert [(one.urgency, one.content) for one in taken] == [(0.9, None), (0.6, None)]
     assert sampling.take_samples(endpoint_id=endpoint.pk, now=EVENING) == 0
+
+
+def test_labelers_get_doubtful_pictures_first_and_usual_ones_in_their_turn(
+    alice, endpoint, project
+):
+    old, older = ImageFactory.create_batch(2, project=project, created_by=alice)
+    _start(alice, endpoint, project, per_day=3)
+    for grey, doubt in ((60, 0.0), (100, 0.6), (140, 0.9)):
+        _keep(endpoint, grey, doubt=doubt)
+    sampling.take_samples(endpoint_id=endpoint.pk, now=EVENING)
+    by_urgency = dict(LabelingImage.objects.values_list("urgency", "pk"))
+    usual = LabelingImage.objects.filter(name__endswith="usual.jpg").get()
+    queue = [by_urgency[0.9], by_urgency[0.6], old.pk, older.pk, usual.pk]
+
+    assert next_to_label(user=alice, project_id=project.pk) == queue[0]
+    for now, then in itertools.pairwise([*queue, queue[0]]):
+        after = next_to_label(user=alice, project_id=project.pk, after_id=now)
+        assert after == then
+    mine = my_queue(user=alice, workspace_id=project.workspace_id)
+    assert [image.pk for image in mine] == queue
 
 
 def test_a_days_share_is_spread_over_the_day(alice, endpoint, project):
