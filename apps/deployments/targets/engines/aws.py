@@ -150,17 +150,6 @@ class _AbsentError(TargetError):
     """There is no such resource."""
 
 
-def is_same(planned: Any, found: Any) -> bool:
-    """Whether all that was planned is there; what AWS adds is its own."""
-    if isinstance(planned, Mapping):
-        return isinstance(found, Mapping) and all(
-            is_same(value, found.get(key)) for key, value in planned.items()
-        )
-    if isinstance(planned, list) and isinstance(found, list):
-        return len(planned) == len(found) and all(map(is_same, planned, found))
-    return bool(planned == found)
-
-
 def _is_absent(said: Mapping[str, str]) -> bool:
     return said.get("Code") in _ABSENT or (
         said.get("Code") == "ValidationException"

@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 from django.conf import settings
@@ -7,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.deployments.targets.engines import container
 from apps.deployments.targets.engines.clients import need
-from apps.deployments.targets.engines.prices import prices_of
+from apps.deployments.targets.engines.comparing import differences
 from apps.deployments.targets.engines.rest import Rest
 from apps.deployments.targets.errors import Cause, TargetError
 from apps.deployments.targets.types import (
@@ -49,21 +48,13 @@ class AzureTarget:
             name="region", label=_("Region"), default="eastus", pattern=r"[a-z0-9]+"
         ),
         container.image(),
-        Option(
-            name="instance_type",
-            label=_("Machine"),
-            default="Standard_DS2_v2",
-            choices=prices_of(KEY).instances,
-        ),
-        Option(name="min_replicas", label=_("Machines"), default=1, least=1, most=20),
+        container.machine(KEY, default="Standard_DS2_v2"),
+        container.machines(),
     )
     secrets = ("tenant_id", "client_id", "client_secret")
     is_here = False
 
     def plan(self, wish: Wish) -> Plan:
-        prices = prices_of(self.key)
-        machine = prices.usd_per_hour[wish.text("instance_type")]
-        number = wish.count("min_replicas")
         where = (
             f"/subscriptions/{wish.text('subscription')}"
             f"/resourceGroups/{wish.text('resource_group')}"
@@ -89,7 +80,7 @@ class AzureTarget:
                 f"{endpoint}/deployments/v{wish.number}",
                 tagged
                 | {
-                    "sku": {"name": "Default", "capacity": number},
+                    "sku": {"name": "Default", "capacity": wish.count("min_replicas")},
                     "properties": {
                         "endpointComputeType": "Managed",
                         "environmentId": f"{where}/{environment}",
@@ -111,29 +102,26 @@ class AzureTarget:
                 },
             ),
         )
-        return Plan(
-            target=self.key,
-            steps=tuple(
-                Step(
-                    key=key,
-                    kind=f"Azure ML {key}",
-                    name=name,
-                    where=where,
-                    body=body,
-                    usd_per_hour=machine * number if key == "deployment" else 0.0,
-                    waits=key == "traffic",
-                    is_kept=key in {"endpoint", "traffic"},
-                )
-                for key, name, body in bodies
-            ),
-            permissions=(
-                "Microsoft.MachineLearningServices/workspaces/environments/*",
-                "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/*",
-                gettext("AcrPull on the registry, for the endpoint's own identity"),
-            ),
-            notes=(container.price_note(prices.region), container.only_there()),
-            priced_on=prices.as_of,
+        price = container.usd_per_hour(wish, KEY)
+        steps = [
+            Step(
+                key=key,
+                kind=f"Azure ML {key}",
+                name=name,
+                where=where,
+                body=body,
+                usd_per_hour=price if key == "deployment" else 0.0,
+                waits=key == "traffic",
+                is_kept=key in {"endpoint", "traffic"},
+            )
+            for key, name, body in bodies
+        ]
+        permissions = (
+            "Microsoft.MachineLearningServices/workspaces/environments/*",
+            "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/*",
+            gettext("AcrPull on the registry, for the endpoint's own identity"),
         )
+        return container.rented(KEY, steps, permissions)
 
     def apply(self, step: Step, access: Access) -> str:
         """Every resource is put under its name: made, or made so again."""
@@ -161,25 +149,10 @@ class AzureTarget:
 
     def drift(self, step: Step, access: Access) -> tuple[Difference, ...]:
         found = _rest(access).find(_path(step), **_VERSIONED)
-        what = f"{step.kind} {step.name}"
-        if found is None:
-            gone = Difference(resource=what, field="", planned="there", found="gone")
-            return (gone,)
-        properties = found.get("properties", {})
-        planned = dict(step.body["properties"]) | (
-            {"capacity": step.body["sku"]["capacity"]} if "sku" in step.body else {}
-        )
-        now = dict(properties) | {"capacity": found.get("sku", {}).get("capacity")}
-        return tuple(
-            Difference(
-                resource=what,
-                field=key,
-                planned=json.dumps(value, sort_keys=True),
-                found=json.dumps(now.get(key), sort_keys=True),
-            )
-            for key, value in planned.items()
-            if now.get(key) != value
-        )
+        planned = {"properties": step.body["properties"]}
+        if "sku" in step.body:
+            planned["sku"] = {"capacity": step.body["sku"]["capacity"]}
+        return differences(step, found, planned=planned)
 
     def clean_up(self, step: Step, access: Access) -> None:
         if step.key == "traffic":

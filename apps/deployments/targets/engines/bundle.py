@@ -13,6 +13,7 @@ from apps.core import blobs
 from apps.core.blobs import Blob
 from apps.core.errors import NotFoundError
 from apps.deployments.targets import selectors
+from apps.deployments.targets.engines.comparing import gone
 from apps.deployments.targets.errors import Cause, TargetError
 from apps.deployments.targets.services.plans import step_of
 from apps.deployments.targets.types import (
@@ -122,8 +123,7 @@ class BundleTarget:
                 return ()
         except NotFoundError:
             pass
-        what = f"{step.kind} {step.name}"
-        return (Difference(resource=what, field="", planned="there", found="gone"),)
+        return gone(step)
 
     def clean_up(self, step: Step, access: Access) -> None:  # noqa: ARG002 -- the Protocol's
         """Its name is in the file, so that no other bundle has the same bytes."""

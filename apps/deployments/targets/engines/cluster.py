@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.deployments.targets.engines.clients import TIMEOUT_S, need
 from apps.deployments.targets.errors import Cause, TargetError
-from apps.deployments.targets.types import Access, Difference, Option, Step
+from apps.deployments.targets.types import Access, Option, Step
 
 _EXTRA = "kubernetes"
 # How the client calls each kind that is made here.
@@ -158,44 +158,9 @@ class Cluster:
         return self._client.ApiClient(settings)
 
 
-def differences(step: Step, found: Mapping[str, Any] | None) -> tuple[Difference, ...]:
-    """What the cluster has in place of what was asked; its own defaults do not count."""
-    what = f"{step.kind} {step.name}"
-    if found is None:
-        return (
-            Difference(resource=what, field="", planned=_("there"), found=_("gone")),
-        )
-    return tuple(
-        Difference(resource=what, field=path, planned=planned, found=now)
-        for path, planned, now in _differ("", step.body, found)
-        if not path.startswith("metadata.namespace")
-    )
-
-
 def _is_ours(found: Mapping[str, Any]) -> bool:
     labels = found["metadata"].get("labels") or {}
     return labels.get("app.kubernetes.io/managed-by") == "dsportal"
-
-
-def _differ(path: str, planned: Any, found: Any) -> list[tuple[str, str, str]]:
-    """Walk along what was planned; what the server added beside it is its own."""
-    if isinstance(planned, Mapping):
-        if not isinstance(found, Mapping):
-            return [(path, json.dumps(planned), json.dumps(found))]
-        return [
-            each
-            for key, value in planned.items()
-            for each in _differ(f"{path}.{key}".strip("."), value, found.get(key))
-        ]
-    if isinstance(planned, list) and isinstance(found, list):
-        if len(planned) != len(found):
-            return [(path, str(len(planned)), str(len(found)))]
-        return [
-            each
-            for index, (value, now) in enumerate(zip(planned, found, strict=True))
-            for each in _differ(f"{path}[{index}]", value, now)
-        ]
-    return [] if planned == found else [(path, str(planned), str(found))]
 
 
 def _harmless(text: str) -> dict[str, Any]:

@@ -1,9 +1,12 @@
-"""What every target asks about the image that a bundle was built into."""
+"""What targets that run a bundle's image ask, plan and charge in common."""
+
+from collections.abc import Sequence
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.deployments.targets.types import Option, Wish
+from apps.deployments.targets.engines.prices import prices_of
+from apps.deployments.targets.types import Option, Plan, Step, Wish
 
 PORT = 8080
 PREDICT = "/predict"
@@ -39,6 +42,39 @@ def replicas(*, least: int = 0) -> tuple[Option, Option]:
             least=1,
             most=50,
         ),
+    )
+
+
+def machine(target: str, *, default: str, name: str = "instance_type") -> Option:
+    """Which kind of machine, of those that have a price."""
+    return Option(
+        name=name,
+        label=_("Machine"),
+        default=default,
+        choices=prices_of(target).instances,
+    )
+
+
+def machines() -> Option:
+    """How many, where the provider's autoscaling is not ours to set."""
+    return Option(name="min_replicas", label=_("Machines"), default=1, least=1, most=20)
+
+
+def usd_per_hour(wish: Wish, target: str, *, machine: str = "instance_type") -> float:
+    """Of the machines at their smallest number."""
+    price = prices_of(target).usd_per_hour[wish.text(machine)]
+    return price * wish.count("min_replicas")
+
+
+def rented(target: str, steps: Sequence[Step], permissions: tuple[str, ...]) -> Plan:
+    """A plan of machines that a provider bills."""
+    prices = prices_of(target)
+    return Plan(
+        target=target,
+        steps=tuple(steps),
+        permissions=permissions,
+        notes=(price_note(prices.region), only_there()),
+        priced_on=prices.as_of,
     )
 
 

@@ -1,7 +1,8 @@
 from django.utils.translation import gettext_lazy as _
 
 from apps.deployments.targets.engines import container, manifests
-from apps.deployments.targets.engines.cluster import Cluster, differences, options
+from apps.deployments.targets.engines.cluster import Cluster, options
+from apps.deployments.targets.engines.comparing import differences
 from apps.deployments.targets.types import (
     Access,
     Difference,

@@ -4,6 +4,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.deployments import selectors
 from apps.deployments.models import Endpoint, endpoint_state
 from apps.deployments.services import endpoints, releases
+from apps.deployments.targets.engines.comparing import differences, gone
 from apps.deployments.targets.types import (
     Access,
     Difference,
@@ -125,22 +126,15 @@ class LocalTarget:
 
     def drift(self, step: Step, access: Access) -> tuple[Difference, ...]:
         found = _find(step, access)
-        what = f"{step.kind} {step.name}"
         if found is None:
-            return (Difference(resource=what, field="", planned="there", found="gone"),)
+            return gone(step)
         now = {
             "model": found.stable.full_name if found.stable else "",
             "num_replicas": found.num_replicas,
             "num_threads": found.num_threads,
             "sleep_after_s": found.sleep_after_s,
         }
-        return tuple(
-            Difference(
-                resource=what, field=key, planned=str(planned), found=str(now[key])
-            )
-            for key, planned in step.body.items()
-            if now[key] != planned
-        )
+        return differences(step, now)
 
     def clean_up(self, step: Step, access: Access) -> None:
         found = _find(step, access)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.deployments.targets.engines import container
 from apps.deployments.targets.engines.clients import TIMEOUT_S, need
-from apps.deployments.targets.engines.prices import prices_of
+from apps.deployments.targets.engines.comparing import Found, differences
 from apps.deployments.targets.engines.rest import Rest
 from apps.deployments.targets.errors import Cause, TargetError
 from apps.deployments.targets.types import (
@@ -41,20 +41,13 @@ class PaiTarget:
             pattern=r"[a-z]{2}-[a-z]+(-\d)?",
         ),
         container.image(),
-        Option(
-            name="instance_type",
-            label=_("Machine"),
-            default="ecs.c7.large",
-            choices=prices_of(KEY).instances,
-        ),
-        Option(name="min_replicas", label=_("Machines"), default=1, least=1, most=20),
+        container.machine(KEY, default="ecs.c7.large"),
+        container.machines(),
     )
     secrets = ("access_key_id", "access_key_secret")
     is_here = False
 
     def plan(self, wish: Wish) -> Plan:
-        prices = prices_of(self.key)
-        machine = prices.usd_per_hour[wish.text("instance_type")]
         name = wish.slug.replace("-", "_")  # EAS takes letters, digits and _
         step = Step(
             key="service",
@@ -62,26 +55,21 @@ class PaiTarget:
             name=name,
             where=wish.text("region"),
             body=_description(wish, name),
-            usd_per_hour=machine * wish.count("min_replicas"),
+            usd_per_hour=container.usd_per_hour(wish, KEY),
             is_kept=True,
         )
-        return Plan(
-            target=self.key,
-            steps=(step,),
-            permissions=(
-                "eas:CreateService, eas:UpdateService",
-                "eas:DescribeService, eas:DeleteService",
-            ),
-            notes=(container.price_note(prices.region), container.only_there()),
-            priced_on=prices.as_of,
+        permissions = (
+            "eas:CreateService, eas:UpdateService",
+            "eas:DescribeService, eas:DeleteService",
         )
+        return container.rented(KEY, [step], permissions)
 
     def apply(self, step: Step, access: Access) -> str:
         eas = _Eas.of(step.where, access)
         found = eas.find(step)
         if found is None:
             eas.call("create_service", "CreateServiceRequest", body=_text(step))
-        elif _differences(step, found):
+        elif differences(step, _described(found)):
             eas.call("update_service", "UpdateServiceRequest", step, body=_text(step))
         return step.name
 
@@ -97,12 +85,7 @@ class PaiTarget:
         )
 
     def drift(self, step: Step, access: Access) -> tuple[Difference, ...]:
-        found = _Eas.of(step.where, access).find(step)
-        if found is None:
-            what = f"{step.kind} {step.name}"
-            gone = Difference(resource=what, field="", planned="there", found="gone")
-            return (gone,)
-        return _differences(step, found)
+        return differences(step, _described(_Eas.of(step.where, access).find(step)))
 
     def clean_up(self, step: Step, access: Access) -> None:
         eas = _Eas.of(step.where, access)
@@ -204,18 +187,12 @@ def _text(step: Step) -> str:
     return json.dumps(dict(step.body), sort_keys=True)
 
 
-def _differences(step: Step, found: dict[str, Any]) -> tuple[Difference, ...]:
+def _described(found: Found) -> Found:
+    """The description that a service was made from, as EAS repeats it."""
+    if found is None:
+        return None
     try:
-        now = json.loads(found.get("ServiceConfig") or "{}")
+        described: dict[str, Any] = json.loads(found.get("ServiceConfig") or "{}")
     except ValueError:
-        now = {}
-    return tuple(
-        Difference(
-            resource=f"{step.kind} {step.name}",
-            field=key,
-            planned=json.dumps(planned, sort_keys=True),
-            found=json.dumps(now.get(key), sort_keys=True),
-        )
-        for key, planned in step.body.items()
-        if now.get(key) != planned
-    )
+        return {}
+    return described

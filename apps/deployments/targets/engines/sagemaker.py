@@ -5,8 +5,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.deployments.targets.engines import container
-from apps.deployments.targets.engines.aws import Aws, is_same
-from apps.deployments.targets.engines.prices import prices_of
+from apps.deployments.targets.engines.aws import Aws
+from apps.deployments.targets.engines.comparing import differences, gone
 from apps.deployments.targets.types import (
     Access,
     Difference,
@@ -53,56 +53,43 @@ class SageMakerTarget:
             help=_("The role that SageMaker takes to read the bucket and the image."),
             pattern=r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+",
         ),
-        Option(
-            name="instance_type",
-            label=_("Machine"),
-            default="ml.m5.large",
-            choices=prices_of(KEY).instances,
-        ),
+        container.machine(KEY, default="ml.m5.large"),
         *container.replicas(least=1),
     )
     secrets = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     is_here = False
 
     def plan(self, wish: Wish) -> Plan:
-        prices = prices_of(self.key)
-        machine = prices.usd_per_hour[wish.text("instance_type")]
-        region = wish.text("region")
-        return Plan(
-            target=self.key,
-            steps=tuple(
-                Step(
-                    key=key,
-                    kind=kind,
-                    name=str(name),
-                    where=region,
-                    body=body,
-                    usd_per_hour=machine * wish.count("min_replicas")
-                    if key == "endpoint"
-                    else 0.0,
-                    waits=key == "scaling",
-                    is_kept=key in {"endpoint", "scaling", "policy"},
-                )
-                for key, kind, name, body in _bodies(wish)
-            ),
-            permissions=(
-                "s3:PutObject, s3:GetObject, s3:DeleteObject",
-                "sagemaker:CreateModel, DescribeModel, DeleteModel",
-                "sagemaker:CreateEndpointConfig, DescribeEndpointConfig",
-                "sagemaker:DeleteEndpointConfig, AddTags",
-                "sagemaker:CreateEndpoint, DescribeEndpoint",
-                "sagemaker:UpdateEndpoint, DeleteEndpoint",
-                "application-autoscaling:RegisterScalableTarget",
-                "application-autoscaling:DescribeScalableTargets",
-                "application-autoscaling:DeregisterScalableTarget",
-                "application-autoscaling:PutScalingPolicy",
-                "application-autoscaling:DescribeScalingPolicies",
-                "application-autoscaling:DeleteScalingPolicy",
-                f"iam:PassRole {wish.text('role_arn')}",
-            ),
-            notes=(container.price_note(prices.region), container.only_there()),
-            priced_on=prices.as_of,
+        price = container.usd_per_hour(wish, KEY)
+        steps = [
+            Step(
+                key=key,
+                kind=kind,
+                name=name,
+                where=wish.text("region"),
+                body=body,
+                usd_per_hour=price if key == "endpoint" else 0.0,
+                waits=key == "scaling",
+                is_kept=key in {"endpoint", "scaling", "policy"},
+            )
+            for key, kind, name, body in _bodies(wish)
+        ]
+        permissions = (
+            "s3:PutObject, s3:GetObject, s3:DeleteObject",
+            "sagemaker:CreateModel, DescribeModel, DeleteModel",
+            "sagemaker:CreateEndpointConfig, DescribeEndpointConfig",
+            "sagemaker:DeleteEndpointConfig, AddTags",
+            "sagemaker:CreateEndpoint, DescribeEndpoint",
+            "sagemaker:UpdateEndpoint, DeleteEndpoint",
+            "application-autoscaling:RegisterScalableTarget",
+            "application-autoscaling:DescribeScalableTargets",
+            "application-autoscaling:DeregisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            "application-autoscaling:DescribeScalingPolicies",
+            "application-autoscaling:DeleteScalingPolicy",
+            f"iam:PassRole {wish.text('role_arn')}",
         )
+        return container.rented(KEY, steps, permissions)
 
     def apply(self, step: Step, access: Access) -> str:
         return Aws.of(step.where, access).make(step, directory=access.directory)
@@ -128,18 +115,11 @@ class SageMakerTarget:
 
     def drift(self, step: Step, access: Access) -> tuple[Difference, ...]:
         found = Aws.of(step.where, access).find(step)
-        what = f"{step.kind} {step.name}"
         if found is None:
-            gone = Difference(resource=what, field="", planned="there", found="gone")
-            return (gone,)
-        return tuple(
-            Difference(
-                resource=what, field=key, planned=str(planned), found=str(found[key])
-            )
-            for key, planned in step.body.items()
-            if key in found and key not in {"Tags", "Metadata"}
-            if not is_same(planned, found[key])
-        )
+            return gone(step)
+        told = found.keys() - {"Tags", "Metadata"}
+        planned = {key: value for key, value in step.body.items() if key in told}
+        return differences(step, found, planned=planned)
 
     def clean_up(self, step: Step, access: Access) -> None:
         aws = Aws.of(step.where, access)

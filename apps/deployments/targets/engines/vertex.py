@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.deployments.targets.engines import container
 from apps.deployments.targets.engines.clients import need
-from apps.deployments.targets.engines.prices import prices_of
+from apps.deployments.targets.engines.comparing import differences
 from apps.deployments.targets.engines.rest import Rest
 from apps.deployments.targets.errors import Cause, TargetError
 from apps.deployments.targets.types import (
@@ -51,20 +51,13 @@ class VertexTarget:
             pattern=r"[a-z]+-[a-z]+\d+",
         ),
         container.image(),
-        Option(
-            name="machine_type",
-            label=_("Machine"),
-            default="n1-standard-2",
-            choices=prices_of(KEY).instances,
-        ),
+        container.machine(KEY, default="n1-standard-2", name="machine_type"),
         *container.replicas(least=1),
     )
     secrets = ("service_account",)
     is_here = False
 
     def plan(self, wish: Wish) -> Plan:
-        prices = prices_of(self.key)
-        machine = prices.usd_per_hour[wish.text("machine_type")]
         parent = f"projects/{wish.text('project')}/locations/{wish.text('region')}"
         versioned = f"{wish.slug}-v{wish.number}"
         steps = (
@@ -101,20 +94,15 @@ class VertexTarget:
                     },
                     "trafficSplit": {"0": 100},
                 },
-                usd_per_hour=machine * wish.count("min_replicas"),
+                usd_per_hour=container.usd_per_hour(wish, KEY, machine="machine_type"),
             ),
         )
-        return Plan(
-            target=self.key,
-            steps=steps,
-            permissions=(
-                "aiplatform.models.upload, get, delete",
-                "aiplatform.endpoints.create, get, deploy, undeploy, delete",
-                "artifactregistry.repositories.downloadArtifacts",
-            ),
-            notes=(container.price_note(prices.region), container.only_there()),
-            priced_on=prices.as_of,
+        permissions = (
+            "aiplatform.models.upload, get, delete",
+            "aiplatform.endpoints.create, get, deploy, undeploy, delete",
+            "artifactregistry.repositories.downloadArtifacts",
         )
+        return container.rented(KEY, steps, permissions)
 
     def apply(self, step: Step, access: Access) -> str:
         api = _Vertex.of(step.where, access)
@@ -133,21 +121,8 @@ class VertexTarget:
 
     def drift(self, step: Step, access: Access) -> tuple[Difference, ...]:
         found = _Vertex.of(step.where, access).find(step)
-        what = f"{step.kind} {step.name}"
-        if found is None:
-            gone = Difference(resource=what, field="", planned="there", found="gone")
-            return (gone,)
-        planned = step.body.get("model") or step.body.get("deployedModel") or step.body
-        return tuple(
-            Difference(
-                resource=what,
-                field=key,
-                planned=json.dumps(value, sort_keys=True),
-                found=json.dumps(found.get(key), sort_keys=True),
-            )
-            for key, value in planned.items()
-            if not _holds(found.get(key), value)
-        )
+        planned = step.body.get("model") or step.body.get("deployedModel")
+        return differences(step, found, planned=planned)
 
     def clean_up(self, step: Step, access: Access) -> None:
         api = _Vertex.of(step.where, access)
@@ -251,19 +226,6 @@ def _model(wish: Wish, versioned: str) -> dict[str, Any]:
 
 def _endpoint_path(step: Step) -> str:
     return f"{step.where}/endpoints/{step.name.partition('/')[0]}"
-
-
-def _holds(found: Any, planned: Any) -> bool:
-    """Whether all that was planned is there; what the cloud adds is its own."""
-    if isinstance(planned, dict):
-        return isinstance(found, dict) and all(
-            _holds(found.get(key), value) for key, value in planned.items()
-        )
-    if isinstance(planned, list):
-        return isinstance(found, list) and all(
-            any(_holds(one, value) for one in found) for value in planned
-        )
-    return bool(found == planned)
 
 
 class _Google:
