@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { clockTime } from "../src/live/eta.ts";
-import { type Handlers, type JobEvent, JobSocket } from "../src/live/jobSocket.ts";
+import { type JobEvent, JobSocket } from "../src/live/jobSocket.ts";
+import type { Handlers } from "../src/live/line.ts";
 import { turns } from "./parts.ts";
 
 function setUp() {

@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
+from django.test import Client
 
+from apps.accounts.models import User
 from dsportal.asgi import application
 
 ORIGIN = (b"origin", b"http://127.0.0.1")
@@ -54,13 +57,24 @@ class Socket:
 
 
 @contextlib.asynccontextmanager
-async def watching(
-    job_id: object, *headers: Header, query: str = ""
-) -> AsyncIterator[Socket]:
-    socket = Socket(f"/ws/jobs/{job_id}/{query}", [ORIGIN, *headers])
+async def opened(path: str, *headers: Header) -> AsyncIterator[Socket]:
+    socket = Socket(path, [ORIGIN, *headers])
     assert (await socket.open())["type"] == "websocket.accept"
     yield socket
     await socket.leave()
+
+
+def watching(
+    job_id: object, *headers: Header, query: str = ""
+) -> contextlib.AbstractAsyncContextManager[Socket]:
+    return opened(f"/ws/jobs/{job_id}/{query}", *headers)
+
+
+def session_of(user: User) -> Header:
+    client = Client()
+    client.force_login(user)
+    name = settings.SESSION_COOKIE_NAME
+    return b"cookie", f"{name}={client.cookies[name].value}".encode()
 
 
 async def refusal(job_id: object, *headers: Header) -> int:

@@ -10,9 +10,7 @@ from uuid import uuid4
 import pytest
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
-from django.conf import settings as django_settings
 from django.db import connection
-from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import ApiToken, User, Workspace
@@ -20,14 +18,13 @@ from apps.jobs import services
 from apps.jobs.events import group
 from apps.jobs.models import Job
 from apps.jobs.types import Claim, EventKind, NewEvent
-from tests.api.sockets import Socket, refusal, watching
+from tests.api.sockets import Socket, refusal, session_of, watching
 from tests.waiting import waiting_job
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("real_layer"),
 ]
-SESSION = django_settings.SESSION_COOKIE_NAME
 
 
 @pytest.fixture
@@ -41,12 +38,6 @@ def claim(job: Job) -> Claim:
     assert claim is not None
     services.start_running(claim, num_total=100)
     return claim
-
-
-def session_of(user: User) -> tuple[bytes, bytes]:
-    client = Client()
-    client.force_login(user)
-    return b"cookie", f"{SESSION}={client.cookies[SESSION].value}".encode()
 
 
 def log(claim: Claim, line: str) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from django.db import connection
 
 from apps.deployments.models import Endpoint, LedgerEntry, Release
+from apps.deployments.services.watching import poke
 from apps.deployments.types import LedgerKind, Stage
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def write(
     endpoint: Endpoint, kind: LedgerKind, *, actor: "User | None", note: str = ""
 ) -> LedgerEntry:
     """Note who answers from now on; to be called after the change, in its transaction."""
+    poke(endpoint.pk)
     return LedgerEntry.objects.create(
         endpoint=endpoint, kind=kind, actor=actor, split=_split(endpoint), note=note
     )

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apps.deployments.models import Traffic
 from apps.deployments.selectors import BUCKET_S
+from apps.deployments.services.watching import poke_of
 from apps.deployments.types import LATENCY_MS, Tally
 
 KEPT = timedelta(days=7)
@@ -48,6 +49,7 @@ def add_traffic(tallies: Mapping[int, Tally], *, at: datetime | None = None) -> 
                 tally.histogram or empty,
             ]
             cursor.execute(_ADD, (bucket, *counts, release_id))
+    poke_of(tallies)
 
 
 def forget_old_traffic() -> int:

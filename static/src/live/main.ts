@@ -1,5 +1,6 @@
 import { clockTime } from "./eta.ts";
 import { type JobEvent, JobSocket } from "./jobSocket.ts";
+import { Line, type LineOptions } from "./line.ts";
 
 /**
  * Any element with data-job-socket="<id>" follows that job, from data-job-after on.
@@ -8,6 +9,8 @@ import { type JobEvent, JobSocket } from "./jobSocket.ts";
  * element itself gets a "job-event" for whatever else the page wants to do; one with
  * data-job-reload shows the page anew when the job is over. Elements come
  * and go on pages that replace parts of themselves; a job's socket stays while one is left.
+ *
+ * One with data-live="/ws/..." gets a "news" each time that the server says so there.
  */
 interface Followed {
   readonly socket: JobSocket;
@@ -16,22 +19,29 @@ interface Followed {
   readonly last: Map<JobEvent["kind"], JobEvent>;
 }
 
+/** How the parts of this file reach the world outside. */
+const BROWSER: Pick<LineOptions, "connect" | "wait" | "random"> = {
+  connect: (path, { onMessage, onClose }) => {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const line = new WebSocket(`${scheme}://${location.host}${path}`);
+    line.onmessage = ({ data }) => onMessage(String(data));
+    line.onclose = ({ code }) => onClose(code);
+    return line;
+  },
+  wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  random: Math.random,
+};
+
 const ENDED = new Set(["done", "failed", "cancelled"]);
 const jobs = new Map<string, Followed>();
 
 function follow(jobId: string, after: number): Followed {
-  const scheme = location.protocol === "https:" ? "wss" : "ws";
   const elements = new Set<HTMLElement>();
   const last: Followed["last"] = new Map();
   const socket = new JobSocket({
     jobId,
     after,
-    connect: (path, { onMessage, onClose }) => {
-      const line = new WebSocket(`${scheme}://${location.host}${path}`);
-      line.onmessage = ({ data }) => onMessage(String(data));
-      line.onclose = ({ code }) => onClose(code);
-      return line;
-    },
+    ...BROWSER,
     onEvent: (event) => {
       last.set(event.kind, event);
       for (const element of elements) show(element, event);
@@ -39,8 +49,6 @@ function follow(jobId: string, after: number): Followed {
     onRefused: (code) => {
       for (const element of elements) element.dataset["jobRefused"] = String(code);
     },
-    wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    random: Math.random,
   });
   const followed = { socket, elements, last };
   jobs.set(jobId, followed);
@@ -85,6 +93,7 @@ function scan(): void {
     if (jobId) join(jobs.get(jobId) ?? follow(jobId, after), element);
   }
   for (const [jobId, followed] of jobs) drop(jobId, followed);
+  scanLive();
 }
 
 function join({ elements, last }: Followed, element: HTMLElement): void {
@@ -98,6 +107,35 @@ function drop(jobId: string, { socket, elements }: Followed): void {
   if (elements.size > 0) return;
   socket.close();
   jobs.delete(jobId);
+}
+
+/** What is watched, by its path; the element that is told is looked up at each news. */
+const lines = new Map<string, Line>();
+
+function watch(path: string): void {
+  const line = new Line({
+    ...BROWSER,
+    path: () => path,
+    onMessage: () => {
+      document.querySelector(`[data-live="${path}"]`)?.dispatchEvent(new CustomEvent("news"));
+    },
+    onRefused: () => {}, // the page still looks now and then
+  });
+  lines.set(path, line);
+  line.open();
+}
+
+function scanLive(): void {
+  const wanted = new Set<string>();
+  for (const element of document.querySelectorAll<HTMLElement>("[data-live]")) {
+    wanted.add(element.dataset["live"] ?? "");
+  }
+  for (const path of wanted) if (!lines.has(path)) watch(path);
+  for (const [path, line] of lines) {
+    if (wanted.has(path)) continue;
+    line.close();
+    lines.delete(path);
+  }
 }
 
 scan();

@@ -17,7 +17,13 @@ from apps.core.queue import enqueue
 from apps.deployments import selectors
 from apps.deployments.engines.keeper import Keeper
 from apps.deployments.engines.logs import log_folder
-from apps.deployments.services import replicas, rollouts, sampling, traffic
+from apps.deployments.services import (
+    replicas,
+    rollouts,
+    sampling,
+    traffic,
+    watching,
+)
 from apps.deployments.services.ledger import CHANNEL
 from apps.deployments.types import ReplicaPlan, ReplicaState
 from apps.marketplace.services.checkouts import checked_out
@@ -80,6 +86,8 @@ class Command(BaseCommand):
             if has_changed or now - looked_at > LOOK_EVERY_S:
                 looked_at = now
                 self._look()
+            if has_changed:
+                watching.poke_of(each.plan.release_id for each in self.keeper.replicas)
             if self.keeper.replicas:
                 needed_at = now
             self.is_resting = self.may_rest and now - needed_at > REST_AFTER_S
