@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from dsportal.client.deployments import DeploymentCalls
 from dsportal.client.errors import ClientError, NotFoundError, RefusedError
 from dsportal.client.http import Http
 from dsportal.client.reports import ReportCalls
@@ -24,7 +25,7 @@ SUFFIXES = frozenset(
 )
 
 
-class Client(ReportCalls):
+class Client(ReportCalls, DeploymentCalls):
     """A dsportal server as the person whose token it is.
 
     Projects are named by id or by name. Every call may raise ClientError; its message
@@ -65,6 +66,13 @@ class Client(ReportCalls):
         rows = self._http.pages("accounts/workspaces/")
         return [Workspace.from_wire(row) for row in rows]
 
+    def oldest_workspace(self) -> int:
+        """The id of the workspace that is meant where none is named."""
+        workspaces = self.workspaces()
+        if not workspaces:
+            raise ClientError("you are in no workspace yet: create one on the page")
+        return workspaces[-1].id
+
     def projects(self) -> list[Project]:
         """The projects of all workspaces, newest first."""
         rows = self._http.pages("labeling/projects/")
@@ -79,13 +87,8 @@ class Client(ReportCalls):
         workspace_id: int | None = None,
     ) -> Project:
         """Start a project; without a workspace, in the person's oldest one."""
-        if workspace_id is None:
-            workspaces = self.workspaces()
-            if not workspaces:
-                raise ClientError("you are in no workspace yet: create one on the page")
-            workspace_id = workspaces[-1].id
         body = {
-            "workspace_id": workspace_id,
+            "workspace_id": workspace_id or self.oldest_workspace(),
             "name": name,
             "labels": list(labels),
             "guide": guide,

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from dsportal.client import diagnosing, logins
+from dsportal.client import deploying, diagnosing, logins
 from dsportal.client.api import Client
 from dsportal.client.errors import ClientError
+from dsportal.client.opening import client_of
 from dsportal.client.types import DatasetVersion, Event, Job
 
 
@@ -32,15 +33,6 @@ def main(ctx: click.Context, url: str | None, token: str | None) -> None:
     ctx.obj = (url, token)
 
 
-def _client(ctx: click.Context) -> Client:
-    """Open a client that the context closes."""
-    url, token = ctx.obj
-    if not (url and token):
-        login = logins.load()
-        url, token = url or login.url, token or login.token
-    return ctx.with_resource(Client(url, token))
-
-
 @main.command()
 @click.argument("url")
 @click.option("--token", prompt=True, hide_input=True, help="Asked for when missing.")
@@ -56,7 +48,7 @@ def login(url: str, token: str) -> None:
 @click.pass_context
 def projects(ctx: click.Context) -> None:
     """List the projects."""
-    for row in _client(ctx).projects():
+    for row in client_of(ctx).projects():
         click.echo(f"{row.id:>6}  {row.name}")
 
 
@@ -69,7 +61,7 @@ def create_project(
     ctx: click.Context, name: str, labels: tuple[str, ...], workspace_id: int | None
 ) -> None:
     """Start a project and print its id."""
-    client = _client(ctx)
+    client = client_of(ctx)
     made = client.create_project(name, labels=labels, workspace_id=workspace_id)
     click.echo(made.id)
 
@@ -83,7 +75,7 @@ def upload(
     ctx: click.Context, project: str, paths: tuple[Path, ...], workers: int
 ) -> None:
     """Upload image files and the images in folders to PROJECT (id or name)."""
-    client = _client(ctx)
+    client = client_of(ctx)
     with click.progressbar(label="Uploading", length=1) as bar:
 
         def show(num_done: int, total: int) -> None:
@@ -115,7 +107,7 @@ def prelabel(
     ctx: click.Context, project: str, model: str, threshold: float, *, is_watched: bool
 ) -> None:
     """Ask a model for proposals on PROJECT's images that are not submitted."""
-    client = _client(ctx)
+    client = client_of(ctx)
     job_id = client.prelabel(project, model=model, score_threshold=threshold)
     click.echo(f"job {job_id}")
     if is_watched:
@@ -131,7 +123,7 @@ def export(
     ctx: click.Context, project: str, path: Path, *, only_submitted: bool
 ) -> None:
     """Write PROJECT's annotations to PATH as COCO."""
-    client = _client(ctx)
+    client = client_of(ctx)
     click.echo(client.export(project, path, only_submitted=only_submitted))
 
 
@@ -140,7 +132,7 @@ def export(
 @click.pass_context
 def versions(ctx: click.Context, project: str) -> None:
     """List PROJECT's dataset versions, newest first."""
-    for row in _client(ctx).versions(project):
+    for row in client_of(ctx).versions(project):
         click.echo(_version_line(row))
 
 
@@ -161,7 +153,7 @@ def make_version(
     is_all: bool,
 ) -> None:
     """Freeze PROJECT as its next dataset version and print it."""
-    made = _client(ctx).make_version(
+    made = client_of(ctx).make_version(
         project, note=note, only_submitted=not is_all, shares=shares
     )
     click.echo(_version_line(made))
@@ -173,7 +165,7 @@ def make_version(
 @click.pass_context
 def diff_version(ctx: click.Context, version_id: int, since: int | None) -> None:
     """Say what changed in the dataset version with the id VERSION."""
-    found = _client(ctx).diff_versions(version_id, since=since)
+    found = client_of(ctx).diff_versions(version_id, since=since)
     rows = [("images", found["images"]), ("objects", found["annotations"])]
     rows += [(f"  {row['label']}", row) for row in found["classes"]]
     for name, tally in rows:
@@ -187,7 +179,7 @@ def diff_version(ctx: click.Context, version_id: int, since: int | None) -> None
 @click.pass_context
 def restore_version(ctx: click.Context, version_id: int) -> None:
     """Put the project back to the dataset version with the id VERSION."""
-    done = _client(ctx).restore_version(version_id)
+    done = client_of(ctx).restore_version(version_id)
     num = done["num_changed"] + done["num_added"]
     click.echo(f"{num} images restored; undo with restore-version {done['before_id']}")
 
@@ -217,7 +209,7 @@ def train(
     is_watched: bool,
 ) -> None:
     """Train on dataset VERSION and publish the model."""
-    client = _client(ctx)
+    client = client_of(ctx)
     run = client.start_run(version, name=name, preset=preset, base=base)
     click.echo(f"run {run['id']}, job {run['job_id']}")
     if is_watched:
@@ -230,7 +222,7 @@ def train(
 @click.pass_context
 def jobs(ctx: click.Context, status: str | None, limit: int) -> None:
     """List jobs, newest first."""
-    for job in islice(_client(ctx).jobs(status=status), limit):
+    for job in islice(client_of(ctx).jobs(status=status), limit):
         click.echo(_job_line(job))
 
 
@@ -240,10 +232,11 @@ def jobs(ctx: click.Context, status: str | None, limit: int) -> None:
 @click.pass_context
 def watch(ctx: click.Context, job_id: str, after: int) -> None:
     """Follow a job until it is over; exits 1 when it did not go well."""
-    _watch(ctx, _client(ctx), job_id, after)
+    _watch(ctx, client_of(ctx), job_id, after)
 
 
 main.add_command(diagnosing.diagnose)
+main.add_command(deploying.targets)
 
 
 def _watch(ctx: click.Context, client: Client, job_id: str, after: int = 0) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from deepseek_diagnostics.catalog import TOOLS
-from dsportal.client import logins
 from dsportal.client.api import Client
 from dsportal.client.errors import ClientError
+from dsportal.client.opening import client_of
 
 
 def _list(ctx: click.Context, _option: click.Parameter, is_wanted: bool) -> None:  # noqa: FBT001 -- click's
@@ -67,11 +67,7 @@ def diagnose(
         raise click.UsageError(
             "say --all, or name tools with --tool; --list names them"
         )
-    url, token = ctx.obj
-    if not (url and token):
-        login = logins.load()
-        url, token = url or login.url, token or login.token
-    client = ctx.with_resource(Client(url, token))
+    client = client_of(ctx)
     report = client.start_report(
         _version(client, dataset),
         model=model,

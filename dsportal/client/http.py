@@ -100,6 +100,9 @@ class Http:
 
         return self._answer(send)
 
+    def delete(self, path: str) -> httpx.Response:
+        return self._answer(lambda: self._client.delete(API + path))
+
     def download(self, path: str, target: Path, **params: Any) -> None:
         """Write an answer to a file that is there whole or not at all."""
         partial = target.with_name(f".{target.name}.part")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,8 +15,10 @@ from PIL import Image as PillowImage
 from apps.accounts.models import User, Workspace
 from apps.accounts.services import create_token
 from apps.accounts.types import Scope
+from apps.deployments.targets.models import Deployment
 from apps.jobs import services
 from dsportal.client import cli, logins
+from tests.factories.marketplace import ModelFactory, ModelRevisionFactory
 from tests.unit.client.conftest import Server
 from tests.waiting import waiting_job
 
@@ -152,3 +155,31 @@ def test_the_client_needs_no_django():
     loaded = set(json.loads(said.stdout))
 
     assert not loaded & {"django", "rest_framework", "celery", "channels", "apps"}
+
+
+def test_a_deployment_is_planned_and_nothing_is_made_unread(
+    signed_in: Run, workspace: Workspace, settings: Any
+):
+    revision = ModelRevisionFactory(model=ModelFactory(name="one"))
+    checkout = Path(settings.CHECKOUTS_DIR) / revision.revision
+    checkout.mkdir(parents=True, exist_ok=True)
+    (checkout / "model.onnx").write_bytes(b"weights")
+    image = ("--set", "image=registry.example/line:1", "--set", "namespace=vision")
+
+    where = signed_in("targets", "where")
+    planned = signed_in("targets", "plan", "Line 3", "--at", "kubernetes", *image)
+    shown = signed_in("targets", "show", Deployment.objects.get().pk)
+    refused = signed_in("targets", "confirm", Deployment.objects.get().pk, "other")
+    typo = signed_in("targets", "plan", "Line 3", "--at", "bundle", "--set", "machine")
+    unknown = signed_in("targets", "plan", "Line 3", "--at", "moon")
+
+    assert "aws-sagemaker" in where.output
+    assert "machine=x86_64" in where.output
+    assert planned.output == shown.output
+    assert "Deployment line-3-" in planned.output
+    assert "needs get, create, patch, delete: deployments.apps" in planned.output
+    assert Deployment.objects.get().plan["digest"] in planned.output.splitlines()[-1]
+    assert (refused.exit_code, typo.exit_code, unknown.exit_code) == (1, 2, 1)
+    assert "OPTION=VALUE" in typo.output
+    assert "there are: local, kubernetes" in unknown.output
+    assert signed_in("targets", "list").output.count("planned") == 1
