@@ -5,10 +5,13 @@ import sys
 
 import uvicorn
 
+from model_server.patience import PatientProtocol
+
 
 def main(listener_fd: int) -> None:
     config = uvicorn.Config(
         "dsportal.asgi:application",
+        http=PatientProtocol,
         lifespan="off",
         access_log=False,
         log_level="warning",

@@ -20,11 +20,11 @@ from model_server.errors import (
     ModelError,
     OutOfMemoryError,
     ServingError,
+    is_out_of_memory,
 )
 from model_server.runners import one_line
 
 log = logging.getLogger(__name__)
-_OUT_OF_MEMORY = ("bad_alloc", "out of memory", "Failed to allocate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +218,7 @@ def _explained(error: Exception) -> ServingError:
     if isinstance(error, ServingError):
         return error
     text = one_line(error)
-    if isinstance(error, MemoryError) or any(each in text for each in _OUT_OF_MEMORY):
+    if is_out_of_memory(error):
         log.warning("out of memory: %s", text)
         return OutOfMemoryError(
             "the server has too little memory for this request: send fewer or smaller "

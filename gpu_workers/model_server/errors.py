@@ -55,3 +55,13 @@ class DeadlineError(ServingError):
 
 class ModelError(ServingError):
     """The model failed on this request, or its directory is not one."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether that is what a runtime means, in whatever words."""
+    return isinstance(error, MemoryError) or any(
+        words in str(error) for words in _OUT_OF_MEMORY
+    )
+
+
+_OUT_OF_MEMORY = ("bad_alloc", "out of memory", "Failed to allocate")

@@ -17,7 +17,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from model_server.errors import ModelError
+from model_server.errors import ModelError, is_out_of_memory
 
 GROUP = "model_server.runners"
 BARE = "onnx"  # a directory without config.json, or a single file
@@ -81,6 +81,7 @@ def load_runner(directory: Path, options: RunOptions) -> Runner:
 
     Raises:
         ModelError: It is no model, of a format nobody here runs, or does not load.
+        MemoryError: There is too little.
     """
     load = _loader(_format_of(directory), directory)
     try:
@@ -88,6 +89,8 @@ def load_runner(directory: Path, options: RunOptions) -> Runner:
     except (MemoryError, ModelError):
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise MemoryError from error
         raise ModelError(f"{directory}: does not load: {one_line(error)}") from error
 
 

@@ -13,7 +13,13 @@ import numpy as np
 from PIL import Image
 
 from model_server.batching import Batcher, BatchLimits
-from model_server.errors import DeadlineError, ModelError, RequestError, ServingError
+from model_server.errors import (
+    DeadlineError,
+    ModelError,
+    RequestError,
+    ServingError,
+    is_out_of_memory,
+)
 from model_server.metrics import Metrics
 from model_server.onnx import OnnxRunner
 from model_server.runners import (
@@ -201,6 +207,7 @@ def load_served(
 
     Raises:
         ModelError: Saying why it cannot be served.
+        MemoryError: There is too little.
     """
     runner = load_runner(directory, options)
     if not isinstance(runner, ImageRunner | TensorRunner):
@@ -210,6 +217,8 @@ def load_served(
     try:
         _warm_up(runner)
     except Exception as error:
+        if is_out_of_memory(error):
+            raise MemoryError from error
         raise ModelError(
             f"{directory}: loads, but fails on a first request: {one_line(error)}"
         ) from error

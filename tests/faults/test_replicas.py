@@ -1,9 +1,11 @@
 """An endpoint on real processes: killed, switched, restarted, always answering."""
 
+import http.client
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -45,6 +47,54 @@ from apps.deployments.models import Endpoint
 from apps.deployments.services import releases
 releases.roll_back(user=User.objects.first(), endpoint_id=Endpoint.objects.get().pk)
 print(json.dumps(None))
+"""
+
+
+# A runner as another package would bring it; it takes its process along.
+CRASHING = """
+import os
+
+class Crashing:
+    num = 0
+
+    def describe(self):
+        return {"platform": "crashing", "inputs": [], "outputs": []}
+
+    def read(self, image):
+        return image
+
+    def answer(self, pictures, options):
+        Crashing.num += len(pictures)
+        if Crashing.num >= 100:
+            os._exit(139)
+        return [{"width": 1, "height": 1, "labels": []} for _ in pictures]
+
+def load(directory, options):
+    return Crashing()
+"""
+DEPLOY_CRASHING = """
+import json
+from pathlib import Path
+from apps.accounts.models import User
+from apps.deployments.services import endpoints, keys
+from apps.deployments.types import NewEndpoint
+from apps.marketplace.services.publishing import publish_model
+user = User.objects.first()
+workspace = user.memberships.first().workspace_id
+made = publish_model(user=user, workspace_id=workspace, name="crashing", message="x",
+                     folder=Path({folder!r}))
+new = NewEndpoint(name="bad", model=made.full_name, num_replicas=2)
+endpoint = endpoints.create_endpoint(user=user, workspace_id=workspace, new=new)
+_key, text = keys.create_key(user=user, endpoint_id=endpoint.pk, name="test")
+print(json.dumps([endpoint.slug, text]))
+"""
+RESTARTS = """
+import json
+from apps.deployments import selectors
+from apps.deployments.models import Endpoint, endpoint_state
+bad = Endpoint.objects.get(name="bad")
+replicas = selectors.list_replicas(endpoint_id=bad.pk)
+print(json.dumps(sum(one.restarts for one in replicas)))
 """
 
 
@@ -96,8 +146,26 @@ class Caller:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("replicas")
-    with running_stack(folder, num_images=1, parts=("web", "replicas")) as running:
+    parts = ("web", "replicas")
+    plugins = _plugins(tmp_path_factory.mktemp("plugins"))
+    with running_stack(
+        folder, num_images=1, parts=parts, PYTHONPATH=str(plugins)
+    ) as running:
         yield running
+
+
+def _plugins(folder: Path) -> Path:
+    """An installed package with a runner of its own."""
+    info = folder / "crashing-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: crashing\nVersion: 1\n"
+    )
+    (info / "entry_points.txt").write_text(
+        "[model_server.runners]\ncrashing = crashing:load\n"
+    )
+    (folder / "crashing.py").write_text(CRASHING)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +217,23 @@ def test_an_endpoint_answers_through_kills_switches_and_restarts(
     _check_refusals(stack, url, key, limited)
 
 
+def test_a_model_that_dies_at_its_hundredth_request_loses_none(
+    stack: Stack, tmp_path: Path
+):
+    (tmp_path / "config.json").write_text('{"format": "crashing"}')
+    (tmp_path / "model.onnx").write_bytes(b"weights")
+    slug, key = stack.python(DEPLOY_CRASHING.format(folder=str(tmp_path)))
+    url = f"{stack.url}/e/{slug}/predict"
+
+    with httpx.Client(timeout=60, headers={"Authorization": f"Bearer {key}"}) as client:
+        answers = Counter(
+            client.post(url, content=b"x").status_code for _ in range(250)
+        )
+
+    assert answers == {200: 250}
+    assert stack.python(RESTARTS) >= 1  # the ledger of what went wrong is on the page
+
+
 def _other_version(caller: Caller, one: str) -> str:
     deadline = time.monotonic() + 60
     while True:
@@ -171,4 +256,20 @@ def _check_refusals(stack: Stack, url: str, key: str, limited: str) -> None:
     assert post(url.replace("/predict", "/metrics")).status_code == 404
     load = url.replace("/predict", "/v2/repository/models/x/load")
     assert post(load).status_code == 403
+    unknown = post(f"{stack.url}/e/{url.split('/')[-2]}/v2/models/x/versions/9/infer")
+    assert unknown.status_code == 404
+    assert "there are: line-" in unknown.json()["error"]
+    _check_a_gigabyte(stack, url, key)
     assert [post(given=limited).status_code for _ in range(3)] == [400, 400, 429]
+
+
+def _check_a_gigabyte(stack: Stack, url: str, key: str) -> None:
+    """It is refused before it is sent."""
+    connection = http.client.HTTPConnection(stack.url.rpartition("/")[2], timeout=10)
+    connection.putrequest("POST", f"/e/{url.partition('/e/')[2]}")
+    connection.putheader("Authorization", f"Bearer {key}")
+    connection.putheader("Content-Length", str(2**30))
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("connection")) == (413, "close")
+    connection.close()

@@ -4,9 +4,11 @@ import json
 import pytest
 
 from apps.deployments import selectors
+from apps.deployments.gateway import app as gateway
 from apps.deployments.gateway.agreement import agree, f1
 from apps.deployments.gateway.table import OLD_S, Table
-from apps.deployments.types import LATENCY_MS, Tally
+from apps.deployments.secrets import digest
+from apps.deployments.types import LATENCY_MS, KeyLimits, Route, Tally
 
 
 def _found(label: str, *bbox: float) -> dict[str, object]:
@@ -90,3 +92,57 @@ def test_routes_that_were_read_long_ago_are_read_again_before_they_are_used(
         return [first, at_once, await table.find("line")]
 
     assert asyncio.run(ask()) == ["old", "old", "new"]
+
+
+ROUTE = Route(
+    endpoint_id=1,
+    slug="line",
+    is_paused=False,
+    stable=1,
+    candidate=None,
+    share=0,
+    shadow=0,
+    slow_ms=0.0,
+    ports={1: (1,)},
+    versions={1: "v"},
+    keys={digest("dsk_x"): KeyLimits(key_id=1, per_minute=0, per_day=0)},
+    is_sampled=False,
+)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("pieces", "status", "said"),
+    [
+        ([], 408, "did not arrive"),
+        ([b"a"], 408, "did not arrive"),
+        ([b"x" * 2**20] * 3, 413, "may have 2 MiB"),
+    ],
+)
+def test_a_body_that_dribbles_in_or_never_ends_is_given_up(
+    monkeypatch, pieces, status, said
+):
+    monkeypatch.setattr(selectors, "routes", lambda: {"line": ROUTE})
+    monkeypatch.setattr(gateway, "BODY_S", 0.05)
+    monkeypatch.setattr(gateway, "MAX_BYTES", 2 * 2**20)
+    scope = {
+        "method": "POST",
+        "path": "/e/line/predict",
+        "query_string": b"",
+        "headers": [(b"authorization", b"Bearer dsk_x")],
+    }
+    left, sent = list(pieces), []
+
+    async def receive() -> dict[str, object]:
+        if not left:
+            await asyncio.sleep(60)
+        return {"type": "http.request", "body": left.pop(0), "more_body": True}
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    asyncio.run(gateway.Gateway()(scope, receive, send))
+
+    assert sent[0]["status"] == status
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert said in json.loads(sent[1]["body"])["error"]

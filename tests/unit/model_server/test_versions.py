@@ -79,6 +79,7 @@ def test_a_version_that_does_not_load_leaves_the_old_one_serving(tmp_path):
 
 def test_a_model_that_fails_at_start_says_why_and_the_others_serve(tmp_path):
     graphs.adder(tmp_path / "good")
+    graphs.greedy(tmp_path / "greedy")
     (tmp_path / "empty").mkdir()
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "config.json").write_text('{"format": "keras-zip"}')
@@ -90,6 +91,7 @@ def test_a_model_that_fails_at_start_says_why_and_the_others_serve(tmp_path):
         assert server.process.poll() is None
 
     reasons = json.loads(body)
+    assert "needs more memory than there is" in reasons["greedy:1"]
     assert "there are: no ONNX files" in reasons["empty:1"]
     assert "nothing here runs the format 'keras-zip'" in reasons["strange:1"]
     assert server.ask("POST", "/v2/models/empty/infer", ONE)[0] == 503
