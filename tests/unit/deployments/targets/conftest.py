@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import httpx
 import pytest
+from botocore.loaders import create_loader
 from django.utils import timezone
 from moto.sagemaker.responses import SageMakerResponse
 from moto.server import ThreadedMotoServer
@@ -43,6 +44,15 @@ def update_endpoint(self: SageMakerResponse) -> str:
     endpoint = backend.endpoints[self._get_param("EndpointName")]
     endpoint.endpoint_config_name = name
     return json.dumps({"EndpointArn": endpoint.arn})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_loader() -> Iterator[None]:
+    """Service descriptions are read once, not for each session: .2 s of every job."""
+    loader = create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", lambda *_given: loader)
+        yield
 
 
 @pytest.fixture(scope="module")
