@@ -1,7 +1,5 @@
 """A model with wrong answers, brought step by step under live traffic."""
 
-import base64
-import json
 import threading
 import time
 from collections import Counter
@@ -9,7 +7,6 @@ from collections.abc import Iterator
 
 import httpx
 
-from deepseek_vision.hub import SHIPPED
 from tests.bench import endpoints
 from tests.bench.portal import signed_in
 from tests.bench.rows import Row
@@ -76,33 +73,5 @@ def measure() -> Iterator[Row]:
 
 def _publish_bad(client: httpx.Client) -> str:
     """The shipped detector, with its classes called wrong."""
-    whole = SHIPPED / endpoints.MODEL
-    config = json.loads((whole / "config.json").read_text())
-    config["classes"] = config["classes"][1:] + config["classes"][:1]
-    files = {
-        "config.json": json.dumps(config).encode(),
-        "model.int8.onnx": (whole / "model.int8.onnx").read_bytes(),
-        "model.onnx": (whole / "model.onnx").read_bytes(),
-    }
-    made = client.post("/api/repos/create", json={"name": "bad"})
-    assert made.is_success, made.text
-    name = "/".join(made.json()["url"].split("/")[-2:])
-    lines = [{"key": "header", "value": {"summary": "Wrong names"}}]
-    lines += [
-        {
-            "key": "file",
-            "value": {
-                "path": path,
-                "content": base64.b64encode(content).decode(),
-                "encoding": "base64",
-            },
-        }
-        for path, content in files.items()
-    ]
-    reply = client.post(
-        f"/api/models/{name}/commit/main",
-        content="\n".join(json.dumps(line) for line in lines),
-        headers={"Content-Type": "application/x-ndjson"},
-    )
-    assert reply.is_success, reply.text
-    return name
+    names = endpoints.config()["classes"]
+    return endpoints.publish(client, "bad", classes=names[1:] + names[:1])

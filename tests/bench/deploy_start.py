@@ -1,15 +1,12 @@
-"""From the click to the first answer, and what the portal and a replica weigh."""
+"""From the click to the first answer, and what a replica weighs."""
 
 import statistics
 import time
 from collections.abc import Iterator
 
-import psutil
-
 from tests.bench import endpoints
 from tests.bench.portal import signed_in
 from tests.bench.rows import Row
-from tests.running import Running
 
 ROUNDS, SETTLE_S, NUM_ASKED = 3, 15, 200
 
@@ -17,7 +14,6 @@ ROUNDS, SETTLE_S, NUM_ASKED = 3, 15, 200
 def measure() -> Iterator[Row]:
     with signed_in() as (running, client), endpoints.pictures(8) as pictures:
         time.sleep(SETTLE_S)
-        yield _memory(running)
         took = []
         for _ in range(ROUNDS):
             began = time.monotonic()
@@ -43,13 +39,3 @@ def measure() -> Iterator[Row]:
             unit="MB",
             goal=200,
         )
-
-
-def _memory(running: Running) -> Row:
-    family = [psutil.Process(running.process.pid), *running.processes()]
-    return Row(
-        what="RSS of all processes, idle, nothing deployed",
-        value=sum(each.memory_info().rss for each in family) / 1e6,
-        unit="MB",
-        goal=900,
-    )

@@ -1,5 +1,6 @@
 """An endpoint of a running portal, made by the API, for the benchmarks."""
 
+import base64
 import json
 import tempfile
 import time
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 
+from deepseek_vision.hub import SHIPPED
 from deepseek_vision.synthetic.production_line import write_production_line
 from tests.bench.fire import Connection, request_of
 from tests.running import Running
@@ -68,6 +70,45 @@ class Endpoint:
 
     def delete(self) -> None:
         self.client.delete(f"{API}{self.id}/").raise_for_status()
+
+
+def config() -> dict[str, Any]:
+    """Of the shipped detector."""
+    found: dict[str, Any] = json.loads((SHIPPED / MODEL / "config.json").read_bytes())
+    return found
+
+
+def publish(client: httpx.Client, name: str, **changes: object) -> str:
+    """Publish the shipped detector with another configuration; returns its full name."""
+    files = {
+        "config.json": json.dumps(config() | changes).encode(),
+        **{
+            each: (SHIPPED / MODEL / each).read_bytes()
+            for each in ("model.int8.onnx", "model.onnx")
+        },
+    }
+    made = _json(client.post("/api/repos/create", json={"name": name}))
+    full_name = "/".join(made["url"].split("/")[-2:])
+    lines: list[object] = [{"key": "header", "value": {"summary": "As told"}}]
+    lines += [
+        {
+            "key": "file",
+            "value": {
+                "path": path,
+                "content": base64.b64encode(content).decode(),
+                "encoding": "base64",
+            },
+        }
+        for path, content in files.items()
+    ]
+    _json(
+        client.post(
+            f"/api/models/{full_name}/commit/main",
+            content="\n".join(json.dumps(line) for line in lines),
+            headers={"Content-Type": "application/x-ndjson"},
+        )
+    )
+    return full_name
 
 
 def create(running: Running, client: httpx.Client, **wanted: object) -> Endpoint:
