@@ -17,6 +17,7 @@ from apps.deployments.types import (
     ReplicaState,
     Stage,
 )
+from apps.marketplace.types import Answers
 
 SILENT_S = 10
 RELEASE_CHOICES = [
@@ -30,6 +31,12 @@ REPLICA_CHOICES = [
     (ReplicaState.READY.value, _("ready")),
     (ReplicaState.ASLEEP.value, _("asleep")),
     (ReplicaState.BROKEN.value, _("broken")),
+]
+ANSWER_CHOICES = [
+    (Answers.DETECTIONS.value, _("boxes")),
+    (Answers.LABELS.value, _("labels")),
+    (Answers.SEGMENTS.value, _("masks")),
+    (Answers.TENSORS.value, _("tensors")),
 ]
 STAGE_CHOICES = [
     (Stage.NONE.value, _("none")),
@@ -119,6 +126,9 @@ class Release(models.Model):
     model_revision_id = models.BigIntegerField()
     revision = models.CharField(max_length=64)
     directory = models.CharField(max_length=500)
+    answers = models.CharField(
+        max_length=10, choices=ANSWER_CHOICES, default=Answers.DETECTIONS
+    )
     weights_sha256 = models.CharField(max_length=64)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL
@@ -144,6 +154,10 @@ class Release(models.Model):
     @property
     def full_name(self) -> str:
         return f"{self.model_name}@{self.revision[:12]}"
+
+    @property
+    def takes_pictures(self) -> bool:
+        return self.answers != Answers.TENSORS
 
 
 class Replica(models.Model):

@@ -96,7 +96,7 @@ class NewEndpoint:
     """What a person asks for.
 
     Attributes:
-        model: A detector's name, empty for the first there is.
+        model: Its name, empty for the first detector there is.
         sleep_after_s: Idle seconds until the replicas end, to start at the next
             request; 0 keeps them.
     """

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 OWN_FORMAT = "dsportal-detector"
+WEIGHTS = ("model.int8.onnx", "model.onnx")  # what is served, the first there is
 MAIN = "main"
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 
@@ -122,6 +123,35 @@ class ModelRevisionInfo:
     size_bytes: int
     created_at: datetime
     lineage: Lineage | None
+
+
+class Answers(StrEnum):
+    """What a served model says about what it is sent."""
+
+    DETECTIONS = "detections"
+    LABELS = "labels"
+    SEGMENTS = "segments"
+    TENSORS = "tensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servable:
+    """A model that ``model_server`` runs from a checkout of its revision.
+
+    Attributes:
+        revision_id: The row of its revision.
+        name: As people call it.
+        revision: First digits of the commit.
+    """
+
+    revision_id: int
+    name: str
+    revision: str
+    answers: Answers
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.name}@{self.revision}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

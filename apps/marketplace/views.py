@@ -19,10 +19,11 @@ from apps.marketplace.formats.cards import read_card
 from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import SettingsForm
 from apps.marketplace.models import AccessRequest, Model, ModelRevision
+from apps.marketplace.selectors.serving import is_servable
 from apps.marketplace.services import gates, inspecting, repositories
 from apps.marketplace.services.describing import LARGEST_CARD, read_text
 from apps.marketplace.services.likes import set_like
-from apps.marketplace.types import OWN_FORMAT, Asked, Gate, Visibility
+from apps.marketplace.types import Asked, Gate, Visibility
 
 PAGE = 24
 VALUES = 12
@@ -238,8 +239,8 @@ def frame_of(
         "may_read": may_read,
         "may_deploy": may_read
         and revision is not None
-        and revision.format == OWN_FORMAT
-        and found.archived_at is None,
+        and found.archived_at is None
+        and is_servable(revision),
         "asked": asked,
         "is_liked": found.likes.filter(user=request.user).exists(),
         "may_manage": Model.objects.managed_by(request.user)

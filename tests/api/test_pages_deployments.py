@@ -1,14 +1,20 @@
 """What the pages of endpoints say."""
 
+import base64
+import io
+
+import httpx
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from PIL import Image
 
 from apps.deployments.models import Release
 from apps.deployments.services import traffic
 from apps.deployments.services.releases import make_stable
 from apps.deployments.types import ReleaseState, Tally
 from apps.labeling.services.versions import make_version
+from apps.marketplace.types import Answers
 from tests.factories.deployments import (
     EndpointFactory,
     ReleaseFactory,
@@ -64,6 +70,42 @@ def test_a_bad_picture_gets_one_clear_sentence(client, alice, live, content, say
 
     assert says in page.content.decode()
     assert 'role="alert"' in page.content.decode()
+
+
+def test_masks_are_painted_over_the_picture_that_was_asked_about(
+    client, alice, live, monkeypatch
+):
+    client.force_login(alice)
+    mask = {"size": [2, 3], "counts": [1, 2, 3]}  # down the columns
+    told = {"segments": [{"label": "oil", "mask": mask}], "version": "1", "time_ms": 3}
+    monkeypatch.setattr(
+        httpx, "post", lambda *_args, **_more: httpx.Response(200, json=told)
+    )
+    file = io.BytesIO()
+    Image.new("RGB", (3, 2)).save(file, "PNG")
+    sent = SimpleUploadedFile("a.png", file.getvalue(), content_type="image/png")
+
+    page = client.post(reverse("deployments:try", args=[live.pk]), {"image": sent})
+
+    region = page.context["answer"].regions[0]
+    painted = Image.open(io.BytesIO(base64.b64decode(region.mask.partition(",")[2])))
+    assert [value > 0 for value in painted.getchannel("A").tobytes()] == [
+        *(False, True, False),
+        *(True, False, False),
+    ]
+    assert "oil 33 %" in page.content.decode()
+
+
+def test_a_model_that_takes_tensors_is_asked_by_a_program(client, alice, live):
+    client.force_login(alice)
+    page_url = reverse("deployments:endpoint", args=[live.pk])
+    assert 'id="image"' in client.get(page_url).content.decode()
+    Release.objects.filter(pk=live.stable_id).update(answers=Answers.TENSORS)
+
+    page = client.get(page_url).content.decode()
+
+    assert 'id="image"' not in page
+    assert "get_model_metadata" in page
 
 
 def test_a_project_shows_the_endpoint_that_serves_what_it_trained(

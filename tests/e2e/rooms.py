@@ -19,6 +19,10 @@ ANYWHERE = {
     "promise": "/marketplace/promise/",
     "endpoints": "/deployments/",
     "deploy": "/deployments/new/?model=deepseek_vision_v2",
+    "targets": "/deployments/targets/",
+    "target-choose": "/deployments/targets/new/",
+    "target-form": "/deployments/targets/new/aws-sagemaker/",
+    "credentials": "/deployments/targets/credentials/",
     "reports": "/diagnostics/",
     "new-report": "/diagnostics/new/",
     "jobs": "/jobs/",
@@ -78,9 +82,12 @@ print(json.dumps({"run": run.pk, "version": run.dataset_version_id,
 """
 DEPLOYED = f"""
 import json, time
+from datetime import timedelta
+from django.utils import timezone
 from apps.accounts.models import User
-from apps.deployments.services import endpoints
-from apps.deployments.types import NewEndpoint
+from apps.deployments.services import endpoints, keys, sampling, traffic
+from apps.deployments.types import NewEndpoint, NewSampling, Tally
+from apps.labeling.models import Project
 admin = User.objects.get(email="{EMAIL}")
 workspace = admin.memberships.earliest("pk").workspace_id
 made = endpoints.create_endpoint(
@@ -88,6 +95,15 @@ made = endpoints.create_endpoint(
 while made.stable_id is None:
     time.sleep(0.5)
     made.refresh_from_db()
+keys.create_key(user=admin, endpoint_id=made.pk, name="Camera gateway", per_minute=600)
+sampling.start_sampling(user=admin, endpoint_id=made.pk, wanted=NewSampling(
+    project_id=Project.objects.earliest("pk").pk, is_agreed=True))
+for ago in range(90):
+    tally = Tally(num_errors=3 * (ago == 40), num_retried=int(ago == 40))
+    for number in range(60 + 25 * (ago // 9 % 3)):
+        tally.note(14 + number % 17 + 120 * (number % 50 == 49))
+    traffic.add_traffic({{made.stable_id: tally}},
+                        at=timezone.now() - timedelta(seconds=10 * ago))
 print(json.dumps({{"endpoint": made.pk}}))
 """
 TALKED = f"""
@@ -115,6 +131,44 @@ Thread.objects.filter(pk=late.pk).update(
     created_at=month_ago, answer_due_at=month_ago + timedelta(hours=72))
 print(json.dumps({{"thread": thread.pk, "talked_of": model.full_name}}))
 """
+PLANNED = f"""
+import json
+from django.utils import timezone
+from apps.accounts.models import User
+from apps.deployments.targets.engines.planning import plan_deployment
+from apps.deployments.targets.models import Deployment, Resource
+from apps.deployments.targets.types import NewDeployment
+admin = User.objects.get(email="{EMAIL}")
+workspace = admin.memberships.earliest("pk").workspace_id
+IMAGE = "registry.example/line@sha256:" + "ab" * 32
+OPTIONS = {{
+    "aws-sagemaker": {{"image": IMAGE, "bucket": "line-3-weights",
+                      "role_arn": "arn:aws:iam::123456789012:role/dsportal-serving"}},
+    "kubernetes": {{"image": IMAGE, "namespace": "vision"}},
+    "gcp-vertex": {{"image": IMAGE, "project": "line-3-project"}},
+}}
+made = {{}}
+for number, (target, options) in enumerate(OPTIONS.items()):
+    made[target] = plan_deployment(user=admin, workspace_id=workspace, new=NewDeployment(
+        name=f"Line {{number + 3}}, {{target}}", target=target, options=options))
+for target in ("kubernetes", "gcp-vertex"):
+    one = made[target]
+    for position, step in enumerate(one.plan["steps"]):
+        fields = {{name: step[name] for name in
+                  ("key", "kind", "name", "where", "body", "is_kept")}}
+        Resource.objects.create(deployment=one, number=1, position=position,
+                                state="made" if position < 2 else "intended", **fields)
+drift = {{"resource": "Deployment line-4", "field": "spec.replicas", "planned": "2",
+         "found": "5"}}
+now = timezone.now()
+Deployment.objects.filter(pk=made["kubernetes"].pk).update(
+    state="live", url="http://line-4.vision.svc", checked_at=now, drift=[drift])
+Deployment.objects.filter(pk=made["gcp-vertex"].pk).update(
+    state="failed", error="Google Cloud says: quota custom_model_serving_cpus exceeded "
+    "(RESOURCE_EXHAUSTED). Ask for more of it there, or choose a smaller machine.")
+print(json.dumps({{"planned": made["aws-sagemaker"].pk, "drifted": made["kubernetes"].pk,
+                  "broken": made["gcp-vertex"].pk}}))
+"""
 EMPTY_EMAIL = "new@example.com"
 EMPTY = f"""
 import json
@@ -133,7 +187,7 @@ def furnish(stack: Stack) -> dict[str, object]:
     """Label the demo project, pre-label, export, train, deploy, and talk about it."""
     stack.start("replicas")
     furnished: dict[str, object] = {}
-    for code in (FURNISH, TRAINED, DEPLOYED, TALKED):
+    for code in (FURNISH, TRAINED, DEPLOYED, PLANNED, TALKED):
         made = stack.python(code)
         assert isinstance(made, dict)
         furnished |= made
@@ -143,4 +197,19 @@ def furnish(stack: Stack) -> dict[str, object]:
 def of_project(pk: object) -> dict[str, str]:
     return {
         name: f"/labeling/projects/{pk}/{rest}" for name, rest in OF_PROJECT.items()
+    }
+
+
+def of_deployments(made: dict[str, object]) -> dict[str, str]:
+    """An endpoint with traffic, and targets in three states."""
+    endpoint, targets = f"/deployments/{made['endpoint']}/", "/deployments/targets/"
+    return {
+        "endpoint": endpoint,
+        "endpoint-log": f"{endpoint}log/",
+        "endpoint-sampling": f"{endpoint}sampling/",
+        "target": f"{targets}{made['planned']}/",
+        "target-drifted": f"{targets}{made['drifted']}/",
+        "target-broken": f"{targets}{made['broken']}/",
+        "target-change": f"{targets}{made['drifted']}/change/",
+        "credential-form": f"{targets}credentials/new/aws-sagemaker/",
     }

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, Page
 
+from tests.e2e.rooms import PLANNED
 from tests.stack import EMAIL, PASSWORD, Stack
 
 AXE = Path(settings.BASE_DIR) / "static/node_modules/axe-core/axe.min.js"
@@ -16,7 +17,9 @@ VISITOR = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/",
 MEMBER = [
     "/", "/labeling/", "/labeling/projects/new/", "/training/", "/marketplace/",
     "/marketplace/promise/", "/marketplace/dsportal/deepseek_vision_v2/feedback/",
-    "/deployments/", "/diagnostics/", "/jobs/", "/settings/profile/",
+    "/deployments/", "/deployments/new/", "/deployments/targets/",
+    "/deployments/targets/new/", "/deployments/targets/new/aws-sagemaker/",
+    "/deployments/targets/credentials/", "/diagnostics/", "/jobs/", "/settings/profile/",
     "/settings/people/", "/settings/tokens/", "/settings/webhooks/", "/settings/audit/",
     "/accounts/password/change/", "/accounts/email/", "/accounts/logout/", "/no/",
 ]  # fmt: skip
@@ -47,6 +50,14 @@ def project_path(stack: Stack) -> str:
         "print(json.dumps(Project.objects.earliest('pk').pk))"
     )
     return f"/labeling/projects/{pk}/"
+
+
+@pytest.fixture(scope="module")
+def target_paths(stack: Stack) -> list[str]:
+    """Deployments elsewhere: planned, not as planned, failed."""
+    made = stack.python(PLANNED)
+    assert isinstance(made, dict)
+    return [f"/deployments/targets/{pk}/" for pk in made.values()]
 
 
 @pytest.fixture(
@@ -115,8 +126,10 @@ def test_a_visitors_pages_are_sound(visitor: Page) -> None:
 
 
 @needs_axe
-def test_a_members_pages_are_sound(member: Page, project_path: str) -> None:
-    paths = MEMBER + [project_path + rest for rest in OF_PROJECT]
+def test_a_members_pages_are_sound(
+    member: Page, project_path: str, target_paths: list[str]
+) -> None:
+    paths = MEMBER + [project_path + rest for rest in OF_PROJECT] + target_paths
 
     assert findings(member, paths) == {}
 

@@ -72,7 +72,8 @@ def test_a_model_is_deployed_called_replaced_and_returned_to(
     admin_page: Page, folder: Path
 ):
     page = admin_page
-    deploy(page)
+    with page.expect_websocket(lambda line: "/ws/deployments/" in line.url):
+        deploy(page)
     expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=LONG_MS)
     address, code = page.url, snippets(page)
 

@@ -16,6 +16,7 @@ from tests.e2e.rooms import (
     EMPTY_EMAIL,
     VISITOR,
     furnish,
+    of_deployments,
     of_project,
 )
 from tests.stack import EMAIL, PASSWORD, ROOT, Stack
@@ -42,9 +43,7 @@ def full(stack: Stack) -> dict[str, str]:
         "version": f"/labeling/versions/{made['version']}/",
         "run": f"/training/runs/{made['run']}/",
         "job": f"/jobs/{made['job']}/",
-        "endpoint": f"/deployments/{made['endpoint']}/",
-        "endpoint-log": f"/deployments/{made['endpoint']}/log/",
-        "endpoint-sampling": f"/deployments/{made['endpoint']}/sampling/",
+        **of_deployments(made),
         "model": model,
         **{
             f"model-{tab}": f"{model}{tab}/"

@@ -29,7 +29,10 @@ class ReleaseOut(serializers.ModelSerializer[Release]):
 
     class Meta:
         model = Release
-        fields = ["number", "model", "weights_sha256", "state", "error", "created_at"]
+        fields = [
+            *("number", "model", "answers", "weights_sha256", "state", "error"),
+            "created_at",
+        ]
 
 
 class ReplicaOut(serializers.ModelSerializer[Replica]):

@@ -6,7 +6,6 @@ started by the first byte that arrives.
 """
 
 import contextlib
-import hashlib
 import http.client
 import json
 import os
@@ -22,6 +21,8 @@ from typing import Any
 
 import psutil
 
+from apps.deployments.errors import NoModelError
+from apps.deployments.services.releases import served_file, weights_of
 from apps.deployments.types import ReplicaPlan, ReplicaState
 
 HEALTH_EVERY_S = 2.0
@@ -176,15 +177,15 @@ class ReplicaProcess:
 
     def _wrong_weights(self) -> str:
         """Why the files are not those that the ledger names; empty when they are."""
-        for name in ("model.int8.onnx", "model.onnx"):
-            path = Path(self.plan.directory) / name
-            if path.is_file():
-                with path.open("rb") as file:
-                    found = hashlib.file_digest(file, "sha256").hexdigest()
-                if found == self.plan.weights_sha256:
-                    return ""
-                return f"{path} has changed since it was deployed: deploy it anew"
-        return f"{self.plan.directory} is gone: deploy the model anew"
+        directory = Path(self.plan.directory)
+        try:
+            found = weights_of(directory)
+        except NoModelError:
+            return f"{directory} is gone: deploy the model anew"
+        if found == self.plan.weights_sha256:
+            return ""
+        path = served_file(directory)
+        return f"{path} has changed since it was deployed: deploy it anew"
 
     def _listen(self) -> None:
         assert self._process is not None
@@ -213,7 +214,7 @@ class ReplicaProcess:
         quick = was_ready and self.lived_s > 2
         self._forget_process()
         self._num_failed = 0 if quick else self._num_failed + 1
-        self.error = f"ended with {code}" + ("" if was_ready else f": {self.tail()}")
+        self.error = _why_ended(code) + ("" if was_ready else f": {self.tail()}")
         self.restarts += 1
         if self._num_failed >= GIVE_UP_AFTER and not self._has_answered:
             self._give_up()
@@ -255,3 +256,12 @@ def _is_alive(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _why_ended(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return (
+            "was killed, as the system does when memory runs out: run fewer replicas, "
+            "a smaller model, or add memory"
+        )
+    return f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"

@@ -127,7 +127,7 @@ class Gateway:
                 method, target, [*passed, (b"x-request-id", request_id)], body
             ),
             counts=method == "POST",
-            may_compare=rest == "/predict",
+            may_compare=rest.endswith(("/predict", "/infer")),
             picture=_picture(rest, headers, body),
         )
         return await self._serve(route, asked)

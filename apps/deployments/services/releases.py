@@ -19,8 +19,9 @@ from apps.deployments.errors import (
 from apps.deployments.models import Endpoint, Release
 from apps.deployments.services import ledger
 from apps.deployments.types import LedgerKind, ReleaseState, Rollout, Stage
-from apps.marketplace.selectors import access_detector
+from apps.marketplace.selectors.serving import access_servable
 from apps.marketplace.services.checkouts import checked_out
+from apps.marketplace.types import WEIGHTS
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -36,15 +37,16 @@ def add_release(*, user: "User", endpoint: Endpoint, model: str) -> Release:
         NotFoundError: No such model for this user.
         NoModelError: Its files are not here.
     """
-    detector = access_detector(user=user, name=model)
+    servable = access_servable(user=user, name=model)
     last = Release.objects.filter(endpoint=endpoint).order_by("-number").first()
-    directory = checked_out(detector.revision_id)
+    directory = checked_out(servable.revision_id)
     release = Release.objects.create(
         endpoint=endpoint,
         number=last.number + 1 if last else 1,
-        model_name=detector.name,
-        model_revision_id=detector.revision_id,
-        revision=detector.revision,
+        model_name=servable.name,
+        model_revision_id=servable.revision_id,
+        revision=servable.revision,
+        answers=servable.answers,
         directory=str(directory),
         weights_sha256=weights_of(directory),
         created_by=user,
@@ -57,22 +59,30 @@ def add_release(*, user: "User", endpoint: Endpoint, model: str) -> Release:
 
 
 def weights_of(directory: Path) -> str:
-    """SHA-256 of the file that serves: the 8-bit one where there is one.
+    """SHA-256 of the file that serves.
 
     Raises:
         NoModelError: There is none.
     """
-    for name in ("model.int8.onnx", "model.onnx"):
-        path = directory / name
-        if path.is_file():
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+    path = served_file(directory)
+    if path is not None:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     raise NoModelError(
         _(
             "{name} has no ONNX file to serve: export it first "
             "(python -m deepseek_vision export)"
         ).format(name=directory.name)
     )
+
+
+def served_file(directory: Path) -> Path | None:
+    """The 8-bit file where there is one, else the other; or the only one there is."""
+    for name in WEIGHTS:
+        if (directory / name).is_file():
+            return directory / name
+    others = list(directory.glob("*.onnx"))
+    return others[0] if len(others) == 1 else None
 
 
 @transaction.atomic

@@ -93,17 +93,19 @@ def _judge(endpoint: Endpoint) -> bool:
 
 
 def verdicts_on(counts: dict[str, int], *, has_slow_limit: bool) -> dict[str, Verdict]:
-    """Each question's verdict on the counts so far."""
+    """Each question's verdict on the counts so far.
+
+    Where nothing can be compared, as with bare tensors, by the time that errors are
+    judged, agreement is no question.
+    """
     num_answered = counts["num"] - counts["num_errors"]
-    verdicts = {
-        "too many errors": ERRORS.judge(
-            num_bad=counts["num_errors"], num=counts["num"]
-        ),
-        "answers differ": DISAGREEMENT.judge(
+    errors = ERRORS.judge(num_bad=counts["num_errors"], num=counts["num"])
+    verdicts = {"too many errors": errors}
+    if counts["num_compared"] or errors is not Verdict.GOOD:
+        verdicts["answers differ"] = DISAGREEMENT.judge(
             num_bad=counts["num_compared"] - counts["num_agreed"],
             num=counts["num_compared"],
-        ),
-    }
+        )
     if has_slow_limit:
         verdicts["too slow"] = SLOWNESS.judge(
             num_bad=counts["num_slow"], num=num_answered

@@ -19,7 +19,7 @@ from apps.deployments.targets.forms import ChangeForm, CredentialForm, TargetFor
 from apps.deployments.targets.services import credentials as credential_services
 from apps.deployments.targets.services import deployments
 from apps.deployments.targets.types import NewDeployment, State
-from apps.marketplace.selectors import list_detectors
+from apps.marketplace.selectors.serving import list_servable
 
 NUM_ENTRIES = 20
 NUM_ROWS = 200
@@ -251,7 +251,7 @@ def _credentials(request: PageRequest, **more: object) -> HttpResponse:
 
 def _models(request: PageRequest) -> list[tuple[str, str]]:
     return [
-        (each.full_name, each.full_name) for each in list_detectors(user=request.user)
+        (each.full_name, each.full_name) for each in list_servable(user=request.user)
     ]
 
 

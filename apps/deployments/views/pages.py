@@ -29,8 +29,8 @@ from apps.deployments.services import endpoints as endpoint_services
 from apps.deployments.services import keys as key_services
 from apps.deployments.services import ledger
 from apps.deployments.services import releases as release_services
-from apps.deployments.types import EndpointState, NewEndpoint, Rollout
-from apps.marketplace.selectors import list_detectors
+from apps.deployments.types import NewEndpoint, Rollout
+from apps.marketplace.selectors.serving import list_servable
 
 NUM_LEDGER = 12
 NUM_AT_HOME = 6
@@ -106,17 +106,19 @@ def endpoint(request: PageRequest, endpoint_id: int) -> HttpResponse:
     since = timezone.now() - timedelta(minutes=5)
     releases = list(selectors.list_releases(endpoint_id=found.pk)[:50])
     replicas = selectors.list_replicas(endpoint_id=found.pk)
-    serving = found.stable_id or found.candidate_id
+    serving = found.stable or found.candidate
     state = endpoint_state(
-        found, [each for each in replicas if each.release_id == serving]
+        found,
+        [each for each in replicas if serving and each.release_id == serving.pk],
     )
     context = {
         "endpoint": found,
+        "serving": serving,
         "state": state,
-        "is_settling": state is EndpointState.STARTING or found.candidate_id,
         "url": request.build_absolute_uri(f"/e/{found.slug}/predict"),
         "base": request.build_absolute_uri(f"/e/{found.slug}").partition("://")[2],
         "replicas": replicas,
+        "num_restarts": sum(each.restarts for each in replicas),
         "releases": releases,
         "before": selectors.before_stable(endpoint=found),
         "figures": selectors.figures(
@@ -288,7 +290,7 @@ def _row(found: Endpoint) -> dict[str, object]:
 
 def _models(request: PageRequest) -> list[tuple[str, str]]:
     return [
-        (each.full_name, each.full_name) for each in list_detectors(user=request.user)
+        (each.full_name, each.full_name) for each in list_servable(user=request.user)
     ]
 
 

@@ -243,6 +243,23 @@ def test_a_bad_version_is_rolled_back_without_a_person(
     assert reason in newest.note
 
 
+def test_where_nothing_can_be_compared_errors_alone_decide(alice, live, two):
+    new = _release(alice, live, rollout=Rollout.CANARY)
+    _answers(new)
+
+    _count(new, num=40)
+    rollouts.advance_all()
+    live.refresh_from_db()
+    assert live.stage == Stage.SHADOW
+    for stage in (Stage.CANARY, Stage.NONE):
+        _count(new, num=400)
+        rollouts.advance_all()
+        live.refresh_from_db()
+        assert live.stage == stage
+
+    assert live.stable == new
+
+
 def test_the_ledger_cannot_be_changed(live):
     entry = LedgerEntry.objects.latest("pk")
 

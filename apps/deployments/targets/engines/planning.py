@@ -13,7 +13,7 @@ from apps.deployments.targets.engines.registry import target_named
 from apps.deployments.targets.models import Deployment
 from apps.deployments.targets.services import deployments
 from apps.deployments.targets.types import ModelRef, NewDeployment, Wish
-from apps.marketplace.selectors import access_detector
+from apps.marketplace.selectors.serving import access_servable
 from apps.marketplace.services.checkouts import checked_out
 
 if TYPE_CHECKING:
@@ -84,11 +84,11 @@ def plan_change(
 
 
 def model_of(*, user: "User", name: str) -> ModelRef:
-    detector = access_detector(user=user, name=name)
-    directory = checked_out(detector.revision_id)
+    servable = access_servable(user=user, name=name)
+    directory = checked_out(servable.revision_id)
     return ModelRef(
-        name=detector.name,
-        revision_id=detector.revision_id,
-        revision=detector.revision,
+        name=servable.name,
+        revision_id=servable.revision_id,
+        revision=servable.revision,
         weights_sha256=weights_of(directory),
     )

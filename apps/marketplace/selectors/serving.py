@@ -1,0 +1,92 @@
+"""Models that ``model_server`` can run, whoever made them."""
+
+import functools
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Exists, OuterRef, Q
+from django.utils.translation import gettext as _
+
+from apps.core.errors import NotFoundError
+from apps.marketplace.models import Model, ModelRevision, RevisionFile
+from apps.marketplace.types import OWN_FORMAT, WEIGHTS, Answers, Kind, Servable
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+
+def list_servable(*, user: "User") -> list[Servable]:
+    """The newest revision of each model that can be served; our own detectors first."""
+    is_ours = Q(head__format=OWN_FORMAT)
+    models = (
+        Model.objects.read_by(user)
+        .filter(kind=Kind.MODEL, archived_at=None)
+        .filter(is_ours | Q(_has_weights("head"), head__format__in=served_formats()))
+        .select_related("namespace", "head")
+        .order_by("-pk")
+    )
+    heads = sorted(
+        ((model, model.head) for model in models if model.head),
+        key=lambda pair: pair[1].format != OWN_FORMAT,
+    )
+    return [
+        Servable(
+            revision_id=head.pk,
+            name=model.name if model.ships else model.full_name,
+            revision=head.revision[:12],
+            answers=_answers(head),
+        )
+        for model, head in heads
+    ]
+
+
+def access_servable(*, user: "User", name: str) -> Servable:
+    """Return a model that can be served by name, or the first one for an empty name.
+
+    Raises:
+        NotFoundError: No such model; the message lists those there are.
+    """
+    known = list_servable(user=user)
+    found = [row for row in known if name in {"", row.name, row.full_name}]
+    if not found:
+        names = ", ".join(row.name for row in known) or "none"
+        raise NotFoundError(
+            _("no model to serve is called {name}; there are: {names}").format(
+                name=repr(name), names=names
+            )
+        )
+    return found[0]
+
+
+def is_servable(revision: ModelRevision) -> bool:
+    """Whether a button may offer it; a detector of ours may still lack its ONNX file."""
+    if revision.format == OWN_FORMAT:
+        return True
+    rows = ModelRevision.objects.filter(_has_weights("pk"), pk=revision.pk)
+    return revision.format in served_formats() and rows.exists()
+
+
+@functools.cache
+def served_formats() -> frozenset[str]:
+    """Formats that have a runner here; none is a graph asked by its own tensors."""
+    return frozenset({"", *entry_points(group="model_server.runners").names})
+
+
+def _has_weights(revision: str) -> Q:
+    """That it holds a file which ``model_server`` takes: of a known name, or alone."""
+    files = RevisionFile.objects.filter(
+        revision=OuterRef(revision), path__regex=r"^[^/]+\.onnx$"
+    )
+    alone = files.order_by().values("revision").annotate(num=Count("pk")).filter(num=1)
+    return Q(Exists(files.filter(path__in=WEIGHTS))) | Q(Exists(alone))
+
+
+def _answers(row: ModelRevision) -> Answers:
+    if row.format in {"", "onnx"}:
+        return Answers.TENSORS
+    decode = row.config.get("decode")
+    kind = decode.get("kind") if isinstance(decode, dict) else ""
+    return _OTHER_ANSWERS.get(str(kind), Answers.DETECTIONS)
+
+
+_OTHER_ANSWERS = {"classes": Answers.LABELS, "segments": Answers.SEGMENTS}
