@@ -51,11 +51,11 @@ class DeploymentCalls:
 
     def confirm_deployment(self, deployment_id: int, digest: str) -> dict[str, Any]:
         """Make what the plan of that digest says; the answer names the job."""
-        return self._act(deployment_id, "confirm", {"digest": digest})
+        return self._change(deployment_id, "confirm", {"digest": digest})
 
     def check_deployment(self, deployment_id: int) -> dict[str, Any]:
         """Compare what stands there with the plan; the answer names the job."""
-        return self._act(deployment_id, "check", {})
+        return self._change(deployment_id, "check", {})
 
     def remove_deployment(self, deployment_id: int) -> dict[str, Any]:
         """Take everything away; the answer names the job."""
@@ -66,7 +66,7 @@ class DeploymentCalls:
         self._http.download(f"{_ALL}{deployment_id}/bundle/", target)
         return target
 
-    def _act(
+    def _change(
         self, deployment_id: int, action: str, body: dict[str, Any]
     ) -> dict[str, Any]:
         return self._said(self._http.post(f"{_ALL}{deployment_id}/{action}/", body))

@@ -1,4 +1,7 @@
+from datetime import timedelta
+
 import factory
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from apps.deployments.models import Endpoint, Release, Replica
@@ -30,6 +33,8 @@ class ReleaseFactory(DjangoModelFactory[Release]):
 
 
 class ReplicaFactory(DjangoModelFactory[Replica]):
+    """One that was seen just now, however slow the machine of the tests is."""
+
     class Meta:
         model = Replica
 
@@ -37,3 +42,4 @@ class ReplicaFactory(DjangoModelFactory[Replica]):
     index = 0
     state = ReplicaState.READY
     port = 1
+    seen_at = factory.LazyFunction(lambda: timezone.now() + timedelta(hours=1))

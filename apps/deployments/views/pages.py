@@ -111,7 +111,7 @@ def endpoint(request: PageRequest, endpoint_id: int) -> HttpResponse:
         found,
         [each for each in replicas if serving and each.release_id == serving.pk],
     )
-    context = {
+    context: dict[str, object] = {
         "endpoint": found,
         "serving": serving,
         "state": state,

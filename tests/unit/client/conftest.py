@@ -27,13 +27,13 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
-        self._folder = folder
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         given, _, query = os.environ["DATABASE_URL"].partition("?")
         name = connection.settings_dict["NAME"]
-        log = (self._folder / "web.log").open("ab")
+        log = (self.folder / "web.log").open("ab")
         self._process = subprocess.Popen(
             [
                 sys.executable, "-m", "uvicorn", "dsportal.asgi:application",
@@ -44,7 +44,7 @@ class Server:
                 **os.environ,
                 "DJANGO_SETTINGS_MODULE": "dsportal.settings.dev",
                 "DATABASE_URL": f"{given.rpartition('/')[0]}/{name}?{query}",
-                "DSPORTAL_VAR": str(self._folder),
+                "DSPORTAL_VAR": str(self.folder),
                 "SECRET_KEY": secrets.token_hex(32),
                 "PYTHONWARNINGS": "ignore",
             },
@@ -58,7 +58,7 @@ class Server:
             try:
                 httpx.get(f"{self.url}/healthz", timeout=5).raise_for_status()
             except httpx.HTTPError:
-                assert time.monotonic() < end, (self._folder / "web.log").read_text()
+                assert time.monotonic() < end, (self.folder / "web.log").read_text()
                 time.sleep(0.1)
             else:
                 return

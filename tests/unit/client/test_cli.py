@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -158,11 +157,11 @@ def test_the_client_needs_no_django():
 
 
 def test_a_deployment_is_planned_and_nothing_is_made_unread(
-    signed_in: Run, workspace: Workspace, settings: Any
+    signed_in: Run, workspace: Workspace, server: Server
 ):
     revision = ModelRevisionFactory(model=ModelFactory(name="one"))
-    checkout = Path(settings.CHECKOUTS_DIR) / revision.revision
-    checkout.mkdir(parents=True, exist_ok=True)
+    checkout = server.folder / "models" / revision.revision
+    checkout.mkdir(parents=True)
     (checkout / "model.onnx").write_bytes(b"weights")
     image = ("--set", "image=registry.example/line:1", "--set", "namespace=vision")
 
@@ -180,6 +179,7 @@ def test_a_deployment_is_planned_and_nothing_is_made_unread(
     assert "needs get, create, patch, delete: deployments.apps" in planned.output
     assert Deployment.objects.get().plan["digest"] in planned.output.splitlines()[-1]
     assert (refused.exit_code, typo.exit_code, unknown.exit_code) == (1, 2, 1)
+    assert "plan" in refused.output
     assert "OPTION=VALUE" in typo.output
     assert "there are: local, kubernetes" in unknown.output
     assert signed_in("targets", "list").output.count("planned") == 1
