@@ -1,6 +1,9 @@
 # ruff: noqa: N815 -- array fields end in their shape, like every array here
 """A COCO data set with masks as tensors: pictures, object numbers, boxes."""
 
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepseek_vision.data.coco import CocoSet, read_coco
 from deepseek_vision.errors import DatasetError, ImageError
@@ -43,23 +46,28 @@ class MaskSet:
         return len(self.images_N3SS)
 
 
-def pack_masks(folder: Path, *, side: int, split: str = "train") -> MaskSet:
-    """Decode every picture of a split once, with its polygons and boxes.
+def pack_masks(
+    folder: Path, *, side: int, split: str = "train", most: int | None = None
+) -> MaskSet:
+    """Decode the pictures of a split once, with their polygons and boxes.
+
+    With `most`, that many of them, spread evenly over the set.
 
     Raises:
         DatasetError: when the set or one of its pictures cannot be read.
     """
     coco = read_coco(folder, splits=(split,))
-    count = len(coco.images)
+    chosen = coco.images
+    if most is not None and most < len(chosen):
+        chosen = tuple(chosen[len(chosen) * n // most] for n in range(most))
+    count = len(chosen)
     images = np.full((count, 3, side, side), FILL, np.uint8)
     numbers = np.zeros((count, side, side), np.int16)
     sizes = np.zeros((count, 2), np.float32)
-    rows = []
-    for index, image in enumerate(coco.images):
-        try:
-            picture = read_picture(coco.folder / image["file_name"])
-        except ImageError as error:
-            raise DatasetError(str(error)) from None
+
+    def place(index: int) -> np.ndarray:
+        image = chosen[index]
+        picture = read_picture(coco.folder / image["file_name"])
         box = letterbox(picture, side=side, stride=1)
         height, width = box.pixels.shape[:2]
         images[index, :, :height, :width] = box.pixels.transpose(2, 0, 1)
@@ -67,7 +75,13 @@ def pack_masks(folder: Path, *, side: int, split: str = "train") -> MaskSet:
         objects = objects_of(coco, image["id"])
         scale = box.scale_x, box.scale_y
         numbers[index, :height, :width] = _draw(objects, (width, height), scale)
-        rows.append(_boxes(objects, scale))
+        return _boxes(objects, scale)
+
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            rows = list(pool.map(place, range(count)))
+    except ImageError as error:
+        raise DatasetError(str(error)) from None
     boxes = np.zeros((count, max(1, *(len(row) for row in rows)), 4), np.float32)
     for index, row in enumerate(rows):
         boxes[index, : len(row)] = row
@@ -76,6 +90,21 @@ def pack_masks(folder: Path, *, side: int, split: str = "train") -> MaskSet:
         sizes_N2=torch.from_numpy(sizes),
         numbers_NSS=torch.from_numpy(numbers),
         boxes_NM4=torch.from_numpy(boxes),
+    )
+
+
+def join_sets(sets: Sequence[MaskSet]) -> MaskSet:
+    """Sets of one side as one."""
+    most = max(one.boxes_NM4.shape[1] for one in sets)
+    boxes = [
+        nn.functional.pad(one.boxes_NM4, (0, 0, 0, most - one.boxes_NM4.shape[1]))
+        for one in sets
+    ]
+    return MaskSet(
+        images_N3SS=torch.cat([one.images_N3SS for one in sets]),
+        sizes_N2=torch.cat([one.sizes_N2 for one in sets]),
+        numbers_NSS=torch.cat([one.numbers_NSS for one in sets]),
+        boxes_NM4=torch.cat(boxes),
     )
 
 

@@ -28,14 +28,12 @@ def list_click_models() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
 
 
-def load_click_model(
-    name: str | Path = DEFAULT_CLICK_MODEL, *, num_threads: int = 1
-) -> ClickModel:
-    """Load a shipped model by name, or whatever a folder holds.
+def find_click_folder(name: str | Path) -> Path:
+    """The folder that a shipped name or a path stands for.
 
     Raises:
         UnknownModelError: listing the names that exist.
-        ModelFormatError: the folder is no click model, or its graphs do not fit.
+        ModelFormatError: it is a file.
     """
     shipped = list_click_models()
     folder = SHIPPED / str(name) if str(name) in shipped else Path(name)
@@ -49,6 +47,19 @@ def load_click_model(
             f"no click model named {str(name)!r}; there are: {', '.join(shipped)}, "
             "or give the folder of one"
         )
+    return folder
+
+
+def load_click_model(
+    name: str | Path = DEFAULT_CLICK_MODEL, *, num_threads: int = 1
+) -> ClickModel:
+    """Load a shipped model by name, or whatever a folder holds.
+
+    Raises:
+        UnknownModelError: listing the names that exist.
+        ModelFormatError: the folder is no click model, or its graphs do not fit.
+    """
+    folder = find_click_folder(name)
     config = read_config(folder / "config.json")
     kind = config.get("kind", "own")
     graphs: Graphs

@@ -8,10 +8,7 @@ import copy
 import warnings
 from pathlib import Path
 
-import numpy as np
-import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from deepseek_vision.export import OPSET
@@ -22,8 +19,7 @@ from deepseek_vision.segmentation.click.network import (
     ClickEncoder,
     ClickSegmenter,
 )
-
-_LEAST_VALUES = 64  # smaller tensors stay as they are
+from deepseek_vision.segmentation.halves import store_in_half
 
 
 class EncoderGraph(nn.Module):
@@ -84,27 +80,3 @@ def export_click_segmenter(model: ClickSegmenter, folder: Path) -> None:
         )
     for path in (encoder, decoder):
         store_in_half(path)
-
-
-def store_in_half(path: Path) -> None:
-    """Keep large weights in 16 bits, widened by a cast that the runtime folds."""
-    model = onnx.load(path)
-    graph = model.graph
-    casts = []
-    for tensor in list(graph.initializer):
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < _LEAST_VALUES:
-            continue
-        half = numpy_helper.from_array(
-            values.astype(np.float16), name=f"{tensor.name}_half"
-        )
-        graph.initializer.remove(tensor)
-        graph.initializer.append(half)
-        casts.append(
-            helper.make_node("Cast", [half.name], [tensor.name], to=TensorProto.FLOAT)
-        )
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)

@@ -22,12 +22,9 @@ from numpy.typing import NDArray
 
 from deepseek_vision.errors import ModelFormatError
 from deepseek_vision.images import Pixels
-from deepseek_vision.segmentation.click.graphs import (
-    Embedded,
-    need_inputs,
-    open_graph,
-)
+from deepseek_vision.segmentation.click.graphs import Embedded
 from deepseek_vision.segmentation.click.prompts import Array, Marks
+from deepseek_vision.segmentation.graphs import need_inputs, open_graph
 
 _TOP_LEFT, _BOTTOM_RIGHT, _PADDING = 2, 3, -1  # point labels of the family
 _ROLES = {

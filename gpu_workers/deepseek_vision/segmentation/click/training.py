@@ -75,10 +75,15 @@ class ClickData:
 
 
 Progress = Callable[[int, float, dict[str, float]], None]
+Stop = Callable[[], bool]
 
 
 def train_clicks(
-    model: ClickSegmenter, data: ClickData, recipe: ClickRecipe, progress: Progress
+    model: ClickSegmenter,
+    data: ClickData,
+    recipe: ClickRecipe,
+    progress: Progress,
+    should_stop: Stop = lambda: False,
 ) -> ClickSegmenter:
     """Train `model`, on its device, and return the slow copy, which is better.
 
@@ -87,7 +92,7 @@ def train_clicks(
     trainer = _Trainer(model, data, recipe)
     started = time.monotonic()
     step = 0
-    while True:
+    while not should_stop():
         share = step / recipe.num_steps
         if recipe.max_seconds is not None:
             share = (time.monotonic() - started) / recipe.max_seconds
