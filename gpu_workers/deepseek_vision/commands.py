@@ -11,6 +11,7 @@ from pathlib import Path
 from deepseek_vision import commands_compression as compression
 from deepseek_vision import events
 from deepseek_vision.hub import DEFAULT_MODEL, list_models
+from deepseek_vision.segmentation import commands as segmentation
 from deepseek_vision.spec import TrainSpec, read_spec
 
 Report = Callable[[events.Event], None]
@@ -245,5 +246,29 @@ COMMANDS = (
         help="prune, teach and quantise to a target, and report the measured front",
         add_arguments=compression.compress_arguments,
         run=compression.compress,
+    ),
+    Command(
+        name="segment",
+        help="the class of each pixel of pictures, DICOM and NIfTI slices",
+        add_arguments=segmentation.segment_arguments,
+        run=segmentation.segment,
+    ),
+    Command(
+        name="train-segmenter",
+        help="train a segmenter on your outlined pictures",
+        add_arguments=segmentation.train_segmenter_arguments,
+        run=segmentation.train_segmenter,
+    ),
+    Command(
+        name="evaluate-segmenter",
+        help="Dice and HD95 through the runtime that serves",
+        add_arguments=segmentation.evaluate_segmenter_arguments,
+        run=segmentation.evaluate_segmenter,
+    ),
+    Command(
+        name="train-clicks",
+        help="train a model that outlines what is clicked on",
+        add_arguments=segmentation.train_clicks_arguments,
+        run=segmentation.train_clicks,
     ),
 )

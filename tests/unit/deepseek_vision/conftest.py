@@ -1,9 +1,12 @@
-"""Small real parts: a set of generated pictures, and an untrained model's folder."""
+"""Small real parts: sets of generated pictures, and an untrained model's folder."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw
 
 from deepseek_vision.data.coco import read_coco
 from deepseek_vision.hub import ModelConfig
@@ -51,4 +54,44 @@ def nano_folder(tmp_path_factory, nano, line) -> Path:
     write_model(folder, nano, config, prompts=prompts)
     coco = read_coco(line)
     write_serving_files(folder, nano, config, calibration=coco)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def discs(tmp_path_factory) -> Path:
+    """A set of bright discs on a dark noisy ground, outlined exactly."""
+    folder = tmp_path_factory.mktemp("discs")
+    (folder / "images").mkdir()
+    random = np.random.default_rng(0)
+    turns = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    images, annotations = [], []
+    for number in range(6):
+        image = Image.new("L", (64, 64 - 8 * (number % 2)), 40)
+        x, y, radius = random.uniform(20, 40), random.uniform(20, 36), 12.0
+        ring = np.stack([x + radius * np.cos(turns), y + radius * np.sin(turns)], 1)
+        ImageDraw.Draw(image).polygon([tuple(at) for at in ring], fill=200)
+        pixels = np.asarray(image, np.float32) + random.normal(0, 6, image.size[::-1])
+        name = f"{number}.png"
+        Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(
+            folder / "images" / name
+        )
+        size = {"width": image.width, "height": image.height}
+        split = "val" if number > 3 else "train"
+        images.append({"id": number, "file_name": name, "split": split, **size})
+        annotations.append(
+            {
+                "id": number,
+                "image_id": number,
+                "category_id": 7,
+                "bbox": [x - radius, y - radius, 2 * radius, 2 * radius],
+                "area": np.pi * radius**2,
+                "segmentation": [ring.ravel().tolist()],
+            }
+        )
+    coco = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": 7, "name": "disc"}],
+    }
+    (folder / "annotations.json").write_text(json.dumps(coco))
     return folder

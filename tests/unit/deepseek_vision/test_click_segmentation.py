@@ -10,10 +10,12 @@ import torch
 from onnx import TensorProto, helper
 from PIL import Image, ImageDraw
 
+from deepseek_vision.__main__ import main
 from deepseek_vision.errors import ModelFormatError, UnknownModelError
 from deepseek_vision.images import Picture
 from deepseek_vision.segmentation.click import protocol
 from deepseek_vision.segmentation.click.directory import (
+    find_click_folder,
     list_click_models,
     load_click_model,
 )
@@ -25,7 +27,9 @@ from deepseek_vision.segmentation.click.prompts import Click, Marks, Prompt, dra
 from deepseek_vision.segmentation.click.segmenter import Segmenter
 from deepseek_vision.segmentation.click.serving import load
 from deepseek_vision.segmentation.click.windows import Window, around, move_logits
+from deepseek_vision.segmentation.halves import load_weights
 from deepseek_vision.segmentation.packing import draw_polygons
+from deepseek_vision.segmentation.semantic.network import build_segmenter
 
 SIZE = (400, 300)
 DISC = (120, 60, 240, 180)
@@ -248,3 +252,31 @@ def _save(path: Path, nodes: list, inputs: list, outputs: list) -> None:
     graph = helper.make_graph(nodes, "tiny", inputs, outputs)
     opset = [helper.make_opsetid("", 17)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+
+
+def test_the_shipped_safetensors_say_what_the_shipped_graphs_say():
+    model = build_click_segmenter().eval()
+    load_weights(model, find_click_folder("click_small") / "model.safetensors")
+    graphs = load_click_model("click_small").graphs
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 128, 3)).astype(np.uint8)
+    embedded = graphs.encode(pixels)
+    with torch.no_grad():
+        images = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+        coarse, fine = model.encoder(images)
+    for name, ours in (("coarse", coarse), ("fine", fine)):
+        assert np.abs(embedded.tensors[name] - ours.numpy()).max() < 1e-3
+
+
+def test_clicks_are_trained_on_from_the_shell(discs, tmp_path, caplog):
+    kinds = ["--masks", str(discs), "--cells", str(discs), "--boxes", str(discs)]
+    arguments = ["train-clicks", "--out", str(tmp_path / "on"), "--steps", "1"]
+    assert main([*arguments, *kinds[:4]]) == 1
+    assert "--boxes has none" in caplog.text
+    few = [f"num_{name}=1" for name in ("real", "cells", "made_up", "boxed")]
+    few += ["num_objects=1", "max_clicks=2", "sides_px=[128]"]
+    more = ["--go-on-from", "click_small", "--set", *few]
+    assert main([*arguments, *kinds, *more]) == 0
+    assert load_click_model(tmp_path / "on").name == "on"
+    load_weights(build_click_segmenter(), tmp_path / "on" / "model.safetensors")
+    with pytest.raises(ModelFormatError, match="another architecture"):
+        load_weights(build_segmenter(1), tmp_path / "on" / "model.safetensors")
