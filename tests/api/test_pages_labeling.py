@@ -2,18 +2,21 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.jobs.models import Job
 from apps.labeling.models import Image, Label, Project
-from apps.labeling.services.images import submit_image
+from apps.labeling.services.images import reopen_images, submit_image, submit_images
 from apps.labeling.types import ImageState
 from tests.factories.labeling import AnnotationFactory, ImageFactory, PredictionFactory
 from tests.factories.marketplace import ModelRevisionFactory
@@ -184,6 +187,27 @@ def test_chosen_images_are_submitted_together_and_the_filter_stays(
     submitted = Image.objects.filter(state=ImageState.SUBMITTED)
     assert set(submitted) == {first, second}
     assert Image.objects.get(pk=other.pk).state == ImageState.UNLABELED
+
+
+def test_many_images_cost_no_more_than_two(
+    alice: User, project: Project, django_assert_num_queries: Any
+) -> None:
+    few, many = (ImageFactory.create_batch(num, project=project) for num in (2, 20))
+    with CaptureQueriesContext(connection) as asked:
+        submit_images(
+            user=alice, project_id=project.pk, image_ids=[one.pk for one in few]
+        )
+
+    with django_assert_num_queries(len(asked)):
+        submit_images(
+            user=alice, project_id=project.pk, image_ids=[one.pk for one in many]
+        )
+    reopened = reopen_images(
+        user=alice, project_id=project.pk, image_ids=[one.pk for one in many]
+    )
+
+    assert len(reopened) == 20
+    assert Image.objects.filter(state=ImageState.SUBMITTED).count() == 2
 
 
 def test_images_of_another_project_are_out_of_reach(

@@ -1,8 +1,10 @@
 import io
-from typing import IO, TYPE_CHECKING
+from collections.abc import Collection
+from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Case, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -10,14 +12,13 @@ from apps.accounts.services import audit
 from apps.accounts.types import Role
 from apps.core import blobs, images
 from apps.core.errors import TooLargeError
+from apps.core.happenings import tell
 from apps.labeling import selectors
 from apps.labeling.models import Image
 from apps.labeling.types import ImageState, Review
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
-
-HANDED_IN = ("state", "review", "submitted_at", "submitted_by", "updated_at")
 
 
 def add_image(
@@ -97,26 +98,81 @@ def delete_image(*, user: "User", image_id: int) -> None:
     image.delete()
 
 
-@transaction.atomic
 def submit_image(*, user: "User", image_id: int) -> Image:
     """Say that an image is labeled, whether or not anything is on it."""
-    image = selectors.access_image(
-        user=user, image_id=image_id, needs=Role.ANNOTATOR, lock=True
-    )
-    image.state, image.review = ImageState.SUBMITTED, Review.OPEN
-    image.submitted_at, image.submitted_by = timezone.now(), user
-    image.save(update_fields=HANDED_IN)
+    image = selectors.access_image(user=user, image_id=image_id, needs=Role.ANNOTATOR)
+    submit_images(user=user, project_id=image.project_id, image_ids=[image_id])
+    image.refresh_from_db()
     return image
+
+
+def reopen_image(*, user: "User", image_id: int) -> Image:
+    image = selectors.access_image(user=user, image_id=image_id, needs=Role.ANNOTATOR)
+    reopen_images(user=user, project_id=image.project_id, image_ids=[image_id])
+    image.refresh_from_db()
+    return image
+
+
+def submit_images(
+    *, user: "User", project_id: int, image_ids: Collection[int]
+) -> list[int]:
+    """Say that images of a project are labeled, all or none.
+
+    Returns:
+        The ids of those that are the project's.
+
+    Raises:
+        NotFoundError: No such project for this user.
+        RoleTooLowError: Not an annotator.
+    """
+    return _hand_in(
+        "images.submitted",
+        user=user,
+        project_id=project_id,
+        image_ids=image_ids,
+        state=ImageState.SUBMITTED,
+        submitted_at=timezone.now(),
+        submitted_by=user,
+    )
+
+
+def reopen_images(
+    *, user: "User", project_id: int, image_ids: Collection[int]
+) -> list[int]:
+    """Take images back from those that are submitted, all or none; see submit_images."""
+    return _hand_in(
+        "images.reopened",
+        user=user,
+        project_id=project_id,
+        image_ids=image_ids,
+        state=Case(
+            When(num_annotations=0, then=Value(ImageState.UNLABELED)),
+            default=Value(ImageState.IN_PROGRESS),
+        ),
+        submitted_at=None,
+        submitted_by=None,
+    )
 
 
 @transaction.atomic
-def reopen_image(*, user: "User", image_id: int) -> Image:
-    image = selectors.access_image(
-        user=user, image_id=image_id, needs=Role.ANNOTATOR, lock=True
+def _hand_in(
+    event: str,
+    *,
+    user: "User",
+    project_id: int,
+    image_ids: Collection[int],
+    **changes: Any,
+) -> list[int]:
+    project = selectors.access_project(
+        user=user, project_id=project_id, needs=Role.ANNOTATOR
     )
-    is_empty = image.num_annotations == 0
-    image.state = ImageState.UNLABELED if is_empty else ImageState.IN_PROGRESS
-    image.review = Review.OPEN
-    image.submitted_at = image.submitted_by = None
-    image.save(update_fields=HANDED_IN)
-    return image
+    images = Image.objects.filter(project_id=project_id, pk__in=image_ids)
+    ids = list(images.select_for_update().order_by("pk").values_list("pk", flat=True))
+    now = timezone.now()
+    Image.objects.filter(pk__in=ids).update(
+        review=Review.OPEN, updated_at=now, **changes
+    )
+    if ids:
+        workspace_id = project.workspace_id
+        tell(event, workspace_id=workspace_id, project_id=project_id, image_ids=ids)
+    return ids

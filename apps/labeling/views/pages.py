@@ -304,11 +304,13 @@ def act_on_images(request: PageRequest, project_id: int) -> HttpResponse:
     ids = list(images.values_list("pk", flat=True))
     match request.POST.get("action"):
         case "submit":
-            for image_id in ids:
-                image_services.submit_image(user=request.user, image_id=image_id)
+            image_services.submit_images(
+                user=request.user, project_id=project_id, image_ids=ids
+            )
         case "reopen":
-            for image_id in ids:
-                image_services.reopen_image(user=request.user, image_id=image_id)
+            image_services.reopen_images(
+                user=request.user, project_id=project_id, image_ids=ids
+            )
         case "accept":
             ids = reviewing.accept_images(
                 user=request.user, project_id=project_id, image_ids=ids
