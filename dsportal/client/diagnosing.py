@@ -128,9 +128,9 @@ def _follow(client: Client, report: dict[str, Any]) -> None:
 
 def _print(rows: list[dict[str, Any]]) -> None:
     """The summary as a table as wide as the terminal."""
-    room = max(40, shutil.get_terminal_size((120, 24)).columns - 46)
+    room = max(40, shutil.get_terminal_size((120, 24)).columns - 50)
     for row in rows:
         lines = textwrap.wrap(row["text"], room) or [""]
-        click.echo(f"{row['title']:<20} {row['figure']:<24} {lines[0]}")
+        click.echo(f"{row['title']:<20} {row['figure']:<28} {lines[0]}")
         for line in lines[1:]:
-            click.echo(f"{'':<45} {line}")
+            click.echo(f"{'':<49} {line}")

@@ -134,7 +134,7 @@ def _tool(result: ToolResult, translate: Translate, pictures: Pictures) -> str:
     for plot in result.plots:
         if drawn := draw(plot, translate):
             parts.append(f"<h3>{escape(translate(plot.title))}</h3>{drawn}")
-    parts += [_table(one, translate) for one in result.tables]
+    parts += [_table(one, translate) for one in result.tables if one.rows]
     return "\n".join(parts)
 
 
