@@ -150,7 +150,7 @@ OPTIONS = {{
 made = {{}}
 for number, (target, options) in enumerate(OPTIONS.items()):
     made[target] = plan_deployment(user=admin, workspace_id=workspace, new=NewDeployment(
-        name=f"Line {{number + 3}}, {{target}}", target=target, options=options))
+        name=f"Line {{number + 3}}, {{target}}", target=target, model="", options=options))
 for target in ("kubernetes", "gcp-vertex"):
     one = made[target]
     for position, step in enumerate(one.plan["steps"]):
