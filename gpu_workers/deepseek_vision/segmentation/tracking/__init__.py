@@ -1,0 +1,1 @@
+"""A box or a mask followed through a short video."""
