@@ -123,8 +123,9 @@ class Child:
             self.stop_listening()
             lines, self._partial = ([self._partial] if self._partial else []), b""
         if lines and self.program.is_logged:
-            # A full disk must not take the supervisor down with it.
-            with suppress(OSError), self.log.open("ab") as log:
+            # A full disk must not take the supervisor down with it; a buffer that could
+            # not be emptied would keep the file open.
+            with suppress(OSError), self.log.open("ab", buffering=0) as log:
                 log.write(b"\n".join(lines) + b"\n")
         return [line.decode(errors="replace") for line in lines]
 
