@@ -84,7 +84,7 @@ def publish(client: httpx.Client, name: str, **changes: object) -> str:
         "config.json": json.dumps(config() | changes).encode(),
         **{
             each: (SHIPPED / MODEL / each).read_bytes()
-            for each in ("model.int8.onnx", "model.onnx")
+            for each in ("model.int8.onnx", "model.onnx", "prompts.safetensors")
         },
     }
     made = _json(client.post("/api/repos/create", json={"name": name}))
