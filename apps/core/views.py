@@ -13,7 +13,10 @@ def health(request: HttpRequest) -> JsonResponse:
     """Say that the process answers and reaches its database; for supervisors."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    return JsonResponse({"status": "ok"})
+    response = JsonResponse({"status": "ok"})
+    # No later middleware says it, and probes of old keep-alive clients need it.
+    response["Content-Length"] = str(len(response.content))
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
