@@ -59,15 +59,7 @@ class ModelConfig:
         try:
             wire = json.loads(text)
             kind, version = wire.pop("format", None), wire.pop("format_version", None)
-            if kind != FORMAT:
-                raise ModelFormatError(
-                    f"{where}: format is {kind!r}, expected {FORMAT!r}"
-                )
-            if version != FORMAT_VERSION:
-                raise ModelFormatError(
-                    f"{where}: format version {version} is not known here "
-                    f"(this release reads {FORMAT_VERSION})"
-                )
+            check_format(where, (kind, version), (FORMAT, FORMAT_VERSION))
             wire["classes"] = tuple(wire["classes"])
             return cls(**wire)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -136,6 +128,20 @@ def write_prompts(folder: Path, prompts_PD: NDArray[np.float32]) -> None:
 def make_readable(path: Path) -> None:
     """Undo the private mode that safetensors gives its files."""
     path.chmod(0o644)
+
+
+def check_format(
+    where: str | Path, found: tuple[object, object], expected: tuple[str, int]
+) -> None:
+    """Raise where a configuration is of another format, or of a version unknown here."""
+    (kind, version), (format_, known) = found, expected
+    if kind != format_:
+        raise ModelFormatError(f"{where}: format is {kind!r}, expected {format_!r}")
+    if version != known:
+        raise ModelFormatError(
+            f"{where}: format version {version} is not known here "
+            f"(this release reads {known})"
+        )
 
 
 def refuse_pickle(path: Path) -> None:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deepseek_vision.errors import ModelFormatError, UnknownModelError
-from deepseek_vision.hub import refuse_pickle
+from deepseek_vision.errors import ModelFormatError
+from deepseek_vision.hub import check_format
 from deepseek_vision.segmentation.click.graphs import Graphs, OwnGraphs
 from deepseek_vision.segmentation.click.sam import SamGraphs
+from deepseek_vision.segmentation.folders import find_folder, list_folders
 
 FORMAT = "dsportal-click"
 SHIPPED = Path(__file__).resolve().parents[1] / "weights"
@@ -25,7 +26,7 @@ class ClickModel:
 
 def list_click_models() -> list[str]:
     """Names of the click models that came with this installation."""
-    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
+    return list_folders(SHIPPED)
 
 
 def find_click_folder(name: str | Path) -> Path:
@@ -35,19 +36,7 @@ def find_click_folder(name: str | Path) -> Path:
         UnknownModelError: listing the names that exist.
         ModelFormatError: it is a file.
     """
-    shipped = list_click_models()
-    folder = SHIPPED / str(name) if str(name) in shipped else Path(name)
-    if folder.is_file():
-        refuse_pickle(folder)
-        raise ModelFormatError(
-            f"{folder}: is a file; give the model's folder, the one with config.json"
-        )
-    if not folder.is_dir():
-        raise UnknownModelError(
-            f"no click model named {str(name)!r}; there are: {', '.join(shipped)}, "
-            "or give the folder of one"
-        )
-    return folder
+    return find_folder(name, shipped=SHIPPED, kind="click model")
 
 
 def load_click_model(
@@ -92,11 +81,5 @@ def read_config(path: Path) -> dict[str, Any]:
         kind, version = config.get("format"), config.get("format_version", 1)
     except (ValueError, AttributeError) as error:
         raise ModelFormatError(f"{path}: not a model config ({error})") from None
-    if kind != FORMAT:
-        raise ModelFormatError(f"{path}: format is {kind!r}, expected {FORMAT!r}")
-    if version != FORMAT_VERSION:
-        raise ModelFormatError(
-            f"{path}: format version {version} is not known here "
-            f"(this release reads {FORMAT_VERSION})"
-        )
+    check_format(path, (kind, version), (FORMAT, FORMAT_VERSION))
     return dict(config)

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deepseek_vision.errors import ModelFormatError, UnknownModelError
-from deepseek_vision.hub import refuse_pickle
+from deepseek_vision.errors import ModelFormatError
+from deepseek_vision.hub import check_format
+from deepseek_vision.segmentation.folders import find_folder, list_folders
 
 FORMAT = "dsportal-segmenter"
 FORMAT_VERSION = 1
@@ -62,15 +63,7 @@ class SegmenterConfig:
         try:
             wire = json.loads(text)
             kind, version = wire.pop("format", None), wire.pop("format_version", None)
-            if kind != FORMAT:
-                raise ModelFormatError(
-                    f"{where}: format is {kind!r}, expected {FORMAT!r}"
-                )
-            if version != FORMAT_VERSION:
-                raise ModelFormatError(
-                    f"{where}: format version {version} is not known here "
-                    f"(this release reads {FORMAT_VERSION})"
-                )
+            check_format(where, (kind, version), (FORMAT, FORMAT_VERSION))
             wire["classes"] = tuple(wire["classes"])
             if wire.get("window") is not None:
                 low, high = wire["window"]
@@ -82,7 +75,7 @@ class SegmenterConfig:
 
 def list_segmenters() -> list[str]:
     """Names of the segmenters that came with this installation."""
-    return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
+    return list_folders(SHIPPED)
 
 
 def find_segmenter(name: str | Path) -> tuple[Path, SegmenterConfig]:
@@ -92,18 +85,7 @@ def find_segmenter(name: str | Path) -> tuple[Path, SegmenterConfig]:
         UnknownModelError: listing the names that exist.
         ModelFormatError: the folder is there but is no segmenter.
     """
-    shipped = list_segmenters()
-    folder = SHIPPED / str(name) if str(name) in shipped else Path(name)
-    if folder.is_file():
-        refuse_pickle(folder)
-        raise ModelFormatError(
-            f"{folder}: is a file; give the model's folder, the one with config.json"
-        )
-    if not folder.is_dir():
-        raise UnknownModelError(
-            f"no segmenter named {str(name)!r}; there are: "
-            f"{', '.join(shipped) or 'none'}, or give the folder of one"
-        )
+    folder = find_folder(name, shipped=SHIPPED, kind="segmenter")
     config = folder / "config.json"
     if not config.is_file():
         raise ModelFormatError(f"{folder}: has no config.json, so it is not a model")
