@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
 from apps.marketplace.feedback.models import Message, Thread
-from apps.marketplace.feedback.types import Kept
+from apps.marketplace.feedback.types import Kept, State
 from apps.marketplace.models import Model
 
 if TYPE_CHECKING:
@@ -58,8 +59,6 @@ def speaks_for(user: "User", model: Model) -> bool:
 
 def speakers(model: Model) -> QuerySet["User"]:
     """Those whom a thread can be assigned to."""
-    from django.contrib.auth import get_user_model  # noqa: PLC0415
-
     people = get_user_model().objects.filter(is_active=True)
     workspace_id = model.namespace.workspace_id
     if workspace_id is None:
@@ -76,7 +75,7 @@ def late_threads() -> QuerySet[Thread]:
         reminded_at=None,
         answer_due_at__lt=timezone.now(),
         model__deleted_at=None,
-    ).exclude(state="done")
+    ).exclude(state=State.DONE)
 
 
 def promise_kept() -> list[Kept]:
