@@ -3,7 +3,7 @@ import { type Point, Pointer } from "./pointer.ts";
 import { csvOf, tableOf } from "./rows.ts";
 import { composed, type Scene } from "./scene.ts";
 import { indexOf, readSpec, type Spec } from "./spec.ts";
-import { drawn, element, seriesClass } from "./svg.ts";
+import { drawn, element, swatchOf } from "./svg.ts";
 import { filled } from "./table.ts";
 
 const MOST_ROWS = 200;
@@ -49,12 +49,8 @@ export class ChartFigure extends HTMLElement {
   /** Ask the address in src again. */
   async reload(): Promise<void> {
     try {
-      const answer = await fetch(this.getAttribute("src") ?? "", {
-        headers: { Accept: "application/json" },
-      });
-      if (!answer.ok) throw new Error(String(answer.status));
-      const raw: unknown = await answer.json();
-      this.#read(() => raw);
+      const text = await textAt(this.getAttribute("src") ?? "");
+      this.#read(() => JSON.parse(text));
     } catch (error) {
       this.#broken(error);
     }
@@ -157,15 +153,13 @@ export class ChartFigure extends HTMLElement {
   }
 
   #entry(name: string, number: number): HTMLLIElement {
-    const swatch = element("svg", { viewBox: "0 0 18 8", class: "chart-swatch" });
-    swatch.append(element("path", { class: `line ${seriesClass(number)}`, d: "M1 4H17" }));
     const button = document.createElement("button");
     button.type = "button";
-    button.setAttribute("aria-pressed", String(!this.#hidden.has(name)));
-    button.append(swatch, name);
+    button.ariaPressed = String(!this.#hidden.has(name));
+    button.append(swatchOf(number), name);
     button.addEventListener("click", () => {
       if (!this.#hidden.delete(name)) this.#hidden.add(name);
-      button.setAttribute("aria-pressed", String(!this.#hidden.has(name)));
+      button.ariaPressed = String(!this.#hidden.has(name));
       this.#draw();
     });
     const item = document.createElement("li");
@@ -180,10 +174,9 @@ export class ChartFigure extends HTMLElement {
     if (!box || !address) return;
     const query = points.map(({ series, at }) => `point=${series}.${at}`).join("&");
     try {
-      const answer = await fetch(`${address}&${query}`);
-      if (!answer.ok) throw new Error(String(answer.status));
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      box.replaceChildren(...page.body.childNodes);
+      const text = await textAt(`${address}&${query}`);
+      const { body } = new DOMParser().parseFromString(text, "text/html");
+      box.replaceChildren(...body.childNodes);
       box.hidden = false;
       box.scrollIntoView({ block: "nearest" });
     } catch (error) {
@@ -208,4 +201,10 @@ export class ChartFigure extends HTMLElement {
   async #offerPng(): Promise<void> {
     if (this.#spec) offer(await pngOf(this.#svg, this.#spec.title), this.#spec.title, "png");
   }
+}
+
+async function textAt(address: string): Promise<string> {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.text();
 }

@@ -70,7 +70,7 @@ function paintText(part: SVGTextElement, pen: CanvasRenderingContext2D): void {
   const anchor = part.getAttribute("text-anchor");
   pen.fillStyle = fill;
   pen.font = `${fontSize} ${fontFamily}`;
-  pen.textAlign = anchor === "middle" ? "center" : anchor === "end" ? "end" : "start";
+  pen.textAlign = anchor === "middle" ? "center" : (anchor as CanvasTextAlign);
   pen.fillText(part.textContent, Number(part.getAttribute("x")), Number(part.getAttribute("y")));
 }
 

@@ -1,17 +1,17 @@
 import {
   inASentence,
+  placeInWords,
   pointNear,
   type Reading,
   type Readout,
   readAt,
   stopNear,
   stopsOf,
-  xInWords,
   yInWords,
 } from "./readout.ts";
 import type { Scene } from "./scene.ts";
 import type { Spec } from "./spec.ts";
-import { element, seriesClass } from "./svg.ts";
+import { element, seriesClass, swatchOf } from "./svg.ts";
 
 export interface Shown {
   readonly spec: Spec;
@@ -59,7 +59,7 @@ export class Pointer {
   refresh(): void {
     this.#stops = null;
     const last = Math.max(0, this.#stopsNow().length - 1);
-    this.#slider.setAttribute("aria-valuemax", String(last));
+    this.#slider.ariaValueMax = String(last);
     if (this.#stop >= 0 && !this.#box.hidden) this.#go(this.#stop);
   }
 
@@ -125,9 +125,9 @@ export class Pointer {
     const hasMore = readout.readings.some(({ behind }) => behind > 0);
     const hint = hasMore ? (this.#plot.dataset["textBehind"] ?? "") : "";
     this.#plot.toggleAttribute("data-has-behind", hasMore);
-    this.#slider.setAttribute("aria-valuenow", String(Math.max(0, this.#stop)));
+    this.#slider.ariaValueNow = String(Math.max(0, this.#stop));
     const sentence = inASentence(spec, readout, language);
-    this.#slider.setAttribute("aria-valuetext", hint ? `${sentence}. ${hint}` : sentence);
+    this.#slider.ariaValueText = hint ? `${sentence}. ${hint}` : sentence;
     this.#mark(scene, readout, spec.kind === "line");
     this.#fill(shown, readout, hint);
     this.#box.hidden = false;
@@ -136,9 +136,8 @@ export class Pointer {
 
   /** Ask the page for what stands behind the points that are read. */
   #open(): void {
-    const points = this.#read.filter(({ behind }) => behind > 0);
-    if (points.length === 0) return;
-    const detail: readonly Point[] = points.map(({ series, at }) => ({ series, at }));
+    const detail: readonly Point[] = this.#read.filter(({ behind }) => behind > 0);
+    if (detail.length === 0) return;
     this.#plot.dispatchEvent(new CustomEvent("chart-point", { bubbles: true, detail }));
   }
 
@@ -158,17 +157,12 @@ export class Pointer {
 
   #fill({ spec, language }: Shown, { x, readings }: Readout, hint: string): void {
     const head = document.createElement("strong");
-    head.textContent =
-      spec.x.scale === "linear" || spec.x.scale === "log"
-        ? `${spec.x.label} ${xInWords(spec, x, language)}`
-        : xInWords(spec, x, language);
+    head.textContent = placeInWords(spec, x, language);
     const rows = readings.map(({ series, name, y }) => {
       const row = document.createElement("span");
-      const swatch = element("svg", { viewBox: "0 0 18 8", class: "chart-swatch" });
-      swatch.append(element("path", { class: `line ${seriesClass(series)}`, d: "M1 4H17" }));
       const value = document.createElement("b");
       value.textContent = yInWords(spec, y, language);
-      row.append(swatch, name, value);
+      row.append(swatchOf(series), name, value);
       return row;
     });
     this.#box.replaceChildren(head, ...rows);
@@ -183,7 +177,7 @@ export class Pointer {
     const room = this.#plot.clientWidth;
     const { width } = this.#box.getBoundingClientRect();
     const left = at > room / 2 ? at - width - GAP : at + GAP;
-    this.#box.style.left = `${Math.min(Math.max(0, left), Math.max(0, room - width))}px`;
+    this.#box.style.left = `${Math.max(0, Math.min(left, room - width))}px`;
   }
 
   #hide(): void {

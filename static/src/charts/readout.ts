@@ -98,9 +98,14 @@ export function yInWords(spec: Spec, y: number, language: string): string {
   return withUnit(inFigures(y, language), spec.y.unit);
 }
 
+/** "Epoch 12"; a category or a moment needs no name before it. */
+export function placeInWords(spec: Spec, x: number, language: string): string {
+  const words = xInWords(spec, x, language);
+  return spec.x.scale === "linear" || spec.x.scale === "log" ? `${spec.x.label} ${words}` : words;
+}
+
 /** The whole read-out as one sentence, for a screen reader. */
 export function inASentence(spec: Spec, { x, readings }: Readout, language: string): string {
-  const label = spec.x.scale === "category" ? "" : `${spec.x.label} `;
   const values = readings.map(({ name, y }) => `${name} ${yInWords(spec, y, language)}`);
-  return `${label}${xInWords(spec, x, language)}: ${values.join(", ")}`;
+  return `${placeInWords(spec, x, language)}: ${values.join(", ")}`;
 }

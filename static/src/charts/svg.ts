@@ -5,16 +5,11 @@ const NUM_COLOURS = 4;
 
 /** Draw a scene; colours come from the page's styles, by class. */
 export function drawn(svg: SVGSVGElement, scene: Scene): void {
-  const { frame } = scene;
-  const inside = element("svg", {
-    x: frame.left,
-    y: frame.top - ROOM,
-    width: Math.max(0, frame.right - frame.left),
-    height: Math.max(0, frame.bottom - frame.top + 2 * ROOM),
-    viewBox: `${frame.left} ${frame.top - ROOM} ${frame.right - frame.left} ${
-      frame.bottom - frame.top + 2 * ROOM
-    }`,
-  });
+  const { left, top, right, bottom } = scene.frame;
+  const [x, y, width] = [left, top - ROOM, Math.max(0, right - left)];
+  const height = Math.max(0, bottom - y + ROOM);
+  const viewBox = `${x} ${y} ${width} ${height}`;
+  const inside = element("svg", { x, y, width, height, viewBox });
   inside.append(...scene.lines.map(pathOf));
   svg.replaceChildren(...scene.behind.map(pathOf), inside, ...scene.labels.map(textOf));
 }
@@ -33,6 +28,13 @@ export function element(name: string, attributes: Record<string, string | number
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
   return made;
+}
+
+/** A stroke in a series' colour, to stand before its name. */
+export function swatchOf(series: number): SVGElement {
+  const swatch = element("svg", { viewBox: "0 0 18 8", class: "chart-swatch" });
+  swatch.append(element("path", { class: `line ${seriesClass(series)}`, d: "M1 4H17" }));
+  return swatch;
 }
 
 function pathOf({ role, d, series }: Line): SVGElement {
