@@ -10,7 +10,7 @@ COPY static/ ./
 RUN npm run build
 
 FROM python:3.13-slim AS web
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 UV_COMPILE_BYTECODE=1 \
     DJANGO_SETTINGS_MODULE=dsportal.settings.dev DSPORTAL_VAR=/data
 RUN pip install --no-cache-dir uv \
     && useradd --uid 10001 --create-home portal \
