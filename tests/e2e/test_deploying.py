@@ -53,7 +53,7 @@ def deploy(page: Page) -> None:
     page.get_by_role("link", name="Deploy", exact=True).last.click()
     expect(page.locator("#plan")).to_contain_text("1 process on this host")
     page.get_by_label("Replicas").fill("2")
-    page.locator("#id_name").fill("Line 3")
+    page.locator("#id_name").fill("line_3")
     expect(page.locator("#plan")).to_contain_text("2 processes on this host")
     page.get_by_role("button", name="Deploy", exact=True).click()
     page.wait_for_url(re.compile(r"/deployments/\d+/"))
@@ -104,7 +104,7 @@ def test_a_model_is_deployed_called_replaced_and_returned_to(
     wait_for(lambda: asked(code["curl"], folder)["version"] == whole["version"], 60)
     assert asked(code["curl"], folder)["detections"] == whole["detections"]
     page.goto("/")
-    expect(page.get_by_role("link", name="Line 3")).to_contain_text("requests a minute")
+    expect(page.get_by_role("link", name="line_3")).to_contain_text("requests a minute")
     page.goto(address)
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete the endpoint").click()

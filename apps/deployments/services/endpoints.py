@@ -40,11 +40,12 @@ def create_endpoint(*, user: "User", workspace_id: int, new: NewEndpoint) -> End
     """
     access_workspace(user=user, workspace_id=workspace_id, needs=Role.MANAGER)
     _check(num_replicas=new.num_replicas, num_threads=new.num_threads)
+    stem = slugify(new.name)[:60].replace("_", "-").strip("-") or "endpoint"
     endpoint = Endpoint.objects.create(
         workspace_id=workspace_id,
         created_by=user,
         name=new.name,
-        slug=f"{slugify(new.name)[:60] or 'endpoint'}-{slug_tail()}",
+        slug=f"{stem}-{slug_tail()}",
         num_replicas=new.num_replicas,
         num_threads=new.num_threads,
         sleep_after_s=new.sleep_after_s,

@@ -331,3 +331,22 @@ def test_gateways_add_their_counts_up(live):
         release_ids=[live.stable.pk], since=timezone.now() - timedelta(minutes=1)
     )
     assert (figures.num, figures.p50_ms, figures.p99_ms) == (9, 12, 1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("deepseek_vision_v2", "deepseek-vision-v2"),
+        ("Line 3", "line-3"),
+        ("产线三", "endpoint"),
+        ("_", "endpoint"),
+    ],
+)
+def test_every_name_makes_an_address_that_a_host_name_may_hold(
+    alice, workspace, one, name, stem
+):
+    made = endpoints.create_endpoint(
+        user=alice, workspace_id=workspace.pk, new=NewEndpoint(name=name, model="one")
+    )
+
+    assert made.slug.rpartition("-")[0] == stem
