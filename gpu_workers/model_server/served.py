@@ -1,6 +1,8 @@
 """One version of one model, ready to answer."""
 
 import asyncio
+import base64
+import binascii
 import io
 import json
 import time
@@ -243,7 +245,7 @@ def _image_of(inputs: Mapping[str, Array]) -> bytes | Array:
         image = inputs["image"].reshape(-1)
         if image.dtype != np.object_ or len(image) != 1:
             raise RequestError("image must be BYTES of shape [1]: one file's content")
-        return bytes(image[0])
+        return _file_in(bytes(image[0]))
     if inputs.keys() == {"pixels"}:
         pixels = inputs["pixels"]
         if pixels.ndim == 4 and len(pixels) == 1:
@@ -255,6 +257,15 @@ def _image_of(inputs: Mapping[str, Array]) -> bytes | Array:
         "expected one input, image (BYTES) or pixels (UINT8); got "
         f"{', '.join(sorted(inputs)) or 'none'}"
     )
+
+
+def _file_in(content: bytes) -> bytes:
+    """JSON holds no bytes, so clients put base64 there; no picture's file is base64."""
+    text = content.partition(b",")[2] if content.startswith(b"data:") else content
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return content
 
 
 def _as_tensors(answer: Mapping[str, Any]) -> dict[str, Array]:

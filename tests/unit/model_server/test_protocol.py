@@ -1,5 +1,6 @@
 """Through the client that most people use: tritonclient."""
 
+import base64
 import json
 from collections.abc import Iterator
 
@@ -59,9 +60,22 @@ def test_requests_that_come_together_get_their_own_rows(client):
         np.testing.assert_array_equal(each.get_result().as_numpy("y"), expected)
 
 
-def test_a_picture_as_bytes_gives_boxes_like_the_plain_route(client, server, part):
+@pytest.mark.parametrize(
+    ("write", "binary"),
+    [
+        (bytes, True),
+        (base64.b64encode, True),
+        (base64.b64encode, False),
+        (lambda file: b"data:image/jpeg;base64," + base64.b64encode(file), False),
+    ],
+    ids=["a file", "base64", "base64 in JSON", "a data URL in JSON"],
+)
+def test_a_picture_as_bytes_gives_boxes_like_the_plain_route(
+    client, server, part, write, binary
+):
     image = triton.InferInput("image", [1], "BYTES")
-    image.set_data_from_numpy(np.array([part.read_bytes()], np.object_))
+    content = np.array([write(part.read_bytes())], np.object_)
+    image.set_data_from_numpy(content, binary_data=binary)
 
     answer = client.infer("deepseek_vision_v2", [image])
 
