@@ -37,7 +37,11 @@ _checks = ThreadPoolExecutor(max_workers=4, thread_name_prefix="health")
 
 
 class ReplicaProcess:
-    """Started, watched and ended by the keeper's one thread."""
+    """Started, watched and ended by the keeper's one thread.
+
+    Attributes:
+        error: Why the process ended last; it stays while the next one works.
+    """
 
     def __init__(self, plan: ReplicaPlan, *, folder: Path) -> None:
         self.plan = plan
@@ -198,7 +202,7 @@ class ReplicaProcess:
 
     def _note_event(self, event: dict[str, Any]) -> None:
         if event["state"] == "ready":
-            self.state, self.error, self._num_failed = ReplicaState.READY, "", 0
+            self.state, self._num_failed = ReplicaState.READY, 0
             self._has_answered = True
             self._checked_at = time.monotonic()
         else:

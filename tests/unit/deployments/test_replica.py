@@ -54,6 +54,7 @@ def test_a_killed_process_is_replaced_behind_the_same_port(detector, tmp_path):
     _turn_until(replica, lambda: replica.state is ReplicaState.READY)
 
     assert (replica.port, replica.restarts) == (port, 1)
+    assert "when memory runs out: run fewer replicas" in replica.error
     assert _ask(port) == 200
     replica.fall_asleep()
     assert (replica.state, replica.pid) == (ReplicaState.ASLEEP, 0)
