@@ -18,11 +18,14 @@ def targets() -> None:
 @targets.command("where")
 @click.pass_context
 def where(ctx: click.Context) -> None:
-    """Name the targets and what each asks, with its default."""
+    """Name the targets and what each asks: its default, or ... where there is none."""
     for target in client_of(ctx).targets():
         click.echo(f"{target['key']:<14} {target['title']}")
         for option in target["options"]:
-            click.echo(f"{'':<14} {option['name']}={option['default']}")
+            is_open = option["is_required"] and option["default"] == ""
+            choices = f"  ({', '.join(option['choices'])})" if option["choices"] else ""
+            value = "..." if is_open else f"{option['default']}{choices}"
+            click.echo(f"{'':<14} {option['name']}={value}")
 
 
 @targets.command("list")
@@ -70,6 +73,31 @@ def plan(
 def show(ctx: click.Context, deployment: int) -> None:
     """Show a deployment with its plan, and what differs from it."""
     _print_plan(client_of(ctx).deployment(deployment))
+
+
+@targets.command()
+@click.argument("deployment", type=int)
+@click.option("--model", default="", help="Else the one that it has.")
+@click.option("--set", "given", multiple=True, help="OPTION=VALUE, once for each.")
+@click.pass_context
+def change(
+    ctx: click.Context, deployment: int, model: str, given: tuple[str, ...]
+) -> None:
+    """Plan another model or size; what stands answers until that is confirmed."""
+    options = dict(_pair(each) for each in given)
+    planned = client_of(ctx).change_deployment(deployment, model, options)
+    _print_plan(planned)
+
+
+@targets.command()
+@click.argument("deployment", type=int)
+@click.pass_context
+def ledger(ctx: click.Context, deployment: int) -> None:
+    """List what happened when and who did it, newest first."""
+    for entry in client_of(ctx).deployment_ledger(deployment):
+        who, note = entry["actor"] or "", entry["note"]
+        line = f"{entry['at']}  {entry['kind']:<9}  {entry['model']}  {who}  {note}"
+        click.echo(line.rstrip())
 
 
 @targets.command()
@@ -125,9 +153,10 @@ def _follow(client: Client, begun: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ClientError: It did not work out.
     """
-    for event in client.watch(begun["job_id"]):
-        if event.kind == "log":
-            click.echo(event.payload["line"], err=True)
+    if begun["job_id"] is not None:  # else nothing was there to be done
+        for event in client.watch(begun["job_id"]):
+            if event.kind == "log":
+                click.echo(event.payload["line"], err=True)
     found = client.deployment(begun["id"])
     if found["error"]:
         raise ClientError(found["error"])
@@ -143,6 +172,8 @@ def _line(row: dict[str, Any]) -> str:
 
 def _print_plan(row: dict[str, Any]) -> None:
     click.echo(_line(row))
+    if row["error"]:
+        click.echo(f"        {row['error']}")
     planned = row["plan"]
     for step in planned["steps"]:
         price = step["usd_per_hour"]

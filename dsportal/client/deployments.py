@@ -53,6 +53,20 @@ class DeploymentCalls:
         """Make what the plan of that digest says; the answer names the job."""
         return self._change(deployment_id, "confirm", {"digest": digest})
 
+    def change_deployment(
+        self,
+        deployment_id: int,
+        model: str = "",
+        options: Mapping[str, object] | None = None,
+    ) -> dict[str, Any]:
+        """Plan another model or size; what stands answers until that is confirmed."""
+        body = {"model": model, "options": dict(options or {})}
+        return self._change(deployment_id, "change", body)
+
+    def deployment_ledger(self, deployment_id: int) -> Iterator[dict[str, Any]]:
+        """What happened when and who did it, newest first."""
+        return self._http.pages(f"{_ALL}{deployment_id}/ledger/")
+
     def check_deployment(self, deployment_id: int) -> dict[str, Any]:
         """Compare what stands there with the plan; the answer names the job."""
         return self._change(deployment_id, "check", {})

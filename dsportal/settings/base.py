@@ -299,7 +299,10 @@ LOGGING = {
     "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}},
+    # What they say of each request, or of a thread of their own, is no news.
+    "loggers": {
+        each: {"level": "WARNING"} for each in ("httpx", "azure", "apscheduler")
+    },
 }
 
 UNFOLD = {

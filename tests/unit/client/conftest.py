@@ -11,14 +11,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 from django.db import connection
 
 from apps.accounts.models import User
 from apps.accounts.services import create_token
 from apps.accounts.types import Scope
-from dsportal.client import Client
+from dsportal.client import Client, cli, logins
 
 ROOT = Path(__file__).resolve().parents[3]
+Run = Callable[..., Result]
 
 
 class Server:
@@ -99,3 +101,22 @@ def client_of(server: Server) -> Iterator[Callable[..., Client]]:
     yield make
     for client in made:
         client.close()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("DSPORTAL_URL", raising=False)
+    monkeypatch.delenv("DSPORTAL_TOKEN", raising=False)
+
+    def invoke(*arguments: object, typed: str = "") -> Result:
+        return CliRunner().invoke(cli.main, [str(one) for one in arguments], typed)
+
+    return invoke
+
+
+@pytest.fixture
+def signed_in(run: Run, alice: User, server: Server) -> Run:
+    _token, secret = create_token(user=alice, name="cli", scope=Scope.WRITE)
+    logins.store(logins.Login(url=server.url, token=secret))
+    return run

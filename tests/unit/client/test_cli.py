@@ -4,43 +4,18 @@ import json
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image as PillowImage
 
 from apps.accounts.models import User, Workspace
 from apps.accounts.services import create_token
 from apps.accounts.types import Scope
-from apps.deployments.targets.models import Deployment
 from apps.jobs import services
-from dsportal.client import cli, logins
-from tests.factories.marketplace import ModelFactory, ModelRevisionFactory
-from tests.unit.client.conftest import Server
+from dsportal.client import logins
+from tests.unit.client.conftest import Run, Server
 from tests.waiting import waiting_job
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("DSPORTAL_URL", raising=False)
-    monkeypatch.delenv("DSPORTAL_TOKEN", raising=False)
-
-    def invoke(*arguments: object, typed: str = "") -> Result:
-        return CliRunner().invoke(cli.main, [str(one) for one in arguments], typed)
-
-    return invoke
-
-
-@pytest.fixture
-def signed_in(run: Run, alice: User, server: Server) -> Run:
-    _token, secret = create_token(user=alice, name="cli", scope=Scope.WRITE)
-    logins.store(logins.Login(url=server.url, token=secret))
-    return run
 
 
 def test_a_login_is_checked_and_kept_for_its_owner_only(
@@ -154,32 +129,3 @@ def test_the_client_needs_no_django():
     loaded = set(json.loads(said.stdout))
 
     assert not loaded & {"django", "rest_framework", "celery", "channels", "apps"}
-
-
-def test_a_deployment_is_planned_and_nothing_is_made_unread(
-    signed_in: Run, workspace: Workspace, server: Server
-):
-    revision = ModelRevisionFactory(model=ModelFactory(name="one"))
-    checkout = server.folder / "models" / revision.revision
-    checkout.mkdir(parents=True)
-    (checkout / "model.onnx").write_bytes(b"weights")
-    image = ("--set", "image=registry.example/line:1", "--set", "namespace=vision")
-
-    where = signed_in("targets", "where")
-    planned = signed_in("targets", "plan", "Line 3", "--at", "kubernetes", *image)
-    shown = signed_in("targets", "show", Deployment.objects.get().pk)
-    refused = signed_in("targets", "confirm", Deployment.objects.get().pk, "other")
-    typo = signed_in("targets", "plan", "Line 3", "--at", "bundle", "--set", "machine")
-    unknown = signed_in("targets", "plan", "Line 3", "--at", "moon")
-
-    assert "aws-sagemaker" in where.output
-    assert "machine=x86_64" in where.output
-    assert planned.output == shown.output
-    assert "Deployment line-3-" in planned.output
-    assert "needs get, create, patch, delete: deployments.apps" in planned.output
-    assert Deployment.objects.get().plan["digest"] in planned.output.splitlines()[-1]
-    assert (refused.exit_code, typo.exit_code, unknown.exit_code) == (1, 2, 1)
-    assert "plan" in refused.output
-    assert "OPTION=VALUE" in typo.output
-    assert "there are: local, kubernetes" in unknown.output
-    assert signed_in("targets", "list").output.count("planned") == 1

@@ -155,6 +155,11 @@ class _AbsentError(TargetError):
 
 def _refusal(error: Any) -> TargetError:
     code, said = str(error.code), str(error.message)
+    if said.startswith("CredentialException"):  # of its chain: nothing was sent
+        return TargetError(
+            Cause.CREDENTIALS,
+            gettext("The worker has no Alibaba Cloud credential and no role"),
+        )
     status = (error.data or {}).get("statusCode") or getattr(error, "statusCode", 0)
     if status == 404 or "NotFound" in code:
         return _AbsentError(Cause.REJECTED, said)

@@ -127,9 +127,11 @@ def remove_deployment(*, user: "User", deployment_id: int) -> Deployment:
     Raises:
         NotFoundError: No such deployment for this user.
         RoleTooLowError: It takes a manager.
-        WrongStateError: Something is being done with it.
+        WrongStateError: Something is being done with it, or it was removed.
     """
     deployment = _idle(user, deployment_id)
+    if deployment.state == State.REMOVED:
+        raise WrongStateError(_("it was removed already"))
     audit(
         action="deployment.removed",
         target=deployment,
@@ -137,8 +139,9 @@ def remove_deployment(*, user: "User", deployment_id: int) -> Deployment:
         workspace_id=deployment.workspace_id,
     )
     if not selectors.remaining(deployment_id=deployment.pk):
-        deployment.state = State.REMOVED
-        deployment.save(update_fields=["state", "updated_at"])
+        deployment.state, deployment.job_id = State.REMOVED, None
+        deployment.error = deployment.error_code = ""
+        deployment.save()
         ledger.write(deployment, EntryKind.REMOVED, actor=user)
         return deployment
     return _begin(user, deployment, Action.REMOVE, State.REMOVING)

@@ -139,7 +139,8 @@ def checked(
         deployment.error = status.reason
         deployment.url = status.url or deployment.url
         deployment.save()
-        say(claim, f"{status.health}, {len(told)} differences")
+        num = len(told)
+        say(claim, f"{status.health}, {f'{num} unlike' if num else 'all as'} planned")
 
 
 def removed(claim: Claim, deployment: Deployment) -> None:

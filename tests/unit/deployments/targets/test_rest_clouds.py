@@ -213,3 +213,15 @@ def test_a_file_that_is_no_key_is_refused_in_one_line(
 
     assert deployment.error_code == Cause.CREDENTIALS
     assert "no service account's key" in deployment.error
+
+
+def test_a_worker_without_a_key_or_role_says_so(
+    sink: CloudSink, plan: Run, confirm: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+
+    deployment = confirm(plan("alibaba-pai", PAI))
+
+    assert deployment.error_code == Cause.CREDENTIALS
+    assert "no Alibaba Cloud credential and no role" in deployment.error
+    assert sink.stands == {}
