@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from deepseek_diagnostics import events
-from deepseek_diagnostics.applying import apply
+from deepseek_diagnostics.applying import apply, carry_out
 from deepseek_diagnostics.catalog import TOOLS
 from deepseek_diagnostics.errors import DiagnosticsError, StopRequestedError
 from deepseek_diagnostics.reporting import diagnose
@@ -32,6 +32,10 @@ class StopRequest:
 
     def __call__(self) -> bool:
         return self._is_set
+
+
+def _report(event: events.Event) -> None:
+    print(events.to_wire(event), flush=True)
 
 
 def _apply(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
@@ -75,18 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         spec = read_spec(folder / "spec.json" if folder.is_dir() else folder)
         if isinstance(spec, ApplySpec):
-            apply(
-                spec.model,
-                Path(spec.out),
-                temperature=spec.temperature,
-                score_threshold=spec.score_threshold,
-            )
-            return 0
-        diagnose(
-            spec,
-            report=lambda event: print(events.to_wire(event), flush=True),
-            should_stop=StopRequest(),
-        )
+            carry_out(spec, report=_report, should_stop=StopRequest())
+        else:
+            diagnose(spec, report=_report, should_stop=StopRequest())
     except StopRequestedError:
         return STOPPED
     except (DiagnosticsError, ValueError) as error:

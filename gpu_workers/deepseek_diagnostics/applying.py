@@ -1,7 +1,11 @@
-"""Puts what a report advises into a model directory: a temperature, a threshold."""
+"""Puts what a report advises into a model directory.
+
+A temperature, a threshold, layers that stay in float, or a narrower network.
+"""
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +14,58 @@ import onnx
 from onnx import helper, numpy_helper
 from safetensors.numpy import load_file, save_file
 
+from deepseek_diagnostics import events
 from deepseek_diagnostics.errors import DataError
+from deepseek_diagnostics.requantising import requantise
+from deepseek_diagnostics.spec import ApplySpec
 from deepseek_vision.errors import VisionError
-from deepseek_vision.hub import PRECISIONS, TORCH_FILE, find_model, make_readable
+from deepseek_vision.hub import (
+    PRECISIONS,
+    TORCH_FILE,
+    ModelDirectory,
+    find_model,
+    make_readable,
+)
+
+
+def carry_out(
+    spec: ApplySpec,
+    *,
+    report: Callable[[events.Event], None],
+    should_stop: Callable[[], bool],
+) -> None:
+    """Write the changed copy of a model that a spec asks for.
+
+    Raises:
+        DataError: It cannot be; says why.
+        StopRequestedError: ``should_stop`` said so.
+    """
+    out, is_narrowed = Path(spec.out), spec.keep != 1
+    num_steps = spec.num_steps if is_narrowed else 1
+    report(events.Started(tools=(), num_images=0, num_steps=num_steps))
+    if is_narrowed:
+        # Loads torch, which the other changes do without.
+        from deepseek_diagnostics.shrinking import Narrower, shrink  # noqa: PLC0415
+
+        how = Narrower(
+            keep=spec.keep,
+            num_steps=spec.num_steps,
+            tell=lambda step: report(events.Progress(tool="", num_done=step)),
+            should_stop=should_stop,
+        )
+        shrink(_found(spec.model, out), out, data=Path(spec.data), how=how)
+    elif spec.float_layers:
+        directory = _found(spec.model, out)
+        layers = spec.float_layers
+        requantise(directory, out, data=Path(spec.data), float_layers=layers)
+    else:
+        apply(
+            spec.model,
+            out,
+            temperature=spec.temperature,
+            score_threshold=spec.score_threshold,
+        )
+    report(events.Progress(tool="", num_done=num_steps))
 
 
 def apply(
@@ -35,12 +88,7 @@ def apply(
         raise DataError(f"the temperature must be in [0.05, 20], got {temperature}")
     if score_threshold is not None and not 0 < score_threshold < 1:
         raise DataError(f"the threshold must be between 0 and 1, got {score_threshold}")
-    try:
-        directory = find_model(model)
-    except VisionError as error:
-        raise DataError(str(error)) from None
-    if out.exists():
-        raise DataError(f"{out} is there already: name a new folder")
+    directory = _found(model, out)
     shutil.copytree(directory.path, out)
     for name in PRECISIONS.values():
         if (out / name).is_file() and temperature != 1:
@@ -55,6 +103,15 @@ def apply(
     text = json.dumps(config, indent=2) + "\n"
     (out / "config.json").write_text(text, encoding="utf-8")
     return out
+
+
+def _found(model: str | Path, out: Path) -> ModelDirectory:
+    if out.exists():
+        raise DataError(f"{out} is there already: name a new folder")
+    try:
+        return find_model(model)
+    except VisionError as error:
+        raise DataError(str(error)) from None
 
 
 def _cool_graph(path: Path, temperature: float) -> None:

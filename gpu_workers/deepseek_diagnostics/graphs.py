@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.errors import NotApplicableError
 from deepseek_diagnostics.words import gettext_noop as _
-from deepseek_vision.hub import PRECISIONS, TORCH_FILE, find_model
+from deepseek_vision.hub import PRECISIONS, TORCH_FILE, ModelDirectory, find_model
 from deepseek_vision.images import Pixels, letterbox, read_picture
 
 Array = NDArray[Any]
@@ -28,7 +28,15 @@ def float_file(case: Case) -> Path:
     Raises:
         NotApplicableError: It has neither.
     """
-    directory = find_model(case.spec.model)
+    return float_graph(find_model(case.spec.model), case.cache / "graphs")
+
+
+def float_graph(directory: ModelDirectory, folder: Path) -> Path:
+    """A model's graph in 32 bits; one made from its weights lies in the folder.
+
+    Raises:
+        NotApplicableError: It has neither.
+    """
     file = directory.path / PRECISIONS["fp32"]
     if file.is_file():
         return file
@@ -38,7 +46,7 @@ def float_file(case: Case) -> Path:
             _("the model has neither a 32-bit graph nor weights to make one from")
         )
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    made = case.cache / "graphs" / f"{digest}.onnx"
+    made = folder / f"{digest}.onnx"
     if not made.exists():
         # Loads torch, which the other tools do without.
         from deepseek_vision.export import export_onnx  # noqa: PLC0415

@@ -154,20 +154,25 @@ def _figure(one: Evidence, translate: Translate, pictures: Pictures) -> str:
     picture = pictures(one.image)
     if picture is None:
         return ""
+    other = pictures(one.beside) if one.beside is not None else None
     rects = heat_rects(one.heat, picture.width, picture.height) + "".join(
         f'<rect class="{mark.kind}" x="{mark.bbox[0]}" y="{mark.bbox[1]}" '
         f'width="{mark.bbox[2] - mark.bbox[0]:.1f}" '
         f'height="{mark.bbox[3] - mark.bbox[1]:.1f}"/>'
         for mark in one.marks
     )
-    data = base64.b64encode(picture.jpeg).decode()
     said = escape(say(one.text, one.figures, translate))
     return (
-        f'<figure><img alt="" src="data:image/jpeg;base64,{data}">'
-        f'<svg viewBox="0 0 {picture.width} {picture.height}" '
+        f'<figure>{_img(picture)}<svg viewBox="0 0 {picture.width} {picture.height}" '
         f'preserveAspectRatio="none">{rects}</svg>'
         f"<figcaption>{said}</figcaption></figure>"
+        + (f"<figure>{_img(other)}</figure>" if other else "")
     )
+
+
+def _img(picture: Thumbnail) -> str:
+    data = base64.b64encode(picture.jpeg).decode()
+    return f'<img alt="" src="data:image/jpeg;base64,{data}">'
 
 
 def heat_rects(heat: Sequence[Sequence[float]], width: int, height: int) -> str:

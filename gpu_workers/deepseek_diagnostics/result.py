@@ -28,6 +28,11 @@ class Action(StrEnum):
     THRESHOLD = "threshold"
     TEMPERATURE = "temperature"
     PRECISION = "precision"
+    SMALLER = "smaller"
+    SPLIT = "split"
+    REMOVE = "remove"
+    MEASURE = "measure"
+    DEPLOY = "deploy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,9 @@ class Evidence:
         image: Its id in the data.
         text: What to see there; ``figures`` fill it in.
         heat: Rows of a map over the picture, in [0, 1].
+        beside: Another picture, to be seen with it.
+        of: The series or category of a plot that it stands behind, where the picture
+            stands behind several.
     """
 
     image: int
@@ -61,6 +69,8 @@ class Evidence:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     marks: Sequence[Mark] = ()
     heat: Sequence[Sequence[float]] = ()
+    beside: int | None = None
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +83,8 @@ class Finding:
         next: What to do, with places for the same figures.
         interval: Of the main figure, 95 %.
         changes: What a new run, or a changed model, takes: "side_px", "lr", "preset",
-            "temperature", "score_threshold".
+            "temperature", "score_threshold", "float_layers", "keep"; for another
+            report "tool".
     """
 
     code: str

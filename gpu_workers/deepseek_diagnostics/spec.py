@@ -98,12 +98,20 @@ class ApplySpec:
         out: A folder that is not there yet.
         temperature: Logits are divided by it.
         score_threshold: From which score on a box counts; None leaves it.
+        data: A data folder, where pictures are needed to calibrate or to teach.
+        float_layers: These stay in float when the 8-bit file is made anew.
+        keep: Share of the inner channels that stays; 1 leaves the model as wide.
+        num_steps: Of teaching, after it was made narrower.
     """
 
     model: str
     out: str
     temperature: float = 1.0
     score_threshold: float | None = None
+    data: str = ""
+    float_layers: tuple[str, ...] = ()
+    keep: float = 1.0
+    num_steps: int = 300
 
     def to_json(self) -> str:
         return json.dumps({"kind": APPLY, **asdict(self)})
@@ -118,6 +126,8 @@ def read_spec(path: Path) -> DiagnoseSpec | ApplySpec:
     wire = _wire(path)
     if wire.pop("kind", KIND) != APPLY:
         return DiagnoseSpec.from_file(path)
+    if "float_layers" in wire:
+        wire["float_layers"] = tuple(wire["float_layers"])
     try:
         return ApplySpec(**wire)
     except TypeError as error:

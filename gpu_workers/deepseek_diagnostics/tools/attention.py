@@ -59,7 +59,7 @@ def run(case: Case) -> ToolResult:
     leading = max(parts, key=lambda name: dynamic[name])
     finding = Finding(
         code="attention.idle" if idle else "attention.alive",
-        severity=Severity.WARN if len(idle) == len(parts) else Severity.INFO,
+        severity=_severity(len(idle), len(parts)),
         text=_(
             "“{part}” differs most from picture to picture ({low} to {high}); {num} of "
             "{all} dynamic parts hardly change."
@@ -119,6 +119,12 @@ def run(case: Case) -> ToolResult:
         ),
         values={"spread": dynamic, "follows_size": follows, "num_images": len(images)},
     )  # fmt: skip
+
+
+def _severity(num_idle: int, num_parts: int) -> Severity:
+    if not num_idle:
+        return Severity.GOOD
+    return Severity.WARN if num_idle == num_parts else Severity.INFO
 
 
 def _chosen(

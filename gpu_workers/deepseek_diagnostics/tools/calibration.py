@@ -69,13 +69,18 @@ def run(case: Case) -> ToolResult:
                 "to, the error goes from {held} to {after}."
             )
             if is_mended
-            else _("Scores can be read as they are; a temperature would not help."),
+            else _(
+                "A temperature would not help: label more images like those below, and "
+                "train again."
+            )
+            if is_off
+            else _("Scores can be read as they are."),
             figures={
                 "ece": before, "mean": mean, "right": right,
                 "temperature": temperature, "held": held, "after": after,
             },
             interval=(low, high),
-            action=Action.TEMPERATURE if is_mended else Action.NONE,
+            action=_action(is_off=is_off, is_mended=is_mended),
             changes={"temperature": round(temperature, 4)} if is_mended else {},
             evidence=_overconfident(case, scores, hits, rows),
         )
@@ -101,6 +106,12 @@ def run(case: Case) -> ToolResult:
             "d_ece_after": after, "recall": recall,
         },
     )  # fmt: skip
+
+
+def _action(*, is_off: bool, is_mended: bool) -> Action:
+    if is_mended:
+        return Action.TEMPERATURE
+    return Action.TRAIN if is_off else Action.NONE
 
 
 def _severity(least_error: float) -> Severity:

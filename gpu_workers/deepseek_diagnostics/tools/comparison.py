@@ -88,18 +88,20 @@ def _verdict_finding(
     change: float, low: float, high: float, *, is_better: bool, is_worse: bool
 ) -> Finding:
     if is_worse:
-        severity = Severity.BAD
+        severity, action = Severity.BAD, Action.TRAIN
         text = _(
             "This model is worse than the other by {change} points of AP: the gate "
             "fails."
         )
-        advice = _("Keep the other model, and see below what this one has lost.")
+        advice = _(
+            "Keep the other model, see below what this one has lost, and train again."
+        )
     elif is_better:
-        severity = Severity.GOOD
+        severity, action = Severity.GOOD, Action.DEPLOY
         text = _("This model is better than the other by {change} points of AP.")
         advice = _("Publish it; the lost objects below say what to watch.")
     else:
-        severity = Severity.INFO
+        severity, action = Severity.INFO, Action.MEASURE
         text = _("The two models differ by {change} points of AP, which may be chance.")
         advice = _("Measure on more images before you choose, or take the faster one.")
     return Finding(
@@ -109,6 +111,8 @@ def _verdict_finding(
         next=advice,
         figures={"change": round(100 * change, 2)},
         interval=(low, high),
+        action=action,
+        changes={"tool": "comparison"} if action == Action.MEASURE else {},
     )
 
 

@@ -18,9 +18,12 @@ from deepseek_diagnostics.data import Floats, ImageRow, read_truth
 from deepseek_diagnostics.observing import look_only
 from deepseek_diagnostics.result import (
     Action,
+    Axis,
     Evidence,
     Finding,
     Headline,
+    Plot,
+    Series,
     Severity,
     Table,
     ToolResult,
@@ -69,12 +72,12 @@ def run(case: Case) -> ToolResult:
                     "the training images: figures on them flatter."
                 ),
                 next=_(
-                    "Give both pictures of a pair the same split, make another "
-                    "version, and measure again."
+                    "Put both pictures of a pair among the training images, make "
+                    "another version, and measure again."
                 ),
                 figures={"num": len(leaked), "share": f"{100 * share:.1f} %"},
                 interval=(max(0.0, share - spread), share + spread),
-                action=Action.QUEUE,
+                action=Action.SPLIT,
                 evidence=_evidence(images, leaks),
             )
         )
@@ -88,7 +91,7 @@ def run(case: Case) -> ToolResult:
                     "Delete one of each pair: copies cost labeling and teach nothing."
                 ),
                 figures={"num": len(copies)},
-                action=Action.QUEUE,
+                action=Action.REMOVE,
                 evidence=_evidence(images, copies),
             )
         )
@@ -111,6 +114,7 @@ def run(case: Case) -> ToolResult:
             high=share + spread, is_more_better=False,
         ),
         findings=tuple(findings),
+        plots=(_plot(case, images, leaks, copies),) if pairs else (),
         tables=(
             Table(
                 title=_("Pairs"),
@@ -164,15 +168,48 @@ def near_copies(hashes_I: NDArray[np.uint64], cells_I64: Floats) -> list[Pair]:
 
 
 def _evidence(images: list[ImageRow], pairs: list[Pair]) -> tuple[Evidence, ...]:
-    """Both pictures of each pair, one after the other."""
-    return tuple(
-        Evidence(
-            image=images[index].id,
-            text="{number}: {split}",
-            figures={"number": number, "split": images[index].split},
+    """Both pictures of each pair, side by side; of a leak the measured one first."""
+    told = []
+    for one in pairs[:MOST_EVIDENCE]:
+        rows = [images[one.first], images[one.second]]
+        rows.sort(key=lambda row: row.split not in MEASURED)
+        splits = dict.fromkeys(row.split for row in rows)
+        told.append(
+            Evidence(
+                image=rows[0].id,
+                beside=rows[1].id,
+                text=_("{splits}, {bits} bits apart")
+                if one.bits
+                else _("{splits}, the same"),
+                figures={"splits": " / ".join(splits), "bits": one.bits},
+            )
         )
-        for number, one in enumerate(pairs[: MOST_EVIDENCE // 2], start=1)
-        for index in (one.first, one.second)
+    return tuple(told)
+
+
+def _plot(
+    case: Case, images: list[ImageRow], leaks: list[Pair], copies: list[Pair]
+) -> Plot:
+    """How many pairs are how far apart; behind each bar its pairs."""
+    bits = range(MOST_BITS + 1)
+    series = []
+    for name, pairs in ((_("Between splits"), leaks), (_("In one split"), copies)):
+        at = [[one for one in pairs if one.bits == num] for num in bits]
+        both = [[n for one in some for n in (one.first, one.second)] for some in at]
+        series.append(
+            Series(
+                name=name,
+                x=tuple(str(num) for num in bits),
+                y=tuple(float(len(some)) for some in at),
+                images=tuple(case.behind_ids(images[n].id for n in b) for b in both),
+            )
+        )
+    return Plot(
+        title=_("Pairs by distance"),
+        kind="bar",
+        x=Axis(label=_("Bits apart"), scale="category"),
+        y=Axis(label=_("Pairs"), low=0),
+        series=tuple(series),
     )
 
 

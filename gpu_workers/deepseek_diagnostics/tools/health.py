@@ -31,6 +31,7 @@ from deepseek_diagnostics.words import gettext_noop as _
 
 INFO = BY_ID["health"]
 WINDOW = 15
+LARGER_BATCH = 32
 
 
 def run(case: Case) -> ToolResult:
@@ -55,7 +56,7 @@ def run(case: Case) -> ToolResult:
         _spike_finding(steps, spikes, series.get("lr")),
         *_stall_finding(stall),
         *_overfit_finding(fall, series.get("val/AP")),
-        _dead_finding(layers, num_dead, num_units),
+        _dead_finding(layers, num_dead, num_units, series.get("lr")),
         *_share_finding(series.get("communication_share")),
     ]
     share = len(spikes) / max(1, len(loss))
@@ -139,8 +140,13 @@ def _spike_finding(steps: Floats, spikes: list[int], rates: Curve | None) -> Fin
         ),
         figures={"num": len(spikes), "step": int(steps[spikes[0]])},
         action=Action.TRAIN,
-        changes={"lr": float(f"{rates[1].max() / 2:.2g}")} if rates else {},
+        changes=_slower(rates),
     )
+
+
+def _slower(rates: Curve | None) -> dict[str, float]:
+    """Half of the learning rate that the run had at most."""
+    return {"lr": float(f"{rates[1].max() / 2:.2g}")} if rates else {}
 
 
 def _stall_finding(stall: float | None) -> list[Finding]:
@@ -155,6 +161,7 @@ def _stall_finding(stall: float | None) -> list[Finding]:
             ),
             next=_("Give it more CPUs to read pictures with, or smaller ones."),
             figures={"share": f"{100 * stall:.0f} %"},
+            action=Action.TRAIN,
         )
     ]
 
@@ -188,12 +195,17 @@ def _share_finding(share: tuple[Floats, Floats] | None) -> list[Finding]:
             text=_("{share} of each step went into communication between devices."),
             next=_("Use larger batches or fewer devices, or compress gradients."),
             figures={"share": f"{100 * float(np.median(share[1])):.0f} %"},
+            action=Action.TRAIN,
+            changes={"batch_size": LARGER_BATCH},
         )
     ]
 
 
 def _dead_finding(
-    layers: list[tuple[str, int, int, float]], num_dead: int, num_units: int
+    layers: list[tuple[str, int, int, float]],
+    num_dead: int,
+    num_units: int,
+    rates: Curve | None,
 ) -> Finding:
     worst = max(layers, key=lambda row: row[2] / row[1], default=("", 1, 0, 0.0))
     is_bad = num_dead > 0.05 * num_units
@@ -208,6 +220,8 @@ def _dead_finding(
         if is_bad
         else _("Nothing to do: nearly every unit is in use."),
         figures={"num": num_dead, "all": num_units, "layer": worst[0]},
+        action=Action.TRAIN if is_bad else Action.NONE,
+        changes=_slower(rates) if is_bad else {},
     )
 
 

@@ -61,6 +61,8 @@ def run(case: Case) -> ToolResult:
                     "For those images, measure with a model that was not trained on "
                     "them."
                 ),
+                action=Action.MEASURE,
+                changes={"tool": "labels"},
             )
         )
     if not total:

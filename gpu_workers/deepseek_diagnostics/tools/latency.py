@@ -13,10 +13,12 @@ import numpy as np
 
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.catalog import BY_ID
+from deepseek_diagnostics.data import Floats
 from deepseek_diagnostics.graphs import pixels_of, prompts_of, readable, sample
 from deepseek_diagnostics.observing import LEAST_SCORE, open_detector
 from deepseek_diagnostics.profiling import least_s, roof, trace, waits_for_memory
 from deepseek_diagnostics.result import (
+    Action,
     Axis,
     Finding,
     Headline,
@@ -30,7 +32,7 @@ from deepseek_diagnostics.words import gettext_noop as _
 from deepseek_vision.images import read_picture
 
 INFO = BY_ID["latency"]
-ROUNDS = 12
+NUM_TIMED = 12
 BATCHES = (1, 2, 4)
 STAGES = {
     "read": _("reading the file"),
@@ -40,7 +42,7 @@ STAGES = {
 
 
 def run(case: Case) -> ToolResult:
-    images = sample(case, 4, "latency")
+    images = sample(case, NUM_TIMED, "latency")
     stages = _stages(case, images)
     total = np.array([sum(row.values()) for row in stages]) * 1000
     middle = {k: float(np.median([row[k] for row in stages])) * 1000 for k in STAGES}
@@ -74,6 +76,8 @@ def run(case: Case) -> ToolResult:
                 "share": f"{100 * share:.0f} %",
             },
             interval=(float(np.percentile(total, 2.5)), float(np.percentile(total, 97.5))),
+            action=Action.TRAIN,
+            changes={"side_px": _smaller(case.side_px)},
         ),
         Finding(
             code="latency.layer",
@@ -86,6 +90,8 @@ def run(case: Case) -> ToolResult:
             figures={
                 "layer": readable(slowest), "ms": top["us"] / 1000, "bound_word": bound,
             },
+            action=Action.MEASURE,
+            changes={"tool": "pruning"},
         ),
     )  # fmt: skip
     return ToolResult(
@@ -97,13 +103,18 @@ def run(case: Case) -> ToolResult:
             low=float(np.percentile(total, 25)), high=float(np.percentile(total, 75)),
         ),
         findings=findings,
-        plots=_plots(operators, sweep),
+        plots=(*_plots(operators, sweep), _by_size(case, images, total)),
         tables=(_table(layers),),
         values={
             "stages_ms": middle, "operators_us": operators, "sweep_ms": sweep,
             "peak_gflops": flops / 1e9, "peak_gb_s": bytes_s / 1e9,
         },
     )  # fmt: skip
+
+
+def _smaller(side_px: int) -> int:
+    """About four fifths, in whole cells of the coarsest map."""
+    return max(64, side_px * 4 // 5 // 32 * 32)
 
 
 def _stages(case: Case, images: list[int]) -> list[dict[str, float]]:
@@ -124,7 +135,8 @@ def _stages(case: Case, images: list[int]) -> list[dict[str, float]]:
 
     session.run = timed  # type: ignore[method-assign,assignment]  # a stopwatch around it
     rows = []
-    for turn in range(ROUNDS + 2):
+    # The first two warm up; a small set goes round.
+    for turn in range(NUM_TIMED + 2):
         path = case.truth.images[images[turn % len(images)]].path
         began = time.perf_counter()
         picture = read_picture(
@@ -185,6 +197,34 @@ def _plots(
                     y=tuple(round(ms, 3) for ms in row.values()),
                 )
                 for threads, row in sweep.items()
+            ),
+        ),
+    )
+
+
+def _by_size(case: Case, images: list[int], total: Floats) -> Plot:
+    """The median of each timed picture over its pixels, with itself behind it."""
+    # The warm-up took the first two.
+    turns = [images[(turn + 2) % len(images)] for turn in range(len(total))]
+    told = []
+    for image in dict.fromkeys(turns):
+        row = case.truth.images[image]
+        ms = np.median(
+            [one for at, one in zip(turns, total, strict=True) if at == image]
+        )
+        told.append((row.width * row.height / 1e6, float(ms), (row.id,)))
+    told.sort()
+    return Plot(
+        title=_("Time by size of the picture"),
+        kind="scatter",
+        x=Axis(label=_("Megapixels"), low=0),
+        y=Axis(label=_("Time a picture"), unit="ms", low=0),
+        series=(
+            Series(
+                name=_("Time a picture"),
+                x=tuple(round(x, 4) for x, _ms, _ids in told),
+                y=tuple(round(ms, 3) for _x, ms, _ids in told),
+                images=tuple(ids for _x, _ms, ids in told),
             ),
         ),
     )

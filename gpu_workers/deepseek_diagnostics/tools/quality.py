@@ -52,6 +52,8 @@ def run(case: Case) -> ToolResult:
                 "Compare another model on the same images; a difference inside the "
                 "interval is chance."
             ),
+            action=Action.MEASURE,
+            changes={"tool": "comparison"},
         )
     ]
     findings += _weak_class(case, per_class, nums, samples[:, 1:])

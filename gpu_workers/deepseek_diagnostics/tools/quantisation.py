@@ -13,9 +13,9 @@ import numpy as np
 import onnx
 
 from deepseek_diagnostics.average import judge, mean_ap
-from deepseek_diagnostics.case import Case
+from deepseek_diagnostics.case import MOST_EVIDENCE, Case
 from deepseek_diagnostics.catalog import BY_ID
-from deepseek_diagnostics.data import Boxes, Floats
+from deepseek_diagnostics.data import Boxes, Floats, iou
 from deepseek_diagnostics.errors import NotApplicableError
 from deepseek_diagnostics.graphs import (
     Graph,
@@ -31,6 +31,7 @@ from deepseek_diagnostics.observing import LEAST_SCORE
 from deepseek_diagnostics.result import (
     Action,
     Axis,
+    Evidence,
     Finding,
     Headline,
     Plot,
@@ -51,6 +52,7 @@ NUM_PROBED = 6
 NUM_JUDGED = 80
 NUM_KEPT = 5
 MOST_DB = 100.0
+SAME_IOU = 0.5
 
 
 def run(case: Case) -> ToolResult:
@@ -62,11 +64,17 @@ def run(case: Case) -> ToolResult:
         )
     exact_file = float_file(case)
     exact, packed = onnx.load(exact_file), onnx.load(packed_file)
-    rows = ratios(case, exact, packed)
+    rows, noisy = ratios(case, exact, packed)
     if not rows:
         raise NotApplicableError(_("no layer of the 8-bit file is known by its name"))
     worst = sorted(rows, key=lambda row: -row[3])[:NUM_KEPT]
-    ap, ms = _compared(case, {"fp32": exact_file, "int8": packed_file})
+    images = sample(case, NUM_JUDGED, "judged")
+    files = {"fp32": exact_file, "int8": packed_file}
+    told = {name: _found(case, file, images) for name, file in files.items()}
+    found = {name: boxes for name, (boxes, _ms) in told.items()}
+    ms = {name: one for name, (_boxes, one) in told.items()}
+    ap = _compared(case, found, images)
+    changed = changed_images(found["fp32"], found["int8"], case.score_threshold)
     change = ap["int8"][0] - ap["fp32"][0]
     low, high = interval(ap["int8"][1:] - ap["fp32"][1:])
     faster = ms["fp32"] / ms["int8"]
@@ -78,7 +86,7 @@ def run(case: Case) -> ToolResult:
             "8 bits change AP by {change} points and are {faster} times as fast; the "
             "most damage is done in “{layer}”."
         ),
-        next=_("Keep these layers in float and quantise again: {layers}.")
+        next=_("Keep these layers in float and make the 8-bit file again: {layers}.")
         if is_harmful
         else _("Serve the 8-bit file; no layer need stay in float for precision's sake."),
         figures={
@@ -87,7 +95,9 @@ def run(case: Case) -> ToolResult:
             "layers": ", ".join(readable(row[0]) for row in worst),
         },
         interval=(low, high),
-        action=Action.PRECISION if is_harmful else Action.NONE,
+        action=Action.PRECISION if is_harmful else Action.DEPLOY,
+        changes={"float_layers": " ".join(row[0] for row in worst)} if is_harmful else {},
+        evidence=_evidence(case, found, changed),
     )  # fmt: skip
     return ToolResult(
         tool=INFO.id,
@@ -95,7 +105,7 @@ def run(case: Case) -> ToolResult:
         question=INFO.question,
         headline=Headline(name=_("AP by 8 bits"), value=change, low=low, high=high),
         findings=(finding,),
-        plots=(_plot(rows), _front(ap, ms)),
+        plots=(_plot(rows, noisy), _front(ap, ms, case.behind(changed))),
         tables=(
             Table(
                 title=_("By layer"),
@@ -119,10 +129,15 @@ def run(case: Case) -> ToolResult:
 Row = tuple[str, float, float, float]
 
 
-def ratios(case: Case, exact: onnx.ModelProto, packed: onnx.ModelProto) -> list[Row]:
+def ratios(
+    case: Case, exact: onnx.ModelProto, packed: onnx.ModelProto
+) -> tuple[list[Row], dict[str, tuple[int, ...]]]:
     """For each 8-bit layer the dB of its weights and output, and what it took away.
 
     What it took away is the ratio of what comes in less that of what goes out.
+
+    Returns:
+        The rows, and for each layer the probed pictures, the noisiest first.
     """
     layers = {node.name: (node, value) for node, value in layers_of(exact)}
     pairs = [one for one in layers_of(packed) if one[0].name in layers]
@@ -133,8 +148,9 @@ def ratios(case: Case, exact: onnx.ModelProto, packed: onnx.ModelProto) -> list[
         plain = own.removesuffix("_DequantizeLinear_Output")
         reads[twin.input[0]] = plain if plain in made else own
         reads[twin.output[0]] = node.output[0]
-    ratio = _through(case, exact, packed, reads)
+    ratio, order = _through(case, exact, packed, reads)
     rows: list[Row] = []
+    noisy: dict[str, tuple[int, ...]] = {}
     for node, value in pairs:
         twin, weights = layers[node.name]
         gap = float(((weights.astype(np.float64) - value) ** 2).sum())
@@ -146,27 +162,34 @@ def ratios(case: Case, exact: onnx.ModelProto, packed: onnx.ModelProto) -> list[
         before = ratio[twin.input[0]]
         fall = 0.0 if before >= MOST_DB else max(0.0, before - out)
         rows.append((node.name, own_ratio, out, fall))
-    return rows
+        noisy[node.name] = case.behind(order[twin.output[0]])
+    return rows, noisy
 
 
 def _through(
     case: Case, exact: onnx.ModelProto, packed: onnx.ModelProto, reads: dict[str, str]
-) -> dict[str, float]:
-    """The ratio at each tensor of the exact graph, over some pictures."""
+) -> tuple[dict[str, float], dict[str, list[int]]]:
+    """The ratio at each tensor of the exact graph, and the pictures by theirs."""
     threads = case.spec.num_threads
     one = Graph(exact, reads=list(reads), num_threads=threads)
     two = Graph(packed, reads=list(reads.values()), num_threads=threads)
     prompts = prompts_of(case)
     signal, noise = dict.fromkeys(reads, 0.0), dict.fromkeys(reads, 0.0)
+    own: dict[str, dict[int, float]] = {name: {} for name in reads}
     for image in sample(case, NUM_PROBED, "quantisation"):
         case.tell(0)
         pixels = pixels_of(case, image)
         a, b = one.run(pixels, prompts), two.run(pixels, prompts)
         for name, read in reads.items():
             x, y = a[name].astype(np.float64), b[read].astype(np.float64)
-            signal[name] += float((x**2).sum())
-            noise[name] += float(((x - y) ** 2).sum())
-    return {name: decibels(signal[name], noise[name]) for name in reads}
+            loud, wrong = float((x**2).sum()), float(((x - y) ** 2).sum())
+            own[name][image] = decibels(loud, wrong)
+            signal[name] += loud
+            noise[name] += wrong
+    ratio = {name: decibels(signal[name], noise[name]) for name in reads}
+    return ratio, {
+        name: sorted(some, key=lambda n: some[n]) for name, some in own.items()
+    }
 
 
 def decibels(signal: float, noise: float) -> float:
@@ -175,10 +198,9 @@ def decibels(signal: float, noise: float) -> float:
 
 
 def _compared(
-    case: Case, files: dict[str, Path]
-) -> tuple[dict[str, Floats], dict[str, float]]:
-    """AP of each file on some pictures, then of drawn ones; milliseconds of each."""
-    images = sample(case, NUM_JUDGED, "judged")
+    case: Case, found: dict[str, Boxes], images: list[int]
+) -> dict[str, Floats]:
+    """AP of each file on some pictures, then of drawn ones."""
     weights_I = np.zeros(len(case.truth.images))
     weights_I[images] = 1
     draws = [weights_I]
@@ -188,12 +210,45 @@ def _compared(
         weights = np.zeros(len(weights_I))
         weights[images] = drawn
         draws.append(weights)
-    ap, ms = {}, {}
-    for name, file in files.items():
-        found, ms[name] = _found(case, file, images)
-        judged = judge(case.truth, found)
+    ap = {}
+    for name, boxes in found.items():
+        judged = judge(case.truth, boxes)
         ap[name] = np.array([mean_ap(judged, weights)[0] for weights in draws])
-    return ap, ms
+    return ap
+
+
+def changed_images(exact: Boxes, packed: Boxes, threshold: float) -> list[int]:
+    """Pictures in which a box above the threshold is gained or lost, the most first."""
+    changed: dict[int, int] = {}
+    for one, other in ((exact, packed), (packed, exact)):
+        for row in np.flatnonzero(one.scores_M >= threshold):
+            same = other.where(
+                (other.image_M == one.image_M[row])
+                & (other.classes_M == one.classes_M[row])
+                & (other.scores_M >= threshold)
+            )
+            if not (iou(one.boxes_M4[[row]], same.boxes_M4) >= SAME_IOU).any():
+                image = int(one.image_M[row])
+                changed[image] = changed.get(image, 0) + 1
+    return sorted(changed, key=lambda image: (-changed[image], image))
+
+
+def _evidence(
+    case: Case, found: dict[str, Boxes], changed: list[int]
+) -> tuple[Evidence, ...]:
+    """The pictures whose boxes 8 bits change most: theirs over those of 32 bits."""
+    told = []
+    for image in changed[:MOST_EVIDENCE]:
+        marks = []
+        for kind, name in (("other", "fp32"), ("found", "int8")):
+            boxes = found[name]
+            here = (boxes.image_M == image) & (boxes.scores_M >= case.score_threshold)
+            marks += [
+                case.found_mark(int(row), found=boxes, kind=kind)
+                for row in np.flatnonzero(here)
+            ]
+        told.append(Evidence(image=case.truth.images[image].id, marks=tuple(marks)))
+    return tuple(told)
 
 
 def _found(case: Case, file: Path, images: list[int]) -> tuple[Boxes, float]:
@@ -217,7 +272,8 @@ def _found(case: Case, file: Path, images: list[int]) -> tuple[Boxes, float]:
     return joined(parts), 1000 * float(np.median(times))
 
 
-def _plot(rows: list[Row]) -> Plot:
+def _plot(rows: list[Row], noisy: dict[str, tuple[int, ...]]) -> Plot:
+    """Behind a layer's output the probed pictures; no picture is behind its weights."""
     x = tuple(float(n + 1) for n in range(len(rows)))
     return Plot(
         title=_("Signal to noise through the layers"),
@@ -226,12 +282,20 @@ def _plot(rows: list[Row]) -> Plot:
         y=Axis(label=_("Ratio"), unit="dB"),
         series=(
             Series(name=_("Weights"), x=x, y=tuple(round(row[1], 2) for row in rows)),
-            Series(name=_("Output"), x=x, y=tuple(round(row[2], 2) for row in rows)),
+            Series(
+                name=_("Output"),
+                x=x,
+                y=tuple(round(row[2], 2) for row in rows),
+                images=tuple(noisy[row[0]] for row in rows),
+            ),
         ),
     )
 
 
-def _front(ap: dict[str, Floats], ms: dict[str, float]) -> Plot:
+def _front(
+    ap: dict[str, Floats], ms: dict[str, float], changed: tuple[int, ...]
+) -> Plot:
+    """Behind both points the pictures in which they differ most."""
     return Plot(
         title=_("Precision and time"),
         kind="scatter",
@@ -239,7 +303,10 @@ def _front(ap: dict[str, Floats], ms: dict[str, float]) -> Plot:
         y=Axis(label=_("AP")),
         series=tuple(
             Series(
-                name=name, x=(round(ms[name], 2),), y=(round(float(ap[name][0]), 4),)
+                name=name,
+                x=(round(ms[name], 2),),
+                y=(round(float(ap[name][0]), 4),),
+                images=(changed,),
             )
             for name in ap
         ),

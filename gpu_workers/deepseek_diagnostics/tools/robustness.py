@@ -7,12 +7,13 @@ model's own clean error. Small shifts after Azulay and Weiss, "Why do deep convo
 networks generalize so poorly to small image transformations?", JMLR 2019.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from deepseek_diagnostics.average import judge, mean_ap
-from deepseek_diagnostics.case import Case
+from deepseek_diagnostics.case import MOST_EVIDENCE, Case
 from deepseek_diagnostics.catalog import BY_ID
 from deepseek_diagnostics.corruptions import CORRUPTIONS, corrupted
 from deepseek_diagnostics.data import Boxes, Floats, iou
@@ -22,6 +23,7 @@ from deepseek_diagnostics.observing import LEAST_SCORE, open_detector
 from deepseek_diagnostics.result import (
     Action,
     Axis,
+    Evidence,
     Finding,
     Headline,
     Plot,
@@ -38,21 +40,30 @@ INFO = BY_ID["robustness"]
 NUM_IMAGES = 24
 SEVERITIES = (1, 3, 5)
 SHIFTS = (1, 2, 4, 8)
+SURE = 0.3
 
 
 def run(case: Case) -> ToolResult:
     looker = Looker(case)
-    clean = looker.precision(lambda pixels, _rng: pixels)
-    table = {
-        name: [looker.precision(spoiler(name, level)) for level in SEVERITIES]
+    seen = looker.look(lambda pixels, _rng: pixels)
+    spoiled = {
+        name: [looker.look(spoiler(name, level)) for level in SEVERITIES]
         for name in CORRUPTIONS
+    }
+    clean = seen.ap
+    table = {name: [one.ap for one in some] for name, some in spoiled.items()}
+    lost = {
+        name: [sorted(seen.found - one.found) for one in some]
+        for name, some in spoiled.items()
     }
     means = {name: np.mean(rows, axis=0) for name, rows in table.items()}
     left = np.mean(list(means.values()), axis=0) / np.maximum(clean, 1e-9)
     low, high = interval(left[1:])
     worst = min(means, key=lambda name: means[name][0])
     error = np.mean([(1 - m[0]) / max(1e-9, 1 - clean[0]) for m in means.values()])
-    steady = {shift: looker.steadiness(shift) for shift in SHIFTS}
+    moved = {shift: looker.steadiness(shift) for shift in SHIFTS}
+    steady = {shift: one.share for shift, one in moved.items()}
+    least = min(steady, key=lambda one: steady[one])
     findings = (
         Finding(
             code="robustness.corruption",
@@ -71,6 +82,7 @@ def run(case: Case) -> ToolResult:
             },
             interval=(low, high),
             action=Action.TRAIN,
+            evidence=_lost(case, lost[worst][-1]),
         ),
         Finding(
             code="robustness.shift",
@@ -81,9 +93,11 @@ def run(case: Case) -> ToolResult:
             ),
             next=_("Train longer with random crops; smooth scores over the frames of a video."),
             figures={
-                "shift": min(steady, key=lambda one: steady[one]),
-                "same": f"{100 * min(steady.values()):.0f} %",
+                "shift": least,
+                "same": f"{100 * steady[least]:.0f} %",
             },
+            action=Action.TRAIN if steady[least] < 0.8 else Action.NONE,
+            evidence=tuple(case.evidence(n) for n in moved[least].images[:MOST_EVIDENCE]),
         ),
     )  # fmt: skip
     return ToolResult(
@@ -92,7 +106,11 @@ def run(case: Case) -> ToolResult:
         question=INFO.question,
         headline=Headline(name="rPC", value=float(left[0]), low=low, high=high),
         findings=findings,
-        plots=(_bars(means, float(clean[0])), _curves(table, float(clean[0]))),
+        plots=(
+            _bars(case, means, float(clean[0]), lost),
+            _curves(case, table, float(clean[0]), lost),
+            _shifts(case, moved),
+        ),
         tables=(
             Table(
                 title=_("AP by corruption"),
@@ -121,6 +139,27 @@ def run(case: Case) -> ToolResult:
 
 
 Change = Callable[[Pixels, np.random.Generator], Pixels]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What was found in the pictures, changed in one way.
+
+    Attributes:
+        ap: Of all of them, then of each draw.
+        found: Rows of the objects that a sure box hits.
+    """
+
+    ap: Floats
+    found: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steadiness:
+    """The share of sure boxes that stay, and the pictures that lose some, most first."""
+
+    share: float
+    images: Sequence[int]
 
 
 class Looker:
@@ -159,34 +198,45 @@ class Looker:
             rows.append(weights)
         return rows
 
-    def precision(self, change: Change) -> Floats:
-        """AP on changed pictures, then that of each draw of them."""
+    def look(self, change: Change) -> Look:
+        """The same pictures, changed."""
         rng = self._case.rng("corruption")
         parts = [
-            self._look(image, picture, change(picture.pixels, rng))
+            self._boxes(image, picture, change(picture.pixels, rng))
             for image, picture in zip(self.images, self._pictures, strict=True)
         ]
         judged = judge(self._case.truth, joined(parts))
-        return np.array([mean_ap(judged, weights)[0] for weights in self._draws])
+        hit = [
+            one.objects_TD[0][one.hits_TD[0] & (one.scores_D >= SURE)] for one in judged
+        ]
+        return Look(
+            ap=np.array([mean_ap(judged, weights)[0] for weights in self._draws]),
+            found=frozenset(np.concatenate(hit).tolist()),
+        )
 
-    def steadiness(self, shift: int) -> float:
+    def steadiness(self, shift: int) -> Steadiness:
         """The share of sure boxes that are found again when the picture moves."""
-        stays = total = 0
+        total, gone = 0, {}
         for image, picture in zip(self.images, self._pictures, strict=True):
-            before = _sure(self._look(image, picture, picture.pixels))
+            before = _sure(self._boxes(image, picture, picture.pixels))
             moved = np.roll(picture.pixels, shift, axis=1)
             moved[:, :shift] = picture.pixels[:, :1]
-            after = _sure(self._look(image, picture, moved))
+            after = _sure(self._boxes(image, picture, moved))
             back = after.boxes_M4 - shift * picture.width / picture.pixels.shape[
                 1
             ] * np.array([1.0, 0, 1, 0])
             same = before.classes_M[:, None] == after.classes_M[None]
             found = (iou(before.boxes_M4, back) >= 0.5) & same
-            stays += int(found.any(axis=1).sum()) if found.size else 0
+            stays = int(found.any(axis=1).sum()) if found.size else 0
             total += len(before)
-        return stays / max(1, total)
+            gone[image] = len(before) - stays
+        order = sorted(gone, key=lambda one: -gone[one])
+        return Steadiness(
+            share=1 - sum(gone.values()) / max(1, total),
+            images=[one for one in order if gone[one]],
+        )
 
-    def _look(self, image: int, picture: Picture, pixels: Pixels) -> Boxes:
+    def _boxes(self, image: int, picture: Picture, pixels: Pixels) -> Boxes:
         self._case.tell(0)
         shown = Picture(pixels=pixels, width=picture.width, height=picture.height)
         found = self._detector.find_pictures([shown], self._query)[0]
@@ -198,10 +248,29 @@ def spoiler(name: str, severity: int) -> Change:
 
 
 def _sure(boxes: Boxes) -> Boxes:
-    return boxes.where(boxes.scores_M >= 0.3)
+    return boxes.where(boxes.scores_M >= SURE)
 
 
-def _bars(means: dict[str, Floats], clean: float) -> Plot:
+def _by_loss(case: Case, rows: Sequence[int]) -> dict[int, list[int]]:
+    """Lost objects by picture, the picture that loses most first."""
+    images = case.truth.image_N
+    by_image: dict[int, list[int]] = {}
+    for row in rows:
+        by_image.setdefault(int(images[row]), []).append(row)
+    order = sorted(by_image, key=lambda one: (-len(by_image[one]), one))
+    return {image: by_image[image] for image in order}
+
+
+def _lost(case: Case, rows: Sequence[int]) -> tuple[Evidence, ...]:
+    """The pictures that a corruption breaks most, with the objects it takes away."""
+    by_image = list(_by_loss(case, rows).items())[:MOST_EVIDENCE]
+    return tuple(case.evidence(image, truth=some) for image, some in by_image)
+
+
+Lost = dict[str, list[list[int]]]
+
+
+def _bars(case: Case, means: dict[str, Floats], clean: float, lost: Lost) -> Plot:
     names = tuple(sorted(means, key=lambda name: means[name][0]))
     return Plot(
         title=_("Precision left by corruption"),
@@ -213,12 +282,20 @@ def _bars(means: dict[str, Floats], clean: float) -> Plot:
                 name=_("Share of clean AP"),
                 x=names,
                 y=tuple(round(float(means[n][0]) / max(clean, 1e-9), 4) for n in names),
+                images=tuple(
+                    case.behind(
+                        _by_loss(case, [row for some in lost[n] for row in some])
+                    )
+                    for n in names
+                ),
             ),
         ),
     )
 
 
-def _curves(table: dict[str, list[Floats]], clean: float) -> Plot:
+def _curves(
+    case: Case, table: dict[str, list[Floats]], clean: float, lost: Lost
+) -> Plot:
     worst = sorted(table, key=lambda name: table[name][-1][0])[:6]
     return Plot(
         title=_("AP over severity, the worst six"),
@@ -230,7 +307,28 @@ def _curves(table: dict[str, list[Floats]], clean: float) -> Plot:
                 name=name,
                 x=(0.0, *(float(level) for level in SEVERITIES)),
                 y=(round(clean, 4), *(round(float(one[0]), 4) for one in table[name])),
+                images=(
+                    (),
+                    *(case.behind(_by_loss(case, some)) for some in lost[name]),
+                ),
             )
             for name in worst
+        ),
+    )
+
+
+def _shifts(case: Case, moved: dict[int, Steadiness]) -> Plot:
+    return Plot(
+        title=_("Boxes that stay when the picture moves"),
+        kind="line",
+        x=Axis(label=_("Shift"), unit="px"),
+        y=Axis(label=_("Share of sure boxes"), low=0, high=1),
+        series=(
+            Series(
+                name=_("Share of sure boxes"),
+                x=tuple(float(shift) for shift in moved),
+                y=tuple(round(one.share, 4) for one in moved.values()),
+                images=tuple(case.behind(one.images) for one in moved.values()),
+            ),
         ),
     )

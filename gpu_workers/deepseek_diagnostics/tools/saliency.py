@@ -23,6 +23,7 @@ from deepseek_diagnostics.maps import (
     without_padding,
 )
 from deepseek_diagnostics.result import (
+    Action,
     Axis,
     Evidence,
     Finding,
@@ -87,15 +88,6 @@ def run(case: Case) -> ToolResult:
         if is_trusted
         else _("No map beats chance: do not read anything into them.")
     )
-    advice = _(
-        "See whether the warm places lie on the objects; where they lie beside, add "
-        "images in which that context is missing."
-    )
-    if white is None:
-        advice = _(
-            "The model has no weights to differentiate: Grad-CAM and integrated "
-            "gradients are left out, and D-RISE explains it from outside."
-        )
     return ToolResult(
         tool=INFO.id,
         version=INFO.version,
@@ -111,13 +103,14 @@ def run(case: Case) -> ToolResult:
                 code="saliency.trusted" if is_trusted else "saliency.chance",
                 severity=Severity.INFO if is_trusted else Severity.WARN,
                 text=text,
-                next=advice,
+                next=_advice(is_trusted=is_trusted, has_weights=white is not None),
                 figures={"best": best, "gain": float(gains[best].mean())},
                 interval=(low, high),
+                action=Action.LABEL if is_trusted else Action.TRAIN,
                 evidence=tuple(one for some in evidence for one in some),
             ),
         ),
-        plots=(_plot(means),),
+        plots=(_plot(means, case.behind(image for image, _row in chosen)),),
         tables=(
             Table(
                 title=_("Insertion and deletion"),
@@ -130,6 +123,20 @@ def run(case: Case) -> ToolResult:
             for name, pair in means.items()
         },
     )
+
+
+def _advice(*, is_trusted: bool, has_weights: bool) -> str:
+    if not has_weights:
+        return _(
+            "The model has no weights to differentiate: Grad-CAM and integrated "
+            "gradients are left out, and D-RISE explains it from outside."
+        )
+    if is_trusted:
+        return _(
+            "See whether the warm places lie on the objects; where they lie beside, add "
+            "images in which that context is missing."
+        )
+    return _("Train longer or on more images; then look at the maps again.")
 
 
 def _chosen(case: Case) -> list[tuple[int, int]]:
@@ -201,6 +208,7 @@ def _evidence(
         told.append(
             Evidence(
                 image=case.truth.images[image].id,
+                of=name,
                 text="{name}: {gain}",
                 figures={"name": name, "gain": scores[name][1] - scores[name][0]},
                 marks=(case.found_mark(row),),
@@ -213,8 +221,10 @@ def _evidence(
     return told
 
 
-def _plot(means: dict[str, Floats]) -> Plot:
+def _plot(means: dict[str, Floats], pictures: tuple[int, ...]) -> Plot:
+    """Behind each bar the explained pictures, under that map; chance has none to see."""
     names = tuple(means)
+    images = tuple(() if name == "chance" else pictures for name in names)
     return Plot(
         title=_("Insertion and deletion"),
         kind="bar",
@@ -222,10 +232,16 @@ def _plot(means: dict[str, Floats]) -> Plot:
         y=Axis(label=_("Mean score of the box"), low=0),
         series=(
             Series(
-                name=_("Insertion"), x=names, y=tuple(float(means[n][1]) for n in names)
+                name=_("Insertion"),
+                x=names,
+                y=tuple(float(means[n][1]) for n in names),
+                images=images,
             ),
             Series(
-                name=_("Deletion"), x=names, y=tuple(float(means[n][0]) for n in names)
+                name=_("Deletion"),
+                x=names,
+                y=tuple(float(means[n][0]) for n in names),
+                images=images,
             ),
         ),
     )

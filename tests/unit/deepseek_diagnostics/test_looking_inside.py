@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,18 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from deepseek_diagnostics.applying import apply
+from deepseek_diagnostics import shrinking
+from deepseek_diagnostics.applying import apply, carry_out
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.corruptions import CORRUPTIONS, corrupted
-from deepseek_diagnostics.errors import DataError, NotApplicableError
+from deepseek_diagnostics.errors import (
+    DataError,
+    NotApplicableError,
+    StopRequestedError,
+)
 from deepseek_diagnostics.graphs import layers_of, readable
 from deepseek_diagnostics.maps import coarse
-from deepseek_diagnostics.spec import DiagnoseSpec
+from deepseek_diagnostics.spec import ApplySpec, DiagnoseSpec
 from deepseek_diagnostics.tools import (
     attention,
     health,
@@ -30,6 +36,7 @@ from deepseek_diagnostics.tools import (
 from deepseek_vision.hub import DEFAULT_MODEL, SHIPPED, find_model
 from deepseek_vision.images import read_picture
 from deepseek_vision.predict import ObjectDetector, load_model
+from deepseek_vision.quantize import read_plan
 from deepseek_vision.synthetic.production_line import write_production_line
 from deepseek_vision.training.run import restore
 
@@ -85,6 +92,9 @@ def test_the_time_of_a_picture_is_taken_apart(made: Any):
     )
     assert set(told.values["sweep_ms"]["1"]) == {"1", "2", "4"}
     assert any("Conv" in name for name in told.values["operators_us"])
+    sizes = told.plots[-1].series[0]
+    assert len(sizes.x) == 4
+    assert all(len(some) == 1 for some in sizes.images)
 
 
 def test_the_layer_that_8_bits_spoil_is_named(made: Any, copy: Path):
@@ -109,6 +119,67 @@ def test_the_layer_that_8_bits_spoil_is_named(made: Any, copy: Path):
     worst = min(told.tables[0].rows, key=lambda row: row[1])
     assert worst[0] == readable(node.name)
     assert set(told.values["AP"]) == {"fp32", "int8"}
+    layers, front = told.plots
+    assert all(layers.series[1].images)  # the probed pictures; weights have none
+    assert not layers.series[0].images
+    changed = front.series[0].images[0]
+    assert changed == tuple(one.image for one in told.findings[0].evidence)
+    kinds = {mark.kind for one in told.findings[0].evidence for mark in one.marks}
+    assert kinds <= {"found", "other"}
+
+
+def test_a_layer_is_put_back_into_float(copy: Path, line: Path, tmp_path: Path):
+    model = onnx.load(copy / "model.onnx")
+    packed = {
+        node.name: node for node, _w in layers_of(onnx.load(copy / "model.int8.onnx"))
+    }
+    layer = next(n.name for n, _w in reversed(layers_of(model)) if n.name in packed)
+    spec = ApplySpec(
+        model=str(copy),
+        out=str(tmp_path / "out"),
+        data=str(line),
+        float_layers=(layer,),
+    )
+    told: list[Any] = []
+
+    carry_out(spec, report=told.append, should_stop=lambda: False)
+
+    made = onnx.load(tmp_path / "out" / "model.int8.onnx")
+    (node,) = (one for one in made.graph.node if one.name == layer)
+    assert node.input[1] in {one.name for one in made.graph.initializer}
+    others = [n for n, _w in layers_of(made) if n.name in packed and n.name != layer]
+    assert any(one.input[1].endswith("DequantizeLinear_Output") for one in others)
+    assert layer in read_plan(tmp_path / "out")[0]
+    assert told[-1].num_done == told[0].num_steps == 1
+    with pytest.raises(DataError, match="no layer called magic"):
+        carry_out(
+            replace(spec, out=str(tmp_path / "no"), float_layers=("magic",)),
+            report=told.append, should_stop=lambda: False,
+        )  # fmt: skip
+
+
+def test_a_narrower_model_is_taught_and_serves(
+    line: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(shrinking, "BATCH_SIZE", 1)
+    spec = ApplySpec(
+        model=DEFAULT_MODEL, out=str(tmp_path / "out"), data=str(line), keep=0.5,
+        num_steps=1,
+    )  # fmt: skip
+
+    carry_out(spec, report=lambda _event: None, should_stop=lambda: False)
+
+    before, after = (
+        (folder / "model.int8.onnx").stat().st_size
+        for folder in (SHIPPED / DEFAULT_MODEL, tmp_path / "out")
+    )
+    assert after < 0.9 * before
+    with pytest.raises(StopRequestedError):
+        carry_out(
+            replace(spec, out=str(tmp_path / "no")),
+            report=lambda _event: None, should_stop=lambda: True,
+        )  # fmt: skip
+    assert not (tmp_path / "no").exists()
 
 
 def test_filters_that_do_nothing_are_spare(made: Any, copy: Path):
@@ -132,6 +203,9 @@ def test_filters_that_do_nothing_are_spare(made: Any, copy: Path):
     assert told.values["layers"][0] == node.name
     assert told.values["loss"][0] == 0
     assert told.findings[0].figures["num"] >= 1
+    losses, images = told.plots[0].series[0].y, told.plots[0].series[0].images
+    # Pictures are behind what was lost, and behind nothing else.
+    assert [bool(loss) for loss in losses] == [bool(some) for some in images]
 
 
 def test_what_dynamic_parts_chose_is_read(made: Any):
@@ -167,6 +241,13 @@ def test_corruption_costs_precision(made: Any, monkeypatch: pytest.MonkeyPatch):
 
     assert told.values["mPC"] <= told.values["AP"]
     assert set(told.values["shifts"]) == {"1", "2", "4", "8"}
+    bars, curves, shifts = told.plots
+    assert bars.series[0].images[0]
+    assert curves.series[0].images[0] == ()  # nothing is lost in a clean picture
+    assert [y < 1 for y in shifts.series[0].y] == [
+        bool(some) for some in shifts.series[0].images
+    ]
+    assert {mark.kind for mark in told.findings[0].evidence[0].marks} == {"truth"}
 
 
 def test_a_map_lies_on_its_object_and_beats_chance(
@@ -184,6 +265,9 @@ def test_a_map_lies_on_its_object_and_beats_chance(
         name: one["insertion"] - one["deletion"] for name, one in told.values.items()
     }
     assert max(score["Grad-CAM"], score["Integrated gradients"]) > score["chance"]
+    bar = told.plots[0].series[0]
+    assert [bool(some) for some in bar.images] == [name != "chance" for name in bar.x]
+    assert [one.of for one in told.findings[0].evidence] == list(bar.x[:3])
     evidence = told.findings[0].evidence[2]
     image = next(one for one in case.truth.images if one.id == evidence.image)
     heat = np.array(evidence.heat)
