@@ -125,8 +125,14 @@ class ActIn(serializers.Serializer[object]):
 
 class ActOut(serializers.Serializer[object]):
     num_sent_back = serializers.IntegerField()
+    num_moved = serializers.IntegerField(help_text="Images in another split now.")
+    num_deleted = serializers.IntegerField()
     job_id = serializers.CharField(
-        help_text="Of the job that changes the model and measures again; else empty."
+        help_text="Of the job that changes or trains a model; it is measured when that "
+        "is done. Else empty."
+    )
+    report_id = serializers.IntegerField(
+        allow_null=True, help_text="Measures again what was put right at once."
     )
 
 
@@ -263,7 +269,7 @@ class AgainApi(Api):
 class ActApi(Api):
     @extend_schema(operation_id="report_act", request=ActIn, responses={201: ActOut})
     def post(self, request: ApiRequest, report_id: int) -> Response:
-        """Send a finding's images back to their annotators, or apply its numbers."""
+        """Do what a finding advises; its effect is measured when it is done."""
         given = ActIn(data=request.data)
         given.is_valid(raise_exception=True)
         done = acting.act(

@@ -22,6 +22,8 @@ from deepseek_diagnostics.spec import ApplySpec, DiagnoseSpec
 COMMAND = [sys.executable, "-m", "deepseek_diagnostics"]
 POLL_S = 1.0
 GRACE_S = 8.0
+# Changes of a model that are made with pictures.
+NEED_PICTURES = frozenset({"float_layers", "keep"})
 CACHE_KEPT_S = 30 * 24 * 3600
 
 
@@ -72,7 +74,7 @@ def diagnose(claim: Claim, spec: DiagnoseSpec) -> Generator[Event | None]:
         yield from_wire(line) if line is not None else None
 
 
-def apply(claim: Claim) -> Generator[str | None]:
+def apply(claim: Claim) -> Generator[Event | None]:
     """Write the changed copy of a job's model into ``changed_model`` of its folder.
 
     Raises:
@@ -81,16 +83,24 @@ def apply(claim: Claim) -> Generator[str | None]:
     folder = changed_model(claim)
     # What an attempt before this one left is not whole.
     shutil.rmtree(folder, ignore_errors=True)
-    changes: dict[str, float] = claim.params["changes"]
+    changes = dict(claim.params["changes"])
+    if "float_layers" in changes:
+        changes["float_layers"] = tuple(changes["float_layers"].split())
+    data = ""
+    if changes.keys() & NEED_PICTURES:
+        data = str(jobs.run_dir(claim.job_id) / "data")
+        version_id = claim.params["version_id"]
+        write_training_folder(version_id=version_id, folder=Path(data))
     model = checked_out(claim.params["revision_id"])
-    spec = ApplySpec(model=str(model), out=str(folder), **changes)
-    yield from run_child(
+    spec = ApplySpec(model=str(model), out=str(folder), data=data, **changes)
+    for line in run_child(
         COMMAND,
         spec=spec.to_json(),
         run_dir=jobs.run_dir(claim.job_id),
         poll_s=POLL_S,
         grace_s=GRACE_S,
-    )
+    ):
+        yield from_wire(line) if line is not None else None
 
 
 def changed_model(claim: Claim) -> Path:

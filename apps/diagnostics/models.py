@@ -69,6 +69,27 @@ class Report(TimeStamped):
         return f"{self.model_name} · {self.version}"
 
 
+class Promise(models.Model):
+    """That a report is measured again once what it advised is done.
+
+    Attributes:
+        image_ids: Images that went back; each is to be submitted again.
+        job: Makes the model to measure; with it ``image_ids`` is empty.
+    """
+
+    report = models.ForeignKey(
+        Report, on_delete=models.CASCADE, related_name="promises"
+    )
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    image_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    job = models.ForeignKey(
+        "jobs.Job", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return f"measure report {self.report_id} again"
+
+
 class ToolResult(models.Model):
     """What one tool said; all of a report's are written at once, when it is whole.
 

@@ -3,9 +3,13 @@ from contextlib import closing
 from typing import Any
 
 from celery import Task, shared_task
+from django.dispatch import receiver
 
+from apps.core.queue import enqueue
+from apps.core.upkeep import upkeep
 from apps.diagnostics import engines
-from apps.diagnostics.services import acting, recording
+from apps.diagnostics.models import Promise
+from apps.diagnostics.services import acting, promising, recording
 from apps.jobs import services as jobs
 from apps.jobs.services import Holding
 from deepseek_diagnostics.events import Event, Progress, Started, ToolDone
@@ -42,12 +46,25 @@ def apply(self: "Task[..., None]", job_id: str) -> None:
 def _apply(holding: Holding) -> None:
     claim = holding.claim
     holding.keep(is_urgent=True)
-    holding.write(lambda _id: jobs.start_running(claim, num_total=1))
-    with closing(engines.apply(claim)) as lines:
-        for line in lines:
-            holding.keep(is_urgent=line is None)
+    follower = Follower(holding)
+    with closing(engines.apply(claim)) as told:
+        for event in told:
+            follower.take(event)
+            holding.keep(is_urgent=event is None)
+    follower.end()
     folder = engines.changed_model(claim)
     holding.write(lambda _id: acting.finish_apply(claim, folder=folder))
+
+
+@shared_task(name=promising.KEEP)
+def keep_promises() -> None:
+    promising.keep_promises()
+
+
+@receiver(upkeep)
+def look_after_promises(**_signal: Any) -> None:
+    if Promise.objects.exists():
+        enqueue(promising.KEEP, queue="io")
 
 
 class Follower:

@@ -19,7 +19,7 @@ from apps.diagnostics.formats import exporting, showing
 from apps.diagnostics.forms import NewReportForm
 from apps.diagnostics.services import acting, starting
 from apps.jobs.selectors import has_worker, may_act
-from deepseek_diagnostics.catalog import TOOLS
+from deepseek_diagnostics.catalog import BY_ID, TOOLS
 from deepseek_diagnostics.result import ToolResult
 
 PAGE_SIZE = 50
@@ -52,7 +52,9 @@ def new(request: PageRequest) -> HttpResponse:
             "model": request.GET.get("model", ""),
             "version": request.GET.get("version", ""),
             "splits": ["val", "test"],
-            "tools": [one.id for one in TOOLS],
+            "tools": [request.GET["tool"]]
+            if request.GET.get("tool") in BY_ID
+            else list(BY_ID),
         },
     )
     if request.method == "POST" and form.is_valid():
@@ -105,6 +107,7 @@ def report(request: PageRequest, report_id: int) -> HttpResponse:
             (showing.tool_title(one.tool), one)
             for one in selectors.changes_since(found, results)
         ],
+        "promises": showing.promised(found.promises.all()),
         "tool": None,
         "may_act": may_act(user=request.user, job=found.job, needs=Role.ANNOTATOR),
         "has_worker": has_worker(queue=found.job.queue),
@@ -125,9 +128,12 @@ def behind(request: PageRequest, report_id: int) -> HttpResponse:
     evidence: list[showing.ShownEvidence] = []
     if result is not None:
         points = request.GET.getlist("point")
-        ids = showing.behind(result, number(request.GET.get("plot", "")) or 0, points)
+        behind = showing.behind(
+            result, number(request.GET.get("plot", "")) or 0, points
+        )
+        ids = behind.keys() | showing.beside(result, behind)
         pictures = exporting.pictures_of(found, ids)
-        evidence = showing.shown_behind(result, ids, pictures)
+        evidence = showing.shown_behind(result, behind, pictures)
     context = {"evidence": evidence}
     return render(request, "diagnostics/report.html#evidence", context)
 
@@ -147,16 +153,27 @@ def again(request: PageRequest, report_id: int) -> HttpResponse:
 @login_required
 @require_POST
 def act(request: PageRequest, report_id: int) -> HttpResponse:
-    """Do what a finding advises: send its images back, or change the model."""
+    """Do what a finding advises; its effect is measured when it is done."""
     tool, code = request.POST.get("tool", ""), request.POST.get("code", "")
     done = acting.act(user=request.user, report_id=report_id, tool=tool, code=code)
     if done.job_id:
-        text = _("A changed copy of the model is made, published and measured.")
+        text = _("When this job is done, its model is published and measured again.")
         messages.success(request, text)
         return redirect("jobs:job", done.job_id)
+    if done.report_id is not None:
+        num = done.num_moved + done.num_deleted
+        text = ngettext(
+            "{num} image was put right. This report measures again.",
+            "{num} images were put right. This report measures again.",
+            num,
+        ).format(num=num)
+        messages.success(request, text)
+        return redirect("diagnostics:report", done.report_id)
     text = ngettext(
-        "{num} image went back to its annotator, with a pin at the place.",
-        "{num} images went back to their annotators, with a pin at each place.",
+        "{num} image went back to its annotator, with a pin at the place. When it is "
+        "submitted again, the report is measured again.",
+        "{num} images went back to their annotators, with a pin at each place. When "
+        "all are submitted again, the report is measured again.",
         done.num_sent_back,
     ).format(num=done.num_sent_back)
     messages.success(request, text)

@@ -1,11 +1,13 @@
 """A tool's result as a page shows it: said in the reader's language, with pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.core import charts
+from apps.diagnostics.models import Promise
 from apps.labeling.types import FrozenPicture
 from deepseek_diagnostics.catalog import BY_ID, ToolInfo
 from deepseek_diagnostics.result import (
@@ -31,6 +33,7 @@ class ShownEvidence:
     text: str
     marks: Sequence[Mark]
     heat: Sequence[Sequence[float]]
+    beside: FrozenPicture | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,36 +113,76 @@ def _span(low: float, high: float) -> str:
     return f"{as_text(low)} … {as_text(high)}"
 
 
+def promised(promises: Iterable[Promise]) -> list[str]:
+    """After what the report is measured again by itself."""
+    told = []
+    for one in promises:
+        if one.job_id is not None:
+            told.append(_("Measured again when the training is done."))
+            continue
+        num = len(one.image_ids)
+        text = ngettext(
+            "Measured again when {num} image is submitted again.",
+            "Measured again when {num} images are submitted again.",
+            num,
+        )
+        told.append(text.format(num=num))
+    return list(dict.fromkeys(told))
+
+
 def image_ids(result: ToolResult) -> set[int]:
     """The images that a result speaks of."""
-    return {one.image for finding in result.findings for one in finding.evidence}
+    ids = {one.image for finding in result.findings for one in finding.evidence}
+    return ids | beside(result, ids)
 
 
-def behind(result: ToolResult, plot: int, points: Sequence[str]) -> list[int]:
-    """The images behind some points of a plot, each "series.place"; wrong ones have none."""
+def beside(result: ToolResult, ids: Collection[int]) -> set[int]:
+    """The images that are shown next to these."""
+    return {
+        one.beside
+        for finding in result.findings
+        for one in finding.evidence
+        if one.image in ids and one.beside is not None
+    }
+
+
+def behind(result: ToolResult, plot: int, points: Sequence[str]) -> dict[int, str]:
+    """The images behind some points of a plot, each "series.place"; wrong ones have none.
+
+    Returns:
+        For each image's id the category, or the number, of its point.
+    """
     if not 0 <= plot < len(result.plots):
-        return []
+        return {}
     all_series = result.plots[plot].series
-    found: dict[int, None] = {}
+    found: dict[int, str] = {}
     for point in points:
         series, _dot, at = point.partition(".")
         if series.isdecimal() and at.isdecimal() and int(series) < len(all_series):
-            images = all_series[int(series)].images
-            if int(at) < len(images):
-                found |= dict.fromkeys(images[int(at)])
-    return list(found)[:MOST_BEHIND]
+            one = all_series[int(series)]
+            if int(at) < len(one.images):
+                found |= dict.fromkeys(one.images[int(at)], str(one.x[int(at)]))
+    return dict(list(found.items())[:MOST_BEHIND])
 
 
 def shown_behind(
-    result: ToolResult, ids: Sequence[int], pictures: Mapping[int, FrozenPicture]
+    result: ToolResult,
+    behind: Mapping[int, str],
+    pictures: Mapping[int, FrozenPicture],
 ) -> list[ShownEvidence]:
-    """Pictures by their ids, with the boxes that a finding draws on them."""
-    known = {one.image: one for finding in result.findings for one in finding.evidence}
-    return [
-        _evidence(known.get(one, Evidence(image=one)), pictures[one])
-        for one in ids
-        if one in pictures
-    ]
+    """Pictures by their ids, with what a finding draws on them at that place."""
+    known: dict[tuple[int, str], Evidence] = {}
+    for finding in result.findings:
+        for one in finding.evidence:
+            known[one.image, one.of] = known[one.image, ""] = one
+    shown: list[ShownEvidence] = []
+    seen: set[int] = set()
+    for pk, of in behind.items():
+        told = known.get((pk, of)) or known.get((pk, ""), Evidence(image=pk))
+        if pk in pictures and pk not in seen:
+            shown.append(_evidence(told, pictures))
+            seen |= {pk, told.beside or pk}
+    return shown
 
 
 def shown(result: ToolResult, pictures: Mapping[int, FrozenPicture]) -> ShownTool:
@@ -168,19 +211,20 @@ def _finding(finding: Finding, pictures: Mapping[int, FrozenPicture]) -> ShownFi
         action=finding.action.value,
         changes=finding.changes,
         evidence=[
-            _evidence(one, pictures[one.image])
+            _evidence(one, pictures)
             for one in finding.evidence
             if one.image in pictures
         ],
     )
 
 
-def _evidence(one: Evidence, picture: FrozenPicture) -> ShownEvidence:
+def _evidence(one: Evidence, pictures: Mapping[int, FrozenPicture]) -> ShownEvidence:
     return ShownEvidence(
-        picture=picture,
+        picture=pictures[one.image],
         text=say(one.text, one.figures, _),
         marks=one.marks,
         heat=one.heat,
+        beside=pictures.get(one.beside) if one.beside is not None else None,
     )
 
 

@@ -1,10 +1,9 @@
-"""What a report advises is done: images go back to their annotators, a model is changed."""
+"""What a report advises is done: labels and splits are put right, models are changed."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -15,97 +14,94 @@ from apps.core.errors import NotFoundError
 from apps.diagnostics import selectors
 from apps.diagnostics.errors import BadReportError
 from apps.diagnostics.models import Report
+from apps.diagnostics.services import correcting
+from apps.diagnostics.services.promising import promise
 from apps.diagnostics.services.starting import measure_again
 from apps.jobs import services as jobs
+from apps.jobs.selectors import has_worker
 from apps.jobs.types import Claim, Needs, NewJob
-from apps.labeling.errors import NotSubmittedError
-from apps.labeling.selectors import pictures_in_versions
-from apps.labeling.services.reviewing import remark, send_back
 from apps.marketplace.services.publishing import publish_model
 from apps.marketplace.types import Lineage, repository_name
-from deepseek_diagnostics.result import Action, Evidence, Finding
-from deepseek_diagnostics.words import say
+from apps.training.selectors import list_presets
+from apps.training.services.starting import LONGEST_NAME, start_run
+from apps.training.types import NewRun, RunDevice
+from deepseek_diagnostics.result import Action, Finding
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
     from apps.jobs.models import Job
+    from apps.marketplace.models import ModelRevision
 
-APPLIED = frozenset({"temperature", "score_threshold"})
+# What a job writes into a copy of the model.
+APPLIED = frozenset({"temperature", "score_threshold", "float_layers", "keep"})
+NUM_CPUS = {"keep": 2, "float_layers": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acted:
-    """How many images went back, or the job that changes a model."""
+    """What an action began.
+
+    Attributes:
+        num_sent_back: Images that went back to their annotators.
+        num_moved: Images that are in another split now.
+        num_deleted: Images that are gone.
+        job_id: Changes or trains a model, and is measured when it is done.
+        report_id: Measures again what was put right at once.
+    """
 
     num_sent_back: int = 0
+    num_moved: int = 0
+    num_deleted: int = 0
     job_id: str = ""
+    report_id: int | None = None
 
 
 @transaction.atomic
 def act(*, user: "User", report_id: int, tool: str, code: str) -> Acted:
-    """Do what a finding advises.
+    """Do what a finding advises, and see to it that its effect is measured.
 
     Labels that may be wrong: the submitted images behind it go back, each with a pin at
-    its place, and are first in their annotators' queues. A threshold or a temperature:
-    a job writes it into a copy of the model, publishes that in the report's workspace,
-    and measures again.
+    its place, and are first in their annotators' queues; when all are handed in again
+    the report is measured again. Leaks and copies: a split is set, an image is deleted,
+    and that is measured at once. A threshold, a temperature, layers to keep in float, a
+    narrower network: a job writes them into a copy of the model, publishes that in the
+    report's workspace, and measures again. Training: a run begins with the advised
+    numbers, and its model is measured.
 
     Raises:
         NotFoundError: No such report for this user, no such finding in it, or its model
             is gone.
-        RoleTooLowError: A model takes an annotator, sending back a reviewer.
-        BadReportError: The finding advises neither.
+        RoleTooLowError: A model takes an annotator, sending back and splits a reviewer,
+            deleting a manager.
+        BadReportError: The finding advises none of these.
+        DomainError: The training cannot be; says why.
     """
     report = selectors.access_report(
         user=user, report_id=report_id, needs=Role.ANNOTATOR
     )
     finding = _finding(report, tool, code)
-    if finding.action == Action.QUEUE:
-        return Acted(num_sent_back=_send_back(user, report, finding))
-    changes = {k: float(v) for k, v in finding.changes.items() if k in APPLIED}
+    match finding.action:
+        case Action.QUEUE:
+            ids = correcting.send_back_all(user, report, finding)
+            if ids:
+                promise(user=user, report=report, image_ids=ids)
+            return Acted(num_sent_back=len(ids))
+        case Action.SPLIT:
+            num = correcting.put_into_training(user, report, finding)
+            return Acted(num_moved=num, report_id=_again(user, report))
+        case Action.REMOVE:
+            num = correcting.delete_copies(user, report, finding)
+            return Acted(num_deleted=num, report_id=_again(user, report))
+        case Action.TRAIN:
+            return Acted(job_id=str(_train(user, report, finding)))
+    changes = {k: v for k, v in finding.changes.items() if k in APPLIED}
     if not changes:
         raise BadReportError(_("this finding advises nothing that a button could do"))
     return Acted(job_id=str(_apply(user, report, changes).pk))
 
 
-def _send_back(user: "User", report: Report, finding: Finding) -> int:
-    """Answer how many images went back; one that is worked on already is left alone."""
-    pictures = pictures_in_versions(
-        version_ids=[report.version_id], ids={one.image for one in finding.evidence}
-    )
-    sent: set[int] = set()
-    for one in finding.evidence:
-        picture = pictures.get(one.image)
-        image_id = picture.image_id if picture else None
-        if image_id is None:
-            continue
-        text = _told(finding, one)
-        if image_id in sent:
-            remark(user=user, image_id=image_id, text=text, pin=_pin(one))
-            continue
-        with suppress(NotSubmittedError):
-            send_back(user=user, image_id=image_id, text=text, pin=_pin(one))
-            sent.add(image_id)
-    return len(sent)
-
-
-def _told(finding: Finding, one: Evidence) -> str:
-    """What the annotator reads beside the pin."""
-    what = say(one.text, one.figures, _)
-    asked = {
-        "labels.missing": _("An object is probably not labeled here: {what}"),
-        "labels.class": _("This is probably of another class: {what}"),
-        "labels.place": _("This box is probably badly drawn: {what}"),
-    }
-    whole = say(finding.text, finding.figures, _)
-    return asked.get(finding.code, whole).format(what=what)[:1000]
-
-
-def _pin(one: Evidence) -> tuple[float, float] | None:
-    if not one.marks:
-        return None
-    x1, y1, x2, y2 = one.marks[0].bbox
-    return (x1 + x2) / 2, (y1 + y2) / 2
+def _again(user: "User", report: Report) -> int:
+    return measure_again(user=user, report_id=report.pk).pk
 
 
 def _finding(report: Report, tool: str, code: str) -> Finding:
@@ -116,29 +112,77 @@ def _finding(report: Report, tool: str, code: str) -> Finding:
     raise NotFoundError(_("the report has no such finding"))
 
 
-def _apply(user: "User", report: Report, changes: dict[str, float]) -> "Job":
+def _model_of(report: Report) -> "ModelRevision":
     if report.revision is None:
         raise NotFoundError(_("the report's model is gone: choose another one"))
+    return report.revision
+
+
+def _train(user: "User", report: Report, finding: Finding) -> Any:
+    """Train the model further, or another preset anew; answer the job's id."""
+    revision, changes = _model_of(report), dict(finding.changes)
+    preset = str(changes.pop("preset", ""))
+    is_gpu = has_worker(queue="gpu")
+    run = start_run(
+        user=user,
+        new=NewRun(
+            name=revision.model.name[:LONGEST_NAME],
+            dataset_version_id=report.version_id,
+            base_revision_id=None if preset else revision.pk,
+            preset=preset or _preset_of(revision),
+            changes=changes,
+            device=RunDevice.GPU if is_gpu else RunDevice.CPU,
+            notes=_("Advised by report {number}").format(number=report.pk),
+        ),
+    )
+    promise(user=user, report=report, job_id=run.job_id)
+    return run.job_id
+
+
+def _preset_of(revision: "ModelRevision") -> str:
+    """One that trains detectors of the model's size."""
+    size = revision.config.get("size", "small")
+    fitting = [name for name, recipe in list_presets() if recipe.size == size]
+    return "balanced" if "balanced" in fitting or not fitting else fitting[0]
+
+
+def _apply(
+    user: "User", report: Report, changes: Mapping[str, float | int | str]
+) -> "Job":
+    revision = _model_of(report)
     return jobs.create_job(
         user=user,
         workspace_id=report.workspace_id,
         new=NewJob(
             kind="apply",
-            title=f"{report.revision.model.full_name}: {_listed(changes)}"[:200],
+            title=f"{revision.model.full_name}: {_listed(changes)}"[:200],
             task="diagnostics.apply",
             params={
                 "report_id": report.pk,
-                "revision_id": report.revision_id,
-                "changes": changes,
+                "revision_id": revision.pk,
+                "version_id": report.version_id,
+                "changes": dict(changes),
                 "project_id": report.version.project_id,
             },
-            needs=Needs(num_cpus=1),
+            needs=Needs(num_cpus=max(NUM_CPUS.get(name, 1) for name in changes)),
         ),
     )
 
 
-def _listed(changes: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in changes.items())
+def _listed(changes: Mapping[str, float | int | str]) -> str:
+    """What a revision's message says of it."""
+    told = []
+    for name, value in changes.items():
+        if isinstance(value, str):
+            told.append(f"{name} {len(value.split())}")
+        else:
+            told.append(f"{name} {value:g}")
+    return ", ".join(told)
+
+
+def _relation(changes: Mapping[str, Any]) -> str:
+    names = {"float_layers": "quantize", "keep": "prune"}
+    return next((word for key, word in names.items() if key in changes), "finetune")
 
 
 def finish_apply(claim: Claim, *, folder: Path) -> None:
@@ -146,20 +190,19 @@ def finish_apply(claim: Claim, *, folder: Path) -> None:
     report = Report.objects.select_related(
         "revision__model", "version", "workspace"
     ).get(pk=claim.params["report_id"])
-    if report.revision is None:
-        raise NotFoundError(_("the report's model is gone: choose another one"))
+    revision = _model_of(report)
     changes = claim.params["changes"]
     user = get_user_model().objects.get(pk=claim.user_id)
     info = publish_model(
         user=user,
         workspace_id=report.workspace_id,
-        name=repository_name(report.revision.model.name),
+        name=repository_name(revision.model.name),
         folder=folder,
         message=_listed(changes),
         lineage=Lineage(
             job_id=str(claim.job_id),
-            base_revision_id=report.revision_id,
-            relation="finetune",
+            base_revision_id=revision.pk,
+            relation=_relation(changes),
             config=changes,
         ),
     )

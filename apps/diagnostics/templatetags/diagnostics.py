@@ -8,7 +8,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from apps.diagnostics.formats.showing import ShownEvidence, ShownFinding
+from apps.diagnostics.formats.showing import (
+    ShownEvidence,
+    ShownFinding,
+    tool_title,
+)
 from apps.diagnostics.models import Report
 from deepseek_diagnostics.page import heat_rects
 
@@ -43,39 +47,67 @@ def verdict_chip(verdict: str) -> SafeString:
 @register.simple_tag
 def finding_link(report: Report, finding: ShownFinding) -> SafeString | str:
     """Where what a finding advises begins, if it begins on another page."""
+    url, text = _link(report, finding)
+    if not url:
+        return ""
+    return format_html('<a class="button quiet small" href="{}">{}</a>', url, text)
+
+
+def _link(report: Report, finding: ShownFinding) -> tuple[str, str]:
     first = next(
         (one.picture.image_id for one in finding.evidence if one.picture.image_id), None
     )
-    if finding.action in {"queue", "label"} and first is not None:
-        url, text = reverse("labeling:editor", args=[first]), _("Open in the editor")
-    elif finding.action == "label":
-        project = report.version.project_id
-        url, text = reverse("labeling:gallery", args=[project]), _("Label more images")
-    elif finding.action == "train":
-        choices = {"version": report.version_id, "base": report.revision_id or ""}
-        query = urlencode(choices | dict(finding.changes))
-        url, text = f"{reverse('training:new')}?{query}", _("Train again")
-    elif finding.action == "precision":
-        url = f"{reverse('diagnostics-api:export', args=[report.pk])}?form=precision"
-        text = _("Precision of each layer")
-    else:
-        return ""
-    return format_html('<a class="button quiet small" href="{}">{}</a>', url, text)
+    match finding.action:
+        case "queue" | "label" | "remove" if first is not None:
+            return reverse("labeling:editor", args=[first]), _("Open in the editor")
+        case "label":
+            project = report.version.project_id
+            address = reverse("labeling:gallery", args=[project])
+            return address, _("Label more images")
+        case "train" | "smaller":
+            choices = {"version": report.version_id, "base": report.revision_id or ""}
+            query = urlencode(choices | dict(finding.changes))
+            return f"{reverse('training:new')}?{query}", _("Choose how to train")
+        case "precision":
+            address = reverse("diagnostics-api:export", args=[report.pk])
+            return f"{address}?form=precision", _("Precision of each layer")
+        case "measure":
+            choices = {"version": report.version_id, "model": report.revision_id or ""}
+            query = urlencode(choices | dict(finding.changes))
+            tool = tool_title(str(finding.changes.get("tool", "")))
+            address = f"{reverse('diagnostics:new')}?{query}"
+            return address, _("Measure with “{tool}”").format(tool=tool)
+        case "deploy":
+            query = urlencode({"model": report.model_name.partition("@")[0]})
+            return f"{reverse('deployments:new')}?{query}", _("Deploy it")
+        case _:
+            return "", ""
 
 
 @register.simple_tag
 def finding_button(finding: ShownFinding) -> str:
     """What a press of a finding's button does; empty where it has none."""
-    changes = finding.changes
-    if finding.action == "queue":
-        return _("Send back to the annotators")
-    if "score_threshold" in changes:
-        return _("Set the threshold to {threshold} and measure again").format(
-            threshold=changes["score_threshold"]
-        )
-    if "temperature" in changes:
-        return _("Apply the temperature and measure again")
-    return ""
+    match finding.action:
+        case "queue":
+            return _("Send back to the annotators")
+        case "split":
+            return _("Put them into the training split and measure again")
+        case "remove":
+            return _("Delete one of each pair and measure again")
+        case "threshold":
+            return _("Set the threshold to {threshold} and measure again").format(
+                threshold=finding.changes["score_threshold"]
+            )
+        case "temperature":
+            return _("Apply the temperature and measure again")
+        case "precision":
+            return _("Keep these layers in float and measure again")
+        case "smaller":
+            return _("Narrow the model and measure again")
+        case "train":
+            return _("Train again and measure")
+        case _:
+            return ""
 
 
 @register.simple_tag

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,12 @@ def list_images(
     if name:
         images = images.filter(name__icontains=name)
     return images.order_by("pk")
+
+
+def count_unsubmitted(image_ids: Collection[int]) -> int:
+    """How many of these images are still to be handed in; deleted ones are not."""
+    images = Image.objects.filter(pk__in=image_ids)
+    return images.exclude(state=ImageState.SUBMITTED).count()
 
 
 def with_boxes(images: QuerySet[Image]) -> QuerySet[Image]:

@@ -15,7 +15,7 @@ from apps.core.errors import TooLargeError
 from apps.core.happenings import tell
 from apps.labeling import selectors
 from apps.labeling.models import Image
-from apps.labeling.types import ImageState, Review
+from apps.labeling.types import ImageState, Review, Split
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -152,6 +152,24 @@ def reopen_images(
         submitted_at=None,
         submitted_by=None,
     )
+
+
+@transaction.atomic
+def set_split(
+    *, user: "User", project_id: int, image_ids: Collection[int], split: Split
+) -> int:
+    """Put images into a split by hand, for every later dataset version.
+
+    Returns:
+        How many were in another one, or in none by hand.
+
+    Raises:
+        NotFoundError: No such project for this user.
+        RoleTooLowError: Not a reviewer.
+    """
+    selectors.access_project(user=user, project_id=project_id, needs=Role.REVIEWER)
+    images = Image.objects.filter(project_id=project_id, pk__in=image_ids)
+    return images.exclude(split=split).update(split=split, updated_at=timezone.now())
 
 
 @transaction.atomic

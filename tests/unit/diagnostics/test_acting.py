@@ -12,14 +12,16 @@ from apps.core.errors import NotFoundError
 from apps.diagnostics import selectors, tasks
 from apps.diagnostics.errors import BadReportError
 from apps.diagnostics.formats.matching import match_classes
-from apps.diagnostics.models import Report, ToolResult
-from apps.diagnostics.services import acting
+from apps.diagnostics.models import Promise, Report, ToolResult
+from apps.diagnostics.services import acting, promising
 from apps.jobs import services as jobs
 from apps.jobs.models import Job
 from apps.jobs.types import JobStatus
 from apps.labeling.models import Image
+from apps.labeling.services.images import submit_image
 from apps.labeling.types import ImageState
 from apps.marketplace.services.checkouts import checked_out
+from apps.training.models import TrainingRun
 from deepseek_diagnostics.result import (
     Action,
     Axis,
@@ -90,6 +92,97 @@ def test_suspect_labels_go_back_with_a_pin_where_to_look(suspect: Report, alice:
         user=alice, report_id=suspect.pk, tool="labels", code="labels.missing"
     )
     assert again.num_sent_back == 0  # they are being worked on already
+    assert suspect.promises.count() == 1
+
+
+def finish(job_id: Any, **result: Any) -> None:
+    """End a job as a worker would."""
+
+    def work(holding: Any) -> None:
+        jobs.start_running(holding.claim, num_total=1)
+        jobs.finish_job(holding.claim, result=result)
+
+    jobs.carry_out(job_id=job_id, worker="celery@host", work=work)
+
+
+def test_when_all_are_handed_in_again_the_report_is_measured_again(
+    suspect: Report, alice: User, django_capture_on_commit_callbacks: Any
+):
+    finish(suspect.job_id)
+    acting.act(user=alice, report_id=suspect.pk, tool="labels", code="labels.missing")
+    first, second = Image.objects.filter(review="sent_back").values_list(
+        "pk", flat=True
+    )
+
+    for image, num in ((first, 0), (second, 1)):
+        with django_capture_on_commit_callbacks() as told:
+            submit_image(user=alice, image_id=image)
+        assert told  # a worker is asked to look
+        promising.keep_promises()
+        assert Report.objects.filter(earlier=suspect).count() == num
+    assert not Promise.objects.exists()
+
+
+def test_a_training_that_was_advised_is_measured(start: Any, alice: User, model: Any):
+    report = start(tools=("quality",))
+    finish(report.job_id)
+    advised = Finding(
+        code="quality.small", severity=Severity.WARN, text=".", action=Action.TRAIN,
+        changes={"side_px": 384},
+    )  # fmt: skip
+    say(report, "quality", advised)
+
+    done = acting.act(
+        user=alice, report_id=report.pk, tool="quality", code="quality.small"
+    )
+
+    run = TrainingRun.objects.get(job_id=done.job_id)
+    assert (run.base_revision_id, run.changes) == (model.id, {"side_px": 384})
+    promising.keep_promises()
+    assert not Report.objects.filter(earlier=report).exists()
+    finish(run.job_id, model=model.full_name, revision=model.revision)
+    promising.keep_promises()
+    promising.keep_promises()
+    assert Report.objects.get(earlier=report).revision_id == model.id
+
+
+def test_a_leak_goes_into_training_and_a_copy_is_deleted(start: Any, alice: User):
+    report = start(tools=("duplicates",))
+    finish(report.job_id)
+    rows = list(
+        report.version.rows.order_by("image_id").values_list("image_id", "split")
+    )
+    (left, *_l), (right, *_r) = (
+        [pk for pk, split in rows if split == one] for one in ("val", "train")
+    )
+    findings = (
+        Finding(code="duplicates.leak", severity=Severity.BAD, text=".",
+                action=Action.SPLIT),
+        Finding(code="duplicates.copies", severity=Severity.INFO, text=".",
+                action=Action.REMOVE),
+    )  # fmt: skip
+    told = Result(
+        tool="duplicates", version=1, question="?", findings=findings,
+        values={"leaks": [[left, right]], "copies": [[left, right], [left, right]]},
+    )  # fmt: skip
+    ToolResult.objects.create(
+        report=report, tool="duplicates", tool_version=1,
+        content=json.loads(told.to_json()),
+    )  # fmt: skip
+    num = Image.objects.count()
+
+    moved = acting.act(
+        user=alice, report_id=report.pk, tool="duplicates", code="duplicates.leak"
+    )
+    gone = acting.act(
+        user=alice, report_id=report.pk, tool="duplicates", code="duplicates.copies"
+    )
+
+    assert moved.num_moved == 2
+    again = Report.objects.get(pk=moved.report_id)
+    assert dict(again.version.rows.values_list("image_id", "split"))[left] == "train"
+    assert (gone.num_deleted, Image.objects.count()) == (1, num - 1)
+    assert Report.objects.get(pk=gone.report_id).version.num_images == len(rows) - 1
 
 
 def test_a_point_of_a_chart_leads_to_its_images_and_the_editor(
