@@ -56,7 +56,7 @@ def _apply(holding: Holding) -> None:
     holding.write(lambda _id: acting.finish_apply(claim, folder=folder))
 
 
-@shared_task(name=promising.KEEP)
+@shared_task(name="diagnostics.keep_promises")
 def keep_promises() -> None:
     promising.keep_promises()
 
