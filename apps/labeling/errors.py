@@ -54,3 +54,15 @@ class UnknownFormatError(DomainError):
 
 class NothingToFreezeError(DomainError):
     code = "nothing_to_freeze"
+
+
+class BadOverlapError(DomainError):
+    code = "bad_overlap"
+
+
+class NothingToMergeError(ConflictError):
+    code = "nothing_to_merge"
+
+
+class NothingToUndoError(ConflictError):
+    code = "nothing_to_undo"

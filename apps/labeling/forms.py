@@ -6,7 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.labeling.formats.registry import FORMATS
 from apps.labeling.models import Label
-from apps.labeling.types import AttributeKind, Shares
+from apps.labeling.services.overlap import MOST_PEOPLE
+from apps.labeling.types import MOST_HONEYPOTS, AttributeKind, Shares
 
 FORM_CHOICES = [(row.name, row.title) for row in FORMATS.values()]
 
@@ -49,6 +50,19 @@ class SettingsForm(forms.Form):
         label=_("Guide for annotators"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 8}),
+    )
+
+
+class OverlapForm(forms.Form):
+    num_images = forms.IntegerField(label=_("Images"), min_value=1, initial=50)
+    num_people = forms.IntegerField(
+        label=_("People for each"), min_value=2, max_value=MOST_PEOPLE, initial=2
+    )
+
+
+class HoneypotForm(forms.Form):
+    honeypot_percent = forms.IntegerField(
+        label=_("Tests among 100 images"), min_value=0, max_value=MOST_HONEYPOTS
     )
 
 

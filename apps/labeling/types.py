@@ -1,7 +1,7 @@
 """What other rooms may know of labeling."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,10 @@ class Review(StrEnum):
     SENT_BACK = "sent_back"
 
 
+# So long an image that was handed out stays with whoever got it, from her last change.
+HELD_FOR = timedelta(hours=2)
+# More tests than work would be no work.
+MOST_HONEYPOTS = 50
 # An image that somebody has finished; what versions and training trust.
 DONE_STATES = frozenset({ImageState.SUBMITTED})
 

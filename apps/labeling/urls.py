@@ -7,12 +7,14 @@ from apps.labeling.api import (
     images,
     outlines,
     projects,
+    quality,
     review,
     reviewing,
     versions,
 )
 from apps.labeling.views import exchange as exchange_pages
 from apps.labeling.views import pages, work
+from apps.labeling.views import quality as quality_pages
 from apps.labeling.views import versions as version_pages
 
 # /
@@ -56,6 +58,13 @@ page_urls = [
     path(
         "projects/<int:project_id>/versions/", version_pages.versions, name="versions"
     ),
+    path("projects/<int:project_id>/quality/", quality_pages.quality, name="quality"),
+    path(
+        "projects/<int:project_id>/quality/act/",
+        quality_pages.act,
+        name="act-on-quality",
+    ),
+    path("images/<int:image_id>/compare/", quality_pages.compare, name="compare"),
     path("projects/<int:project_id>/data/", exchange_pages.data, name="data"),
     path(
         "projects/<int:project_id>/data/export/",
@@ -150,6 +159,11 @@ api_urls = [
     path(f"{_image}/outlines/", outlines.OutlinesApi.as_view(), name="outlines"),
     path(f"{_image}/crop/", review.CropApi.as_view(), name="crop"),
     path(f"{_image}/reopen/", documents.ReopenApi.as_view(), name="reopen"),
+    path(f"{_project}/quality/", quality.QualityApi.as_view(), name="quality"),
+    path(f"{_project}/overlap/", quality.OverlapApi.as_view(), name="overlap"),
+    path(f"{_project}/truths/", quality.TruthsApi.as_view(), name="truths"),
+    path(f"{_project}/merge/", quality.MergeApi.as_view(), name="merge"),
+    path(f"{_image}/undo-merge/", quality.UndoMergeApi.as_view(), name="undo-merge"),
     path(f"{_project}/accept/", reviewing.AcceptApi.as_view(), name="accept"),
     path(f"{_image}/send-back/", reviewing.SendBackApi.as_view(), name="send-back"),
     path(f"{_image}/remarks/", reviewing.RemarkListApi.as_view(), name="remark-list"),

@@ -154,6 +154,15 @@ LABELING_API: Rules = {
     "labeling-api:accept": {
         "POST": write(REVIEWER, body=lambda w: {"image_ids": [w["image_id"]]})
     },
+    "labeling-api:quality": {"GET": read(needs=REVIEWER)},
+    "labeling-api:overlap": {
+        "POST": write(MANAGER, body=lambda _w: {"num_images": 1, "num_people": 2})
+    },
+    "labeling-api:truths": {
+        "POST": write(MANAGER, body=lambda w: {"image_ids": [w["image_id"]]})
+    },
+    "labeling-api:merge": {"POST": write(REVIEWER, 409, body=lambda _w: {})},
+    "labeling-api:undo-merge": {"POST": write(REVIEWER, 409)},
     "labeling-api:send-back": {
         "POST": write(REVIEWER, 409, body=lambda _w: {"text": "Tighter."})
     },
@@ -301,6 +310,9 @@ PAGES: Rules = (
             )
         },
         "labeling:prelabel": {"POST": write(ANNOTATOR, 302)},
+        "labeling:quality": {"GET": read(needs=REVIEWER)},
+        "labeling:act-on-quality": {"POST": write(REVIEWER, 302)},
+        "labeling:compare": {"GET": read(needs=REVIEWER)},
         "labeling:data": {"GET": read()},
         "labeling:start-export": {
             "POST": write(VIEWER, 302, body=lambda _w: {"form": "coco"})

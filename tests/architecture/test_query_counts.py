@@ -34,6 +34,7 @@ READS = {
     "labeling:project": ["project"],
     "labeling:gallery": ["project"],
     "labeling:editor": ["image"],
+    "labeling:quality": ["project"],
     "labeling:versions": ["project"],
     "labeling:version": ["version"],
     "jobs:jobs": [],

@@ -21,7 +21,7 @@ from apps.labeling.serializers import (
     RevisionOut,
     SubmittedOut,
 )
-from apps.labeling.services import images, restoring, saving
+from apps.labeling.services import allocating, images, restoring, saving
 
 
 class NewestRevision(NewestFirst):
@@ -144,7 +144,7 @@ class ReopenApi(Api):
 
 
 def _submitted(request: ApiRequest, image: Image) -> Response:
-    next_id = selectors.next_to_label(
+    next_id = allocating.take_next(
         user=request.user, project_id=image.project_id, after_id=image.pk
     )
     return Response({"state": image.state, "next_id": next_id})

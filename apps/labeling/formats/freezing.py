@@ -13,7 +13,8 @@ WITH content AS MATERIALIZED (
     SELECT {SHAPES_SQL} AS shapes, {EXTRAS_SQL} AS extras, count(*) AS num
     FROM labeling_annotation a WHERE a.image_id = i.id
   ) s
-  WHERE i.project_id = %(project_id)s AND i.state = ANY(%(states)s)
+  WHERE i.project_id = %(project_id)s AND i.copy_of_id IS NULL
+    AND i.state = ANY(%(states)s)
 ), digested AS MATERIALIZED (
   SELECT *, sha256(
     convert_to(concat_ws(chr(10), sha256, width, height, name, extras, ''), 'UTF8')

@@ -64,7 +64,8 @@ CONTENT_SQL = f"""
     SELECT {SHAPES_SQL} AS shapes, {EXTRAS_SQL} AS extras, count(*) AS num
     FROM labeling_annotation a WHERE a.image_id = i.id
   ) s
-  WHERE i.project_id = %(project_id)s AND i.state = ANY(%(states)s)
+  WHERE i.project_id = %(project_id)s AND i.copy_of_id IS NULL
+    AND i.state = ANY(%(states)s)
 """  # noqa: S608 -- constants only
 
 SAME = frozenset(

@@ -1,20 +1,26 @@
 from apps.labeling.models.images import (
+    BLIND,
+    FREE,
     Annotation,
     Image,
     OperationLog,
     Prediction,
     Verdict,
 )
+from apps.labeling.models.merges import Merge
 from apps.labeling.models.projects import Label, Project
 from apps.labeling.models.remarks import Remark
 from apps.labeling.models.versions import DatasetVersion, FrozenImage, VersionImage
 
 __all__ = [
+    "BLIND",
+    "FREE",
     "Annotation",
     "DatasetVersion",
     "FrozenImage",
     "Image",
     "Label",
+    "Merge",
     "OperationLog",
     "Prediction",
     "Project",

@@ -2,6 +2,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.blobs import Blob
@@ -32,8 +33,26 @@ KIND_CHOICES = [
 SOURCE_CHOICES = [(Source.HUMAN, _("Human")), (Source.PREDICTION, _("Prediction"))]
 
 
+# What annotators must not see before they have said themselves what is on it.
+BLIND = Q(is_truth=True) | (Q(num_people__gt=1) & ~Q(state=ImageState.SUBMITTED))
+# What people may be given: nobody has it, or had it and let it lie.
+FREE = Q(assignee=None) | Q(held_until__lte=Now())
+
+
+class PoolManager(models.Manager["Image"]):
+    """The images of projects, without the copies that single people label."""
+
+    def get_queryset(self) -> models.QuerySet["Image"]:
+        return super().get_queryset().filter(copy_of=None)
+
+
 class Image(TimeStamped):
-    """An image of a project.
+    """An image of a project, or one person's copy of it.
+
+    Where several people are to label an image, or one is tested on it, each has a copy:
+    a document of its own with its own annotations, revision, log and state. Whatever
+    counts, lists or exports a project's images goes through ``objects``, which has no
+    copies.
 
     Attributes:
         revision: Counts its saved operations; what If-Match compares.
@@ -41,6 +60,13 @@ class Image(TimeStamped):
         review: Of what was submitted; submitting again, or a change, opens it anew.
         split: Where dataset versions put it; empty lets its SHA-256 decide.
         urgency: Waiting images are handed out from the greatest down.
+        copy_of: The project's image of which this is one person's copy.
+        num_people: How many are to label it, each apart, in a copy.
+        num_copies: How many copies there are.
+        is_truth: Its annotations are taken for right, and others tested against them.
+        assignee: Whose turn it is; of a copy, whose copy it is.
+        held_until: When it may be given to somebody else; None where a person decided.
+        due_at: When it is to be submitted.
     """
 
     project = models.ForeignKey(
@@ -75,10 +101,38 @@ class Image(TimeStamped):
         on_delete=models.SET_NULL,
         related_name="+",
     )
+    copy_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    num_people = models.PositiveSmallIntegerField(default=1, db_default=1)
+    num_copies = models.PositiveSmallIntegerField(default=0, db_default=0)
+    is_truth = models.BooleanField(default=False, db_default=False)
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    held_until = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+
+    objects = PoolManager()
+    documents = models.Manager["Image"]()
 
     class Meta:
         indexes = [
             models.Index(fields=["project", "state", "id"]),
+            models.Index(
+                fields=["project", "-urgency", "id"],
+                condition=Q(copy_of=None) & ~Q(state=ImageState.SUBMITTED),
+                name="image_waiting",
+            ),
+            models.Index(
+                fields=["project", "-urgency", "id"],
+                condition=Q(num_people__gt=1) | Q(is_truth=True),
+                name="image_shared",
+            ),
             models.Index(
                 fields=["project", "review", "id"],
                 condition=~Q(review=""),
@@ -87,12 +141,34 @@ class Image(TimeStamped):
         ]
         constraints = [
             models.UniqueConstraint(
-                fields=["project", "sha256"], name="image_once_a_project"
+                fields=["project", "sha256"],
+                condition=Q(copy_of=None),
+                name="image_once_a_project",
+            ),
+            models.UniqueConstraint(
+                fields=["copy_of", "assignee"], name="copy_once_a_person"
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def pool_id(self) -> int:
+        """The project's image: itself, or that of which it is a copy."""
+        return self.copy_of_id or self.pk
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether annotators must not see it; as BLIND."""
+        is_shared = self.num_people > 1 and self.state != ImageState.SUBMITTED
+        return self.is_truth or is_shared
+
+    def is_hidden_from(self, user_id: int) -> bool:
+        """Whether it takes a reviewer to see it."""
+        if self.copy_of_id is not None:
+            return self.assignee_id != user_id
+        return self.is_blind
 
     @property
     def original(self) -> Blob:

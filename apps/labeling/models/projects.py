@@ -17,11 +17,19 @@ class ProjectQuerySet(models.QuerySet["Project"]):
 
 
 class Project(TimeStamped):
+    """A set of images with its labels.
+
+    Attributes:
+        honeypot_percent: How many of 100 images that are handed out are tests: images
+            whose truth is known.
+    """
+
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE)
     name = models.CharField(max_length=120)
     guide = models.TextField(blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     archived_at = models.DateTimeField(null=True, blank=True)
+    honeypot_percent = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     objects = ProjectQuerySet.as_manager()
 

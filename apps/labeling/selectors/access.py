@@ -37,25 +37,32 @@ def access_image(
 ) -> Image:
     """Return an image that the user may act on, with its project.
 
+    What others label apart, and the truth that people are tested against, is there
+    for reviewers only.
+
     Raises:
-        NotFoundError: No such image, or of strangers.
+        NotFoundError: No such image, of strangers, or hidden from the user.
         RoleTooLowError: A member whose role does not reach.
     """
-    images = Image.objects.select_related("project").filter(project__archived_at=None)
+    images = Image.documents.select_related("project").filter(project__archived_at=None)
     if lock:
         images = images.select_for_update(of=("self",))
     image = images.filter(pk=image_id).first()
-    check_member(
-        user, image.project.workspace_id if image else None, needs, _("image not found")
+    absent = _("image not found")
+    role = check_member(
+        user, image.project.workspace_id if image else None, needs, absent
     )
     assert image is not None
+    if image.is_hidden_from(user.pk) and not role.allows(Role.REVIEWER):
+        raise NotFoundError(absent)
     return image
 
 
 def check_member(
     user: "User", workspace_id: int | None, needs: Role, absent: str
-) -> None:
+) -> Role:
     role = role_in(user=user, workspace_id=workspace_id) if workspace_id else None
     if role is None:
         raise NotFoundError(absent)
     check_role(role, needs)
+    return role

@@ -9,12 +9,11 @@ from django.db.models import (
     Prefetch,
     Q,
     QuerySet,
-    Subquery,
     Value,
     When,
 )
 
-from apps.labeling.models import Annotation, Image, OperationLog, Remark
+from apps.labeling.models import BLIND, FREE, Annotation, Image, OperationLog, Remark
 from apps.labeling.types import ImageState, Review
 
 if TYPE_CHECKING:
@@ -41,10 +40,17 @@ REVIEWS = {
 
 
 def list_images(
-    *, project_id: int, state: str = "", name: str = "", review: str = ""
+    *,
+    project_id: int,
+    state: str = "",
+    name: str = "",
+    review: str = "",
+    is_for_annotators: bool = False,
 ) -> QuerySet[Image]:
-    """A project's images in upload order."""
+    """A project's images in upload order; for annotators without what they must not see."""
     images = Image.objects.filter(project_id=project_id)
+    if is_for_annotators:
+        images = images.exclude(BLIND)
     if state:
         images = images.filter(state=state)
     if review:
@@ -86,41 +92,31 @@ def count_reviews(*, project_id: int) -> dict[str, int]:
 
 
 def position_of(image: Image) -> Position:
+    """A copy stands where its image does; its neighbours are open to annotators."""
+    pk = image.pool_id
     images = Image.objects.filter(project_id=image.project_id)
-    before = images.filter(pk__lt=image.pk)
     counts = images.aggregate(
-        count=Count("pk"), before=Count("pk", filter=Q(pk__lt=image.pk))
+        count=Count("pk"), before=Count("pk", filter=Q(pk__lt=pk))
     )
+    images = images.exclude(BLIND)
+    before = images.filter(pk__lt=pk)
     return Position(
         index=counts["before"] + 1,
         count=counts["count"],
         previous_id=before.order_by("-pk").values_list("pk", flat=True).first(),
-        next_id=images.filter(pk__gt=image.pk)
+        next_id=images.filter(pk__gt=pk)
         .order_by("pk")
         .values_list("pk", flat=True)
         .first(),
     )
 
 
-def next_to_label(*, user: "User", project_id: int, after_id: int = 0) -> int | None:
-    """Return the next image that is not submitted: first what came back to this user.
-
-    After ``after_id`` comes the next one of the queue, going round once; the queue
-    begins with what is most urgent, then goes by upload order.
-    """
-    waiting = Image.objects.filter(project_id=project_id).exclude(
-        state=ImageState.SUBMITTED
+def own_copy(*, user: "User", image_id: int) -> int | None:
+    """The user's copy of an image; None without one."""
+    copies = Image.documents.filter(
+        copy_of=image_id, assignee=user, project__archived_at=None
     )
-    last = Subquery(Image.objects.filter(pk=after_id).values("urgency"))
-    place = Case(
-        When(review=Review.SENT_BACK, submitted_by=user, then=Value(0)),
-        When(last_urgency__isnull=True, then=Value(1)),
-        When(urgency__lt=F("last_urgency"), then=Value(1)),
-        When(urgency=F("last_urgency"), pk__gt=after_id, then=Value(1)),
-        default=Value(2),
-    )
-    queue = waiting.annotate(last_urgency=last).order_by(place, "-urgency", "pk")
-    return queue.values_list("pk", flat=True).first()
+    return copies.values_list("pk", flat=True).first()
 
 
 def next_to_review(*, project_id: int, after_id: int = 0) -> int | None:
@@ -137,19 +133,28 @@ def list_remarks(*, image_id: int) -> QuerySet[Remark]:
 
 
 def my_queue(*, user: "User", workspace_id: int, limit: int = 8) -> list[Image]:
-    """Images that wait for somebody: sent back to them, urgent, begun, others."""
+    """Images that wait for somebody: her own, sent back first, then what is free."""
+    is_mine = Q(assignee=user)
     waiting = (
-        Image.objects.filter(
+        Image.documents.filter(
             project__workspace_id=workspace_id,
             project__archived_at=None,
             project__workspace__memberships__user=user,
         )
+        .filter(is_mine | (Q(copy_of=None) & FREE & ~BLIND))
         .exclude(state=ImageState.SUBMITTED)
         .select_related("project")
     )
-    is_back = Q(review=Review.SENT_BACK, submitted_by=user)
-    place = Case(When(is_back, then=Value(0)), default=Value(1))
-    return list(waiting.order_by(place, "-urgency", "state", "pk")[:limit])
+    place = Case(
+        When(is_mine & Q(review=Review.SENT_BACK), then=Value(0)),
+        When(is_mine, then=Value(1)),
+        default=Value(2),
+    )
+    return list(
+        waiting.order_by(
+            place, F("due_at").asc(nulls_last=True), "-urgency", "state", "pk"
+        )[:limit]
+    )
 
 
 def list_history(*, image_id: int) -> QuerySet[OperationLog]:

@@ -21,10 +21,11 @@ def list_projects(
     if workspace_id is not None:
         projects = projects.filter(workspace_id=workspace_id)
     is_submitted = Q(images__state=ImageState.SUBMITTED)
+    is_own = Q(images__copy_of=None)
     return projects.annotate(
-        num_images=Count("images", distinct=True),
-        num_submitted=Count("images", filter=is_submitted, distinct=True),
-        num_open=Count("images", filter=~is_submitted, distinct=True),
+        num_images=Count("images", filter=is_own, distinct=True),
+        num_submitted=Count("images", filter=is_own & is_submitted, distinct=True),
+        num_open=Count("images", filter=is_own & ~is_submitted, distinct=True),
     ).order_by("-pk")
 
 
@@ -54,9 +55,10 @@ class Progress:
 
 def count_labels(*, project_id: int) -> list[Progress]:
     """What is labeled, class by class, in the project's own order."""
+    is_own = Q(annotation__image__copy_of=None)
     labels = list_labels(project_id=project_id).annotate(
-        num_objects=Count("annotation"),
-        num_images=Count("annotation__image", distinct=True),
+        num_objects=Count("annotation", filter=is_own),
+        num_images=Count("annotation__image", filter=is_own, distinct=True),
     )
     return [
         Progress(
@@ -82,7 +84,7 @@ def recent_submissions(
 ) -> list[Submission]:
     """Who submitted images where in the last days, the latest first."""
     rows = (
-        Image.objects.filter(
+        Image.documents.filter(
             project__in=Project.objects.visible_to(user).filter(
                 workspace_id=workspace_id
             ),
@@ -140,7 +142,7 @@ def submitted_by_day(
     today = timezone.localdate()
     first = today - timedelta(days=days - 1)
     rows = (
-        Image.objects.filter(
+        Image.documents.filter(
             project__in=Project.objects.visible_to(user).filter(
                 workspace_id=workspace_id
             ),

@@ -7,11 +7,15 @@ from apps.labeling.types import ImageState
 def list_open_proposals(
     *, project_id: int, label_id: int | None = None, min_score: float = 0.0
 ) -> QuerySet[Prediction]:
-    """Proposals that nobody has judged yet, on images that are not submitted."""
+    """Proposals that nobody has judged yet, on images that are not submitted.
+
+    Where several people are to label an image, each judges them in her copy.
+    """
     same = {"image_id": OuterRef("image_id"), "uid": OuterRef("uid")}
     rows = (
         Prediction.objects.filter(image__project_id=project_id, score__gte=min_score)
         .exclude(image__state=ImageState.SUBMITTED)
+        .exclude(image__num_people__gt=1)
         .exclude(Exists(Verdict.objects.filter(**same)))
         .exclude(Exists(Annotation.objects.filter(**same)))
         .select_related("image")
@@ -29,8 +33,7 @@ def count_open_proposals(*, project_id: int) -> dict[int, list[float]]:
 
 
 def list_judged(image: Image) -> QuerySet[Prediction]:
-    """An image's proposals, each with ``is_rejected``."""
-    wrong = Verdict.objects.filter(
-        image_id=OuterRef("image_id"), uid=OuterRef("uid"), is_right=False
-    )
-    return image.predictions.annotate(is_rejected=Exists(wrong))
+    """An image's proposals, each with ``is_rejected``; a copy has those of its image."""
+    wrong = Verdict.objects.filter(image=image, uid=OuterRef("uid"), is_right=False)
+    proposals = Prediction.objects.filter(image_id=image.pool_id)
+    return proposals.annotate(is_rejected=Exists(wrong))

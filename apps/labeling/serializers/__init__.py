@@ -19,6 +19,7 @@ from apps.labeling.models import (
     Project,
 )
 from apps.labeling.types import (
+    MOST_HONEYPOTS,
     AttributeKind,
     Operation,
     Put,
@@ -57,6 +58,9 @@ class ProjectIn(serializers.Serializer[Project]):
 class ProjectPatch(serializers.Serializer[Project]):
     name = serializers.CharField(max_length=120, required=False)
     guide = serializers.CharField(required=False, allow_blank=True)
+    honeypot_percent = serializers.IntegerField(
+        required=False, min_value=0, max_value=MOST_HONEYPOTS
+    )
 
 
 class AttributeIn(serializers.Serializer[Any]):

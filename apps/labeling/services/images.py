@@ -8,6 +8,7 @@ from django.db.models import Case, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.accounts.selectors import role_in
 from apps.accounts.services import audit
 from apps.accounts.types import Role
 from apps.core import blobs, images
@@ -184,13 +185,19 @@ def _hand_in(
     project = selectors.access_project(
         user=user, project_id=project_id, needs=Role.ANNOTATOR
     )
-    images = Image.objects.filter(project_id=project_id, pk__in=image_ids)
-    ids = list(images.select_for_update().order_by("pk").values_list("pk", flat=True))
-    now = timezone.now()
-    Image.objects.filter(pk__in=ids).update(
-        review=Review.OPEN, updated_at=now, **changes
+    role = role_in(user=user, workspace_id=project.workspace_id)
+    may_all = role is not None and role.allows(Role.REVIEWER)
+    images = Image.documents.filter(project_id=project_id, pk__in=image_ids)
+    locked = [
+        image
+        for image in images.select_for_update().order_by("pk")
+        if may_all or not image.is_hidden_from(user.pk)
+    ]
+    Image.documents.filter(pk__in=[image.pk for image in locked]).update(
+        review=Review.OPEN, updated_at=timezone.now(), **changes
     )
+    ids = [image.pk for image in locked if image.copy_of_id is None]
     if ids:
         workspace_id = project.workspace_id
         tell(event, workspace_id=workspace_id, project_id=project_id, image_ids=ids)
-    return ids
+    return [image.pk for image in locked]

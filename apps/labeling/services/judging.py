@@ -9,9 +9,10 @@ from django.db import transaction
 
 from apps.accounts.types import Role
 from apps.labeling import selectors
-from apps.labeling.models import Annotation, Image, Prediction, Verdict
+from apps.labeling.agreement.drawn import iou
+from apps.labeling.models import BLIND, Annotation, Image, Prediction, Verdict
 from apps.labeling.services import saving
-from apps.labeling.services.verdicts import iou, record
+from apps.labeling.services.verdicts import record
 from apps.labeling.types import (
     Operation,
     Put,
@@ -62,6 +63,7 @@ def judge(*, user: "User", project_id: int, decisions: Sequence[Decision]) -> in
     for decision in decisions:
         by_image.setdefault(decision.image_id, []).append(decision)
     images = Image.objects.filter(project_id=project_id, pk__in=by_image)
+    images = images.exclude(BLIND)
     # In one order for everybody, so that two reviewers cannot block each other.
     return sum(
         _judge_image(user, image, by_image[image.pk])
@@ -96,7 +98,7 @@ def _judge_image(user: "User", image: Image, decisions: Sequence[Decision]) -> i
         )
     reopened = [uid for uid, row in wanted.items() if row.says is Says.OPEN]
     Verdict.objects.filter(image=image, uid__in=reopened).delete()
-    record(user=user, judged=wrong)
+    record(user=user, image=image, judged=wrong)
     return sum(isinstance(row, Put) for row in operations)
 
 

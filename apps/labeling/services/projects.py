@@ -54,14 +54,27 @@ def create_project(
 
 @transaction.atomic
 def update_project(
-    *, user: "User", project_id: int, name: str | None = None, guide: str | None = None
+    *,
+    user: "User",
+    project_id: int,
+    name: str | None = None,
+    guide: str | None = None,
+    honeypot_percent: int | None = None,
 ) -> Project:
+    """Change what is given; None leaves it.
+
+    Raises:
+        NotFoundError: No such project for this user.
+        RoleTooLowError: Not a manager.
+    """
     project = selectors.access_project(
         user=user, project_id=project_id, needs=Role.MANAGER
     )
     project.name = project.name if name is None else name
     project.guide = project.guide if guide is None else guide
-    project.save(update_fields=["name", "guide", "updated_at"])
+    if honeypot_percent is not None:
+        project.honeypot_percent = honeypot_percent
+    project.save(update_fields=["name", "guide", "honeypot_percent", "updated_at"])
     return project
 
 

@@ -77,7 +77,13 @@ def send_back(
     _write(image, user, text, pin)
     image.state, image.review = ImageState.IN_PROGRESS, Review.SENT_BACK
     image.submitted_at = None
-    image.save(update_fields=["state", "review", "submitted_at", "updated_at"])
+    if image.submitted_by_id is not None:
+        image.assignee_id, image.held_until = image.submitted_by_id, None
+    image.save(
+        update_fields=[
+            "state", "review", "submitted_at", "assignee", "held_until", "updated_at",
+        ]
+    )  # fmt: skip
     tell(
         "image.sent_back",
         workspace_id=image.project.workspace_id,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.types import Role
@@ -16,6 +17,7 @@ from apps.labeling.formats.geometry import bounds, pack
 from apps.labeling.models import Annotation, Image, Label, OperationLog
 from apps.labeling.services import verdicts
 from apps.labeling.types import (
+    HELD_FOR,
     ImageState,
     Operation,
     Put,
@@ -85,9 +87,14 @@ def apply_operations(
         image.state = ImageState.IN_PROGRESS
     if image.review == Review.ACCEPTED:
         image.review = Review.OPEN  # what was accepted is no longer there
+    if image.held_until is not None and image.assignee_id == user.pk:
+        image.held_until = timezone.now() + HELD_FOR
     image.save(
-        update_fields=["revision", "num_annotations", "state", "review", "updated_at"]
-    )
+        update_fields=[
+            "revision", "num_annotations", "state", "review", "held_until",
+            "updated_at",
+        ]
+    )  # fmt: skip
     OperationLog.objects.create(
         image=image,
         revision=image.revision,

@@ -8,14 +8,13 @@ from django.db import transaction
 
 from apps.accounts.types import Role
 from apps.labeling import selectors
+from apps.labeling.agreement.drawn import iou
+from apps.labeling.agreement.matching import SAME_OBJECT_IOU
 from apps.labeling.models import Image, Prediction, Verdict
 from apps.labeling.types import Operation, Put, Remove, Shape, Source
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
-
-SAME_OBJECT_IOU = 0.5
-BBox = tuple[float, float, float, float]
 
 
 def follow(*, image: Image, user: "User", operations: Sequence[Operation]) -> None:
@@ -33,9 +32,9 @@ def follow(*, image: Image, user: "User", operations: Sequence[Operation]) -> No
     if removed:
         Verdict.objects.filter(image=image, uid__in=removed).delete()
     if taken:
-        proposals = Prediction.objects.filter(image=image, uid__in=taken)
+        proposals = Prediction.objects.filter(image_id=image.pool_id, uid__in=taken)
         judged = [(one, _is_right(one, taken[one.uid])) for one in proposals]
-        record(user=user, judged=judged)
+        record(user=user, image=image, judged=judged)
 
 
 @transaction.atomic
@@ -48,17 +47,19 @@ def reject(*, user: "User", image_id: int, uids: Iterable[UUID]) -> int:
     image = selectors.access_image(
         user=user, image_id=image_id, needs=Role.ANNOTATOR, lock=True
     )
-    proposals = Prediction.objects.filter(image=image, uid__in=list(uids))
+    proposals = Prediction.objects.filter(image_id=image.pool_id, uid__in=list(uids))
     wrong = [(one, False) for one in proposals]
-    record(user=user, judged=wrong)
+    record(user=user, image=image, judged=wrong)
     return len(wrong)
 
 
-def record(*, user: "User", judged: Sequence[tuple[Prediction, bool]]) -> None:
-    """Keep whether proposals are right; the last word on one counts."""
+def record(
+    *, user: "User", image: Image, judged: Sequence[tuple[Prediction, bool]]
+) -> None:
+    """Keep whether an image's proposals are right; the last word on one counts."""
     rows = [
         Verdict(
-            image_id=one.image_id,
+            image=image,
             uid=one.uid,
             label_id=one.label_id,
             model=one.model,
@@ -83,17 +84,3 @@ def record(*, user: "User", judged: Sequence[tuple[Prediction, bool]]) -> None:
 def _is_right(proposal: Prediction, shape: Shape) -> bool:
     is_same_label = proposal.label_id == shape.label_id
     return is_same_label and iou(proposal.bbox, shape.bbox) >= SAME_OBJECT_IOU
-
-
-def iou(a: BBox, b: BBox) -> float:
-    """Intersection over union; 0 where both are empty."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (_area(a) + _area(b) - shared)
-
-
-def _area(box: BBox) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])

@@ -13,6 +13,19 @@ def may(request: PageRequest, workspace_id: int, needs: Role) -> bool:
     return role is not None and role.allows(needs)
 
 
+def rights(request: PageRequest, workspace_id: int) -> dict[str, bool]:
+    """What a project's pages ask of the person's role, with one look."""
+    role = role_in(user=request.user, workspace_id=workspace_id)
+    needed = {
+        "may_label": Role.ANNOTATOR,
+        "may_review": Role.REVIEWER,
+        "may_manage": Role.MANAGER,
+    }
+    return {
+        name: role is not None and role.allows(needs) for name, needs in needed.items()
+    }
+
+
 def attempt(request: PageRequest, act: Callable[[], object]) -> bool:
     """Do it, or say on the next page why the rules refuse; absent things stay 404."""
     try:

@@ -13,7 +13,7 @@ from apps.jobs import selectors as jobs
 from apps.labeling import selectors
 from apps.labeling.forms import ExportForm, ImportForm
 from apps.labeling.services import exporting, importing
-from apps.labeling.views.acting import attempt, may
+from apps.labeling.views.acting import attempt, rights
 
 
 @login_required
@@ -33,8 +33,7 @@ def data(request: PageRequest, project_id: int) -> HttpResponse:
             user=request.user, kind=importing.KIND, params=of_project
         ),
         "has_worker": jobs.has_worker(),
-        "may_label": may(request, project.workspace_id, Role.ANNOTATOR),
-        "may_manage": may(request, project.workspace_id, Role.MANAGER),
+        **rights(request, project.workspace_id),
     }
     return render(request, "labeling/data.html", context)
 

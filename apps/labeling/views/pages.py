@@ -11,7 +11,7 @@ from django.utils.translation import ngettext, pgettext
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.selectors import list_members, role_in, workspace_of
+from apps.accounts.selectors import list_members, workspace_of
 from apps.accounts.types import Role
 from apps.core.charts import Axis, Chart, Series
 from apps.core.http import PageRequest
@@ -27,10 +27,10 @@ from apps.labeling.forms import (
     schema_texts,
 )
 from apps.labeling.services import images as image_services
-from apps.labeling.services import prelabels, reviewing
+from apps.labeling.services import overlap, prelabels, reviewing
 from apps.labeling.services import projects as project_services
 from apps.labeling.types import ImageState
-from apps.labeling.views.acting import attempt, may
+from apps.labeling.views.acting import attempt, may, rights
 from apps.marketplace.selectors import list_detectors
 from apps.marketplace.types import Detector
 
@@ -116,7 +116,6 @@ def project(request: PageRequest, project_id: int) -> HttpResponse:
     found = selectors.access_project(user=request.user, project_id=project_id)
     states = selectors.count_states(project_id=project_id)
     rows = selectors.count_labels(project_id=project_id)
-    role = role_in(user=request.user, workspace_id=found.workspace_id)
     context = {
         "project": found,
         "states": states,
@@ -133,9 +132,7 @@ def project(request: PageRequest, project_id: int) -> HttpResponse:
             user=request.user, kind=prelabels.KIND, params={"project_id": project_id}
         ),
         "has_worker": jobs.has_worker(),
-        "may_manage": role is not None and role.allows(Role.MANAGER),
-        "may_label": role is not None and role.allows(Role.ANNOTATOR),
-        "may_review": role is not None and role.allows(Role.REVIEWER),
+        **rights(request, found.workspace_id),
     }
     return render(request, "labeling/project.html", context)
 
@@ -265,11 +262,13 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
     state, name = request.GET.get("state", ""), request.GET.get("name", "")
     after, review = request.GET.get("after", ""), request.GET.get("review", "")
     review = review if review in selectors.REVIEWS else ""
+    allowed = rights(request, found.workspace_id)
     images = selectors.list_images(
         project_id=project_id,
         state=state if state in set(ImageState) else "",
         name=name,
         review=review,
+        is_for_annotators=not allowed["may_review"],
     )
     images = images.filter(pk__gt=number(after) or 0)
     page = list(selectors.with_boxes(images)[: GALLERY_PAGE + 1])
@@ -284,9 +283,7 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
         "review": review,
         "reviews": selectors.count_reviews(project_id=project_id),
         "num_images": sum(states.values()),
-        "may_label": may(request, found.workspace_id, Role.ANNOTATOR),
-        "may_review": may(request, found.workspace_id, Role.REVIEWER),
-        "may_manage": may(request, found.workspace_id, Role.MANAGER),
+        **allowed,
     }
     part = "#cards" if request.htmx and after else ""
     return render(request, f"labeling/gallery.html{part}", context)
@@ -314,6 +311,13 @@ def act_on_images(request: PageRequest, project_id: int) -> HttpResponse:
         case "accept":
             ids = reviewing.accept_images(
                 user=request.user, project_id=project_id, image_ids=ids
+            )
+        case "truth" | "no_truth" as action:
+            ids = overlap.mark_truths(
+                user=request.user,
+                project_id=project_id,
+                image_ids=ids,
+                is_truth=action == "truth",
             )
         case "delete":
             for image_id in ids:

@@ -24,7 +24,7 @@ from apps.labeling.selectors.versions import (
 from apps.labeling.services.restoring_versions import restore_version
 from apps.labeling.services.versions import make_version
 from apps.labeling.types import Shares
-from apps.labeling.views.acting import attempt, may
+from apps.labeling.views.acting import attempt, may, rights
 
 
 @login_required
@@ -46,8 +46,7 @@ def versions(request: PageRequest, project_id: int) -> HttpResponse:
         "form": form,
         "num_images": sum(states.values()),
         "num_submitted": states["submitted"],
-        "may_label": may(request, project.workspace_id, Role.ANNOTATOR),
-        "may_manage": may(request, project.workspace_id, Role.MANAGER),
+        **rights(request, project.workspace_id),
     }
     return render(request, "labeling/versions.html", context)
 

@@ -14,28 +14,29 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.accounts.selectors import role_in
 from apps.accounts.types import Role
+from apps.core.errors import NotFoundError
 from apps.core.http import PageRequest
 from apps.core.parsers import number
 from apps.labeling import selectors
 from apps.labeling.errors import NoSuchMomentError
 from apps.labeling.forms import RestoreForm
 from apps.labeling.serializers import LabelOut
-from apps.labeling.services import restoring
+from apps.labeling.services import allocating, restoring
 from apps.labeling.services.calibration import calibrate
 from apps.labeling.types import ShapeKind
-from apps.labeling.views.acting import may
+from apps.labeling.views.acting import may, rights
 
 
 @login_required
 @require_GET
 def next_image(request: PageRequest, project_id: int) -> HttpResponse:
     """Open the next image that waits, for a label or a review; else the gallery."""
-    selectors.access_project(user=request.user, project_id=project_id)
-    image_id = (
-        selectors.next_to_review(project_id=project_id)
-        if "review" in request.GET
-        else selectors.next_to_label(user=request.user, project_id=project_id)
-    )
+    project = selectors.access_project(user=request.user, project_id=project_id)
+    image_id = None
+    if "review" in request.GET:
+        image_id = selectors.next_to_review(project_id=project_id)
+    elif may(request, project.workspace_id, Role.ANNOTATOR):
+        image_id = allocating.take_next(user=request.user, project_id=project_id)
     if image_id is None:
         return redirect("labeling:gallery", project_id)
     return redirect("labeling:editor", image_id)
@@ -49,7 +50,6 @@ def wall(request: PageRequest, project_id: int) -> HttpResponse:
     project = selectors.access_project(
         user=request.user, project_id=project_id, needs=Role.ANNOTATOR
     )
-    role = role_in(user=request.user, workspace_id=project.workspace_id)
     labels = selectors.list_labels(project_id=project_id)
     context = {
         "project": project,
@@ -61,8 +61,7 @@ def wall(request: PageRequest, project_id: int) -> HttpResponse:
             "scores": selectors.count_open_proposals(project_id=project_id),
             "calibration": asdict(calibrate(project_id=project_id)),
         },
-        "may_label": True,
-        "may_manage": role is not None and role.allows(Role.MANAGER),
+        **rights(request, project.workspace_id),
     }
     return render(request, "labeling/wall.html", context)
 
@@ -71,7 +70,13 @@ def wall(request: PageRequest, project_id: int) -> HttpResponse:
 @require_GET
 @ensure_csrf_cookie
 def editor(request: PageRequest, image_id: int) -> HttpResponse:
-    image = selectors.access_image(user=request.user, image_id=image_id)
+    try:
+        image = selectors.access_image(user=request.user, image_id=image_id)
+    except NotFoundError:
+        copy_id = selectors.own_copy(user=request.user, image_id=image_id)
+        if copy_id is None:
+            raise
+        return redirect("labeling:editor", copy_id)
     context = {
         "image": image,
         "project": image.project,

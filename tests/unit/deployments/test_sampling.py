@@ -16,7 +16,8 @@ from apps.deployments.models import Endpoint, Sample, Sampling
 from apps.deployments.services import looks, sampling
 from apps.deployments.types import NewSampling
 from apps.labeling.models import Image as LabelingImage
-from apps.labeling.selectors import my_queue, next_to_label
+from apps.labeling.selectors import my_queue
+from apps.labeling.services.allocating import take_next
 from tests.factories.deployments import EndpointFactory
 from tests.factories.labeling import ImageFactory, ProjectFactory
 
@@ -90,9 +91,9 @@ def test_labelers_get_doubtful_pictures_first_and_usual_ones_in_their_turn(
     usual = LabelingImage.objects.filter(name__endswith="usual.jpg").get()
     queue = [by_urgency[0.9], by_urgency[0.6], old.pk, older.pk, usual.pk]
 
-    assert next_to_label(user=alice, project_id=project.pk) == queue[0]
+    assert take_next(user=alice, project_id=project.pk) == queue[0]
     for now, then in itertools.pairwise([*queue, queue[0]]):
-        after = next_to_label(user=alice, project_id=project.pk, after_id=now)
+        after = take_next(user=alice, project_id=project.pk, after_id=now)
         assert after == then
     mine = my_queue(user=alice, workspace_id=project.workspace_id)
     assert [image.pk for image in mine] == queue

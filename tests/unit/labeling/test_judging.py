@@ -182,7 +182,7 @@ def test_verdicts_teach_that_a_model_is_surer_than_it_should_be(
 ):
     for number in range(40):
         proposal = PredictionFactory(image=image, score=0.9)
-        record(user=bob, judged=[(proposal, number % 2 == 0)])
+        record(user=bob, image=proposal.image, judged=[(proposal, number % 2 == 0)])
 
     points = calibrate(project_id=image.project_id).points
 
