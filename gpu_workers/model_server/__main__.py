@@ -20,7 +20,7 @@ from model_server.protocol import check_name
 from model_server.repository import ModelSource, Repository
 from model_server.requests import RequestLimits
 from model_server.runners import RunOptions
-from model_server.web import serve
+from model_server.web import Door, serve
 
 PARENT_CHECK_S = 0.5
 
@@ -35,6 +35,8 @@ def main(arguments: list[str]) -> int:
             if options.fd is not None
             else _listen(options.host, options.port)
         )
+        if options.grpc_port is not None:
+            _listen(options.host, options.grpc_port).close()  # refused here, and early
     except (RequestError, OSError) as error:
         print(f"model_server: {error}", file=sys.stderr)
         return 2
@@ -65,6 +67,12 @@ def main(arguments: list[str]) -> int:
         admin_token=os.environ.get("MODEL_SERVER_TOKEN", ""),
         routes=_vertex_routes(),
     )
+    door = None
+    if options.grpc_port is not None:
+        at = (options.host, options.grpc_port)
+        door = _grpc_door(repository, at, limits=limits, metrics=metrics)
+        if door is None:
+            return 2
     if route := os.environ.get("AIP_HEALTH_ROUTE"):
         app.also_ready_at(route)
     for source in sources:
@@ -76,7 +84,7 @@ def main(arguments: list[str]) -> int:
         _load(*loading)
     else:
         threading.Thread(target=_load, args=loading, daemon=True).start()
-    serve(app, listener, headers_s=options.headers_s)
+    serve(app, listener, headers_s=options.headers_s, door=door)
     repository.close()
     return 0
 
@@ -101,6 +109,24 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
     os._exit(1)
+
+
+def _grpc_door(
+    repository: Repository,
+    at: tuple[str, int],
+    *,
+    limits: RequestLimits,
+    metrics: Metrics,
+) -> Door | None:
+    try:
+        from model_server.grpc_door.door import GrpcDoor  # noqa: PLC0415 -- optional
+    except ImportError:
+        print(
+            "model_server: --grpc-port needs two packages: pip install grpcio protobuf",
+            file=sys.stderr,
+        )
+        return None
+    return GrpcDoor(repository, at, limits=limits, metrics=metrics)
 
 
 def _vertex_routes() -> dict[str, Handler]:
@@ -159,6 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--root", type=Path, help="serve every folder in this one")
     add("--host", default="127.0.0.1")
     add("--port", type=int, default=int(os.environ.get("AIP_HTTP_PORT", "8080")))
+    add("--grpc-port", type=int, help="the same protocol over gRPC (default: not)")
     add("--fd", type=int, help="an open listening socket, in place of --port")
     add("--parent", type=int, help="end when this process does")
     add("--events", action="store_true", help="a line of JSON for each model loaded")

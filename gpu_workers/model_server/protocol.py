@@ -1,7 +1,8 @@
 """The routes of the Open Inference Protocol v2."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from model_server.batching import ClosedError
 from model_server.errors import RequestError
@@ -9,9 +10,10 @@ from model_server.prediction import picked
 from model_server.repository import Repository
 from model_server.requests import Answer, Request
 from model_server.served import Served
-from model_server.wire import HEADER_LENGTH, read_request, write_response
+from model_server.wire import HEADER_LENGTH, Array, read_request, write_response
 
-_EXTENSIONS = ["binary_tensor_data", "model_repository", "statistics"]
+NAME = "dsportal-model-server"
+EXTENSIONS = ["binary_tensor_data", "model_repository", "statistics"]
 
 
 def release() -> str:
@@ -22,8 +24,25 @@ def release() -> str:
 
 
 def server_metadata() -> Answer:
-    told = {"name": "dsportal-model-server", "version": release()}
-    return Answer.json({**told, "extensions": _EXTENSIONS})
+    told = {"name": NAME, "version": release()}
+    return Answer.json({**told, "extensions": EXTENSIONS})
+
+
+async def infer(
+    repository: Repository,
+    wanted: tuple[str, str],
+    inputs: Mapping[str, Array],
+    options: Mapping[str, Any],
+    *,
+    deadline: float,
+) -> tuple[Served, dict[str, Array]]:
+    """Ask the version that answers now; once more if it was replaced meanwhile."""
+    served = repository.find(*wanted)
+    try:
+        return served, await served.infer(inputs, options, deadline=deadline)
+    except ClosedError:
+        served = repository.find(*wanted)
+        return served, await served.infer(inputs, options, deadline=deadline)
 
 
 class Infer:
@@ -33,16 +52,14 @@ class Infer:
         self._wanted = (name, version)
 
     async def __call__(self, repository: Repository, request: Request) -> Answer:
-        served = repository.find(*self._wanted)
+        repository.find(*self._wanted)  # before a long body is read for nobody
         body = await request.body()
         asked = read_request(body, request.number(HEADER_LENGTH))
         deadline = request.deadline(asked.parameters.get("timeout"))
         options = picked(asked.parameters)
-        try:
-            outputs = await served.infer(asked.inputs, options, deadline=deadline)
-        except ClosedError:
-            served = repository.find(*self._wanted)
-            outputs = await served.infer(asked.inputs, options, deadline=deadline)
+        served, outputs = await infer(
+            repository, self._wanted, asked.inputs, options, deadline=deadline
+        )
         content, length = write_response(
             asked, outputs, name=served.name, version=served.version
         )

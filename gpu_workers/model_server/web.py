@@ -5,7 +5,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 
@@ -18,12 +18,31 @@ GRACE_S = 20
 MAX_CONNECTIONS = 1000
 
 
+class Door(Protocol):
+    """Another way in, open while the server is."""
+
+    async def open(self) -> None: ...
+
+    async def close(self, grace_s: float) -> None: ...
+
+
 class Server(uvicorn.Server):
     """Says that it is not ready as soon as it is asked to stop."""
 
-    def __init__(self, config: uvicorn.Config, app: App) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, door: Door | None) -> None:
         super().__init__(config)
         self._app = app
+        self._door = door
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._door is not None:
+            await self._door.open()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._door is not None:
+            await self._door.close(GRACE_S)
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -43,7 +62,9 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: App, listener: socket.socket, *, headers_s: float) -> None:
+def serve(
+    app: App, listener: socket.socket, *, headers_s: float, door: Door | None = None
+) -> None:
     """Serve until asked to stop; then answer what has come in."""
     PatientProtocol.headers_s = headers_s
     host, port = listener.getsockname()[:2]
@@ -62,4 +83,4 @@ def serve(app: App, listener: socket.socket, *, headers_s: float) -> None:
         timeout_graceful_shutdown=GRACE_S,
         limit_concurrency=MAX_CONNECTIONS,
     )
-    Server(config, app).run(sockets=[listener])
+    Server(config, app, door).run(sockets=[listener])

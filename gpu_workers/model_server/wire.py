@@ -91,12 +91,7 @@ def _read_inputs(wanted: Sequence[dict[str, Any]], tail: bytes) -> dict[str, Arr
         name, shape = str(tensor["name"]), _shape(tensor)
         if name in inputs:
             raise RequestError(f"the input {name} is given twice")
-        dtype = DATATYPES.get(tensor["datatype"])
-        if dtype is None:
-            raise RequestError(
-                f"{name}: datatype {tensor['datatype']!r} is not one of "
-                f"{', '.join(DATATYPES)}"
-            )
+        dtype = dtype_of(name, tensor["datatype"])
         size = tensor.get("parameters", {}).get("binary_data_size")
         if size is None:
             inputs[name] = _from_json(name, tensor["data"], shape, dtype)
@@ -105,11 +100,25 @@ def _read_inputs(wanted: Sequence[dict[str, Any]], tail: bytes) -> dict[str, Arr
             raise RequestError(
                 f"{name}: binary_data_size is {size}, {len(tail) - at} bytes are left"
             )
-        inputs[name] = _from_bytes(name, tail[at : at + size], shape, dtype)
+        inputs[name] = from_bytes(name, tail[at : at + size], shape, dtype)
         at += size
     if at != len(tail):
         raise RequestError(f"{len(tail) - at} bytes follow the last tensor")
     return inputs
+
+
+def dtype_of(name: str, datatype: object) -> np.dtype[Any]:
+    """NumPy's name for a datatype of the protocol.
+
+    Raises:
+        RequestError: The protocol has no such datatype.
+    """
+    dtype = DATATYPES.get(datatype) if isinstance(datatype, str) else None
+    if dtype is None:
+        raise RequestError(
+            f"{name}: datatype {datatype!r} is not one of {', '.join(DATATYPES)}"
+        )
+    return dtype
 
 
 def _shape(tensor: Mapping[str, Any]) -> list[int]:
@@ -135,17 +144,20 @@ def _from_json(name: str, data: Any, shape: list[int], dtype: np.dtype[Any]) -> 
             values = values.astype(dtype, casting="unsafe")
     except (ValueError, TypeError, OverflowError) as error:
         raise RequestError(f"{name}: data does not fit its datatype: {error}") from None
-    return _shaped(name, values, shape)
+    return shaped(name, values, shape)
 
 
-def _from_bytes(
-    name: str, data: bytes, shape: list[int], dtype: np.dtype[Any]
-) -> Array:
+def from_bytes(name: str, data: bytes, shape: list[int], dtype: np.dtype[Any]) -> Array:
+    """Read a tensor's own bytes.
+
+    Raises:
+        RequestError: They do not fill its shape.
+    """
     if dtype == np.object_:
-        return _shaped(name, _strings(name, data), shape)
+        return shaped(name, _strings(name, data), shape)
     if len(data) % dtype.itemsize:
         raise RequestError(f"{name}: {len(data)} bytes are no whole number of values")
-    return _shaped(name, np.frombuffer(data, dtype), shape)
+    return shaped(name, np.frombuffer(data, dtype), shape)
 
 
 def _strings(name: str, data: bytes) -> Array:
@@ -165,7 +177,12 @@ def _strings(name: str, data: bytes) -> Array:
     return values
 
 
-def _shaped(name: str, values: Array, shape: list[int]) -> Array:
+def shaped(name: str, values: Array, shape: list[int]) -> Array:
+    """Give values their shape.
+
+    Raises:
+        RequestError: They do not fill it.
+    """
     if values.size != math.prod(shape):
         raise RequestError(
             f"{name}: {values.size} values do not fill the shape {shape}"
@@ -184,22 +201,18 @@ def write_response(
     Raises:
         RequestError: An output was asked for that there is not.
     """
-    wanted = request.outputs or tuple(outputs)
-    if unknown := [each for each in wanted if each not in outputs]:
-        raise RequestError(
-            f"no output is named {', '.join(unknown)}; there are: {', '.join(outputs)}"
-        )
+    wanted = chosen(request.outputs, outputs)
     listed: list[dict[str, Any]] = []
     tail: list[bytes] = []
     for each in wanted:
         value = outputs[each]
         tensor: dict[str, Any] = {
             "name": each,
-            "datatype": _NAMES[_known(value.dtype)],
+            "datatype": datatype_of(value),
             "shape": list(value.shape),
         }
         if request.is_all_binary or each in request.binary:
-            data = _to_bytes(value)
+            data = to_bytes(value)
             tensor["parameters"] = {"binary_data_size": len(data)}
             tail.append(data)
         else:
@@ -212,11 +225,26 @@ def write_response(
     return text + b"".join(tail), len(text) if tail else None
 
 
-def _known(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return DATATYPES["BYTES"] if dtype.kind in "OUS" else dtype
+def chosen(wanted: Sequence[str], outputs: Mapping[str, Array]) -> tuple[str, ...]:
+    """The names to be answered: those wanted, or all.
+
+    Raises:
+        RequestError: An output was asked for that there is not.
+    """
+    if unknown := [each for each in wanted if each not in outputs]:
+        raise RequestError(
+            f"no output is named {', '.join(unknown)}; there are: {', '.join(outputs)}"
+        )
+    return tuple(wanted) or tuple(outputs)
 
 
-def _to_bytes(values: Array) -> bytes:
+def datatype_of(values: Array) -> str:
+    """The protocol's name for what an array holds."""
+    return "BYTES" if values.dtype.kind in "OUS" else _NAMES[values.dtype]
+
+
+def to_bytes(values: Array) -> bytes:
+    """A tensor's own bytes; strings with their lengths before them."""
     if values.dtype.kind in "OUS":
         encoded = [_encode(each) for each in values.reshape(-1)]
         return b"".join(struct.pack("<I", len(each)) + each for each in encoded)
