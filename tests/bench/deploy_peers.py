@@ -9,12 +9,14 @@ import base64
 import json
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -24,10 +26,11 @@ from deepseek_vision.hub import SHIPPED
 from tests.bench import endpoints
 from tests.bench.fire import fire, request_of
 from tests.bench.rows import Row
+from tests.bench.serving import loop_ms
 from tests.running import ROOT
 from tests.unit.model_server.running import ModelServer
 
-CALLERS, SECONDS, ROUNDS = 4, 8.0, 2
+CALLERS, SECONDS, ROUNDS = 4, 2.5, 12
 LITSERVE = """
 import base64
 import os
@@ -77,57 +80,123 @@ def measure() -> Iterator[Row]:
     with (
         tempfile.TemporaryDirectory(prefix="peers-") as folder,
         endpoints.pictures(8) as pictures,
+        ExitStack() as stack,
     ):
-        lit = _installed(Path(folder) / "lit", "litserve")
+        lit = installed(Path(folder) / "lit", "litserve")
         # Its workers do not start with what uvloop became in 0.22.
-        mls = _installed(Path(folder) / "mls", "mlserver", "uvloop<0.22")
-        ours = lit_per_s = mls_per_s = 0.0
-        for _ in range(ROUNDS):  # in turn; the best of each is what it can do
-            ours = max(ours, _ours(pictures))
-            lit_per_s = max(lit_per_s, _litserve(lit, pictures))
-            mls_per_s = max(mls_per_s, _mlserver(mls, pictures))
-    yield Row(what="model_server", value=ours, unit="pictures/s")
-    yield Row(what="LitServe", value=lit_per_s, unit="pictures/s")
-    yield Row(what="MLServer", value=mls_per_s, unit="pictures/s")
-    for name, value in (("LitServe", lit_per_s), ("MLServer", mls_per_s)):
+        mls = installed(Path(folder) / "mls", "mlserver", "uvloop<0.22")
+        servers = [
+            stack.enter_context(_ours(pictures)),
+            stack.enter_context(_litserve(lit, pictures)),
+            stack.enter_context(_mlserver(mls, pictures)),
+        ]
+        for each in servers:
+            each.slice()  # warm
+        for _ in range(ROUNDS):  # in turn: what neighbours do changes slowly
+            for each in servers:
+                each.slices.append(each.slice())
+        loop = _loop_ms(pictures)
+    yield from _rows(servers, loop)
+
+
+def _rows(servers: "Sequence[_Running]", loop_ms: float) -> Iterator[Row]:
+    ours, *peers = servers
+    for each in servers:
+        yield Row(what=each.name, value=each.per_s, unit="pictures/s")
+    for each in servers:
+        what = f"{each.name}, processor time a picture"
+        yield Row(what=what, value=each.core_ms, unit="ms of a core")
+    what = "the same in a loop without a server, two threads"
+    yield Row(what=what, value=loop_ms, unit="ms of a core")
+    for peer in peers:
         yield Row(
-            what=f"model_server, of {name}",
-            value=ours / value,
+            what=f"model_server, of {peer.name}",
+            value=statistics.median(
+                mine.per_s / its.per_s
+                for mine, its in zip(ours.slices, peer.slices, strict=True)
+            ),
             unit="times",
             goal=1.5,
             is_more_better=True,
         )
+        what = f"the most that a server without any cost could be of {peer.name}"
+        yield Row(what=what, value=peer.core_ms / loop_ms, unit="times")
 
 
-def _ours(pictures: list[bytes]) -> float:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Slice:
+    per_s: float
+    core_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Running:
+    """A server that waits, and what it did while it was asked."""
+
+    name: str
+    port: int
+    requests: list[bytes]
+    process: psutil.Process
+    slices: list[_Slice] = field(default_factory=list)
+
+    @property
+    def per_s(self) -> float:
+        return statistics.median(each.per_s for each in self.slices)
+
+    @property
+    def core_ms(self) -> float:
+        return statistics.median(each.core_ms for each in self.slices)
+
+    def slice(self) -> _Slice:
+        before = self._cpu_s()
+        answer = fire(
+            *("127.0.0.1", self.port, self.requests),
+            num_threads=CALLERS,
+            seconds=SECONDS,
+        )
+        assert list(answer["statuses"]) == [200], answer  # type: ignore[call-overload]
+        num = answer["statuses"][200]  # type: ignore[index]
+        spent_ms = (self._cpu_s() - before) * 1000
+        return _Slice(per_s=float(str(answer["per_s"])), core_ms=spent_ms / num)
+
+    def _cpu_s(self) -> float:
+        family = [self.process, *self.process.children(recursive=True)]
+        return float(sum(sum(each.cpu_times()[:2]) for each in family))
+
+
+@contextmanager
+def _ours(pictures: list[bytes]) -> Iterator[_Running]:
     server = ModelServer(SHIPPED / endpoints.MODEL, "--workers", "2")
     try:
-        return _per_s(server.port, [request_of("/predict", one) for one in pictures])
+        yield _Running(
+            name="model_server",
+            port=server.port,
+            requests=[request_of("/predict", one) for one in pictures],
+            process=psutil.Process(server.process.pid),
+        )
     finally:
         server.end()
 
 
-def _litserve(python: Path, pictures: list[bytes]) -> float:
+@contextmanager
+def _litserve(python: Path, pictures: list[bytes]) -> Iterator[_Running]:
     bodies = [json.dumps({"image": _text(one)}).encode() for one in pictures]
     port = _free_port()
-    with _running([python, "serve.py"], {"serve.py": LITSERVE}, port, "/health"):
-        return _per_s(port, [_json_request("/predict", one) for one in bodies])
+    files = {"serve.py": LITSERVE}
+    with _running([python, "serve.py"], files, port, "/health") as process:
+        yield _Running(
+            name="LitServe",
+            port=port,
+            requests=[_json_request("/predict", one) for one in bodies],
+            process=process,
+        )
 
 
-def _mlserver(python: Path, pictures: list[bytes]) -> float:
+@contextmanager
+def _mlserver(python: Path, pictures: list[bytes]) -> Iterator[_Running]:
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES"}
     bodies = [
-        json.dumps(
-            {
-                "inputs": [
-                    {
-                        "name": "image",
-                        "shape": [1],
-                        "datatype": "BYTES",
-                        "data": [_text(one)],
-                    }
-                ]
-            }
-        ).encode()
+        json.dumps({"inputs": [{**tensor, "data": [_text(one)]}]}).encode()
         for one in pictures
     ]
     port = _free_port()
@@ -139,17 +208,24 @@ def _mlserver(python: Path, pictures: list[bytes]) -> float:
         "settings.json": json.dumps(settings),
         "model-settings.json": json.dumps(model),
     }
-    command = [python.with_name("mlserver"), "start", "."]
-    with _running(command, files, port, "/v2/models/detector/ready"):
+    command: list[str | Path] = [python.with_name("mlserver"), "start", "."]
+    ready = "/v2/models/detector/ready"
+    with _running(command, files, port, ready) as process:
         path = "/v2/models/detector/infer"
-        return _per_s(port, [_json_request(path, one) for one in bodies])
+        yield _Running(
+            name="MLServer",
+            port=port,
+            requests=[_json_request(path, one) for one in bodies],
+            process=process,
+        )
 
 
-def _per_s(port: int, requests: list[bytes]) -> float:
-    fire("127.0.0.1", port, requests, num_threads=CALLERS, seconds=2)
-    answer = fire("127.0.0.1", port, requests, num_threads=CALLERS, seconds=SECONDS)
-    assert set(answer["statuses"]) == {200}, answer  # type: ignore[call-overload]
-    return float(str(answer["per_s"]))
+def _loop_ms(pictures: list[bytes]) -> float:
+    """Processor time of a picture where nothing but the model is asked."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, one in enumerate(pictures):
+            (Path(folder) / f"{number}.jpg").write_bytes(one)
+        return statistics.median(loop_ms(folder) for _ in range(ROUNDS // 4))
 
 
 def _text(picture: bytes) -> str:
@@ -161,7 +237,7 @@ def _json_request(path: str, body: bytes) -> bytes:
     return whole.replace(b"image/jpeg", b"application/json", 1)
 
 
-def _installed(folder: Path, *packages: str) -> Path:
+def installed(folder: Path, *packages: str) -> Path:
     """Return the Python of a fresh environment with packages and what models need."""
     uv = Path(sys.executable).with_name("uv")
     subprocess.run([uv, "venv", "-q", "--python", sys.executable, folder], check=True)
@@ -183,7 +259,7 @@ def _free_port() -> int:
 @contextmanager
 def _running(
     command: list[str | Path], files: dict[str, str], port: int, ready: str
-) -> Iterator[None]:
+) -> Iterator[psutil.Process]:
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             (Path(folder) / name).write_text(text)
@@ -201,7 +277,7 @@ def _running(
         )
         try:
             _wait(f"http://127.0.0.1:{port}{ready}")
-            yield
+            yield process
         finally:
             family = [*process.children(recursive=True), process]
             for each in family:

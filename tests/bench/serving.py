@@ -60,7 +60,7 @@ def measure() -> Iterator[Row]:
 def _compare(server: ModelServer, images: str) -> Iterator[Row]:
     """Side by side: processor time hardly minds neighbours, and they change slowly."""
     _served_ms(server, images)  # warm
-    pairs = [(_loop_ms(images), _served_ms(server, images)) for _ in range(ROUNDS)]
+    pairs = [(loop_ms(images), _served_ms(server, images)) for _ in range(ROUNDS)]
     yield Row(
         what="a picture in a loop, two threads",
         value=statistics.median(bare for bare, _ in pairs),
@@ -80,7 +80,7 @@ def _compare(server: ModelServer, images: str) -> Iterator[Row]:
     )
 
 
-def _loop_ms(images: str) -> float:
+def loop_ms(images: str) -> float:
     command = [sys.executable, "-c", LOOP, MODEL, images, str(SECONDS)]
     run = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(run.stdout)
