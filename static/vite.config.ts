@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 const ENTRIES: Readonly<Record<string, string>> = {
   charts: "src/charts/main.ts",
   editor: "src/editor/view/main.ts",
+  endpoint: "src/client/endpoint.ts",
   live: "src/live/main.ts",
   run: "src/run/main.ts",
   shell: "src/shell/main.ts",
@@ -19,6 +20,7 @@ export default defineConfig(({ mode }) => ({
     sourcemap: false,
     rolldownOptions: {
       input: fileURLToPath(new URL(ENTRIES[mode] ?? "src/editor/view/main.ts", import.meta.url)),
+      preserveEntrySignatures: "strict", // endpoint.js is there to be imported
       output: { entryFileNames: `${mode}.js`, codeSplitting: false },
     },
   },

@@ -14,6 +14,7 @@ const sources = readdirSync(at("../src"), { recursive: true })
 test.each([
   ["charts", 8.2],
   ["editor", 38],
+  ["endpoint", 1],
   ["live", 2],
   ["shell", 4],
   ["wall", 7],
