@@ -125,7 +125,7 @@ class SamplingForm(forms.Form):
         initial=0.5,
         min_value=0,
         max_value=1,
-        widget=forms.NumberInput(attrs={"step": "0.05"}),
+        widget=forms.NumberInput(attrs={"step": "0.01"}),
     )
     longest_side = forms.TypedChoiceField(
         label=gettext_lazy("Made smaller, to"),

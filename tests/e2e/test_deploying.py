@@ -93,6 +93,11 @@ def test_a_model_is_deployed_called_replaced_and_returned_to(
     page.locator("#image").set_input_files(folder / "part.jpg")
     expect(page.locator("svg.answer rect")).to_have_count(len(labels))
 
+    keep_doubtful(page)
+    asked(code["curl"], folder)
+    wait_for(lambda: "1 doubtful" in told_of_pictures(page), 60)
+    page.goto(address)
+
     page.get_by_label("Model").select_option(label=other(page, whole["version"]))
     page.get_by_role("button", name="Bring it").click()
     expect(page.locator("#live")).to_contain_text("(v2)", timeout=LONG_MS)
@@ -109,6 +114,22 @@ def test_a_model_is_deployed_called_replaced_and_returned_to(
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete the endpoint").click()
     expect(page.get_by_role("heading", name="No endpoint yet")).to_be_visible()
+
+
+def keep_doubtful(page: Page) -> None:
+    page.get_by_role("link", name="Choose which").click()
+    page.get_by_label("Doubtful below a score of").fill("0.95")
+    page.get_by_role("button", name="Begin").click()  # nobody agreed: nothing begins
+    agreed = page.get_by_label("Those who are seen")
+    expect(agreed).to_be_focused()
+    agreed.check()
+    page.get_by_role("button", name="Begin").click()
+    expect(page.get_by_text("Pictures are kept")).to_be_visible()
+
+
+def told_of_pictures(page: Page) -> str:
+    page.reload()
+    return page.locator("dl.facts").inner_text()
 
 
 def other(page: Page, version: str) -> str:
