@@ -1,4 +1,4 @@
-"""`model_server` beside LitServe and MLServer: one model, one way to decode, two cores.
+"""`model_server` beside LitServe and MLServer: one graph, two cores; why no more: decision 247.
 
 The peers are installed from the package index into environments that are thrown away.
 Each gets what its documentation advises for two cores: two workers, single-threaded
