@@ -244,7 +244,9 @@ def _image_of(inputs: Mapping[str, Array]) -> bytes | Array:
     if inputs.keys() == {"image"}:
         image = inputs["image"].reshape(-1)
         if image.dtype != np.object_ or len(image) != 1:
-            raise RequestError("image must be BYTES of shape [1]: one file, as it is or in base64")
+            raise RequestError(
+                "image must be BYTES of shape [1]: one file, as it is or in base64"
+            )
         return _file_in(bytes(image[0]))
     if inputs.keys() == {"pixels"}:
         pixels = inputs["pixels"]
