@@ -17,6 +17,7 @@ from deepseek_vision.runtime import Array
 
 # Its progress notes would drown a run's own.
 logging.getLogger("faster_coco_eval").setLevel(logging.WARNING)
+_NUM_RECALLS = 101
 _NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 
 
@@ -92,13 +93,14 @@ def precision_recall(
     A class without any object has no curve, which is told by an AP50 of None.
     """
     names = [one["name"] for one in truth["categories"]]
-    if not results:
-        return [
-            {"class": n, "AP50": None, "precision": [], "scores": []} for n in names
-        ]
-    run = _evaluated(truth, results)
-    precision_RC = np.asarray(run.eval["precision"])[0, :, :, 0, -1]
-    scores_RC = np.asarray(run.eval["scores"])[0, :, :, 0, -1]
+    if results:
+        run = _evaluated(truth, results)
+        precision_RC = np.asarray(run.eval["precision"])[0, :, :, 0, -1]
+        scores_RC = np.asarray(run.eval["scores"])[0, :, :, 0, -1]
+    else:  # which the evaluator does not take
+        wanted = {a["category_id"] for a in truth["annotations"] if not a["iscrowd"]}
+        found_C = [0.0 if number in wanted else -1.0 for number in range(len(names))]
+        precision_RC = scores_RC = np.tile(found_C, (_NUM_RECALLS, 1))
     return [
         _curve(name, precision_RC[:, column], scores_RC[:, column])
         for column, name in enumerate(names)

@@ -1,7 +1,12 @@
 """Convolutions with their normalisation, the pieces everything is made of."""
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+NUM_LOOKED_AT = 32  # pictures, for regain_statistics: thousands of places a channel
 
 
 class ConvNorm(nn.Sequential):
@@ -49,6 +54,58 @@ def fold_norms(module: nn.Module) -> None:
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 child[0] = fuse_conv_bn_eval(conv, norm)
                 child[1] = nn.Identity()
+
+
+def regain_statistics(model: nn.Module, look: Callable[[], object]) -> None:
+    """Give norms that were folded away the statistics of what they see, in place.
+
+    A folded norm adds a bias and no more, so in training mode, where it divides by the
+    batch's deviation, it would be another function. The outputs of evaluation mode stay
+    the same up to rounding.
+
+    Args:
+        model: Whose norms; those that were not folded are left alone.
+        look: Runs the model on some pictures.
+    """
+    folded = [
+        one
+        for one in model.modules()
+        if isinstance(one, nn.BatchNorm2d) and _is_folded(one)
+    ]
+    if not folded:
+        return
+    was_training = model.training
+    hooks = [one.register_forward_pre_hook(_take_statistics) for one in folded]
+    with torch.no_grad():
+        model.eval()
+        look()
+        model.train(was_training)
+    for hook in hooks:
+        hook.remove()
+
+
+def as_folded(norm: nn.BatchNorm2d, bias: Tensor) -> None:
+    """Make a norm that only adds a bias, in evaluation mode."""
+    norm.reset_parameters()
+    norm.running_var = torch.full_like(bias, 1 - norm.eps)
+    with torch.no_grad():
+        norm.bias.copy_(bias)
+
+
+def _is_folded(norm: nn.BatchNorm2d) -> bool:
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        return False
+    close = (variance - (1 - norm.eps)).abs().max() < norm.eps / 2
+    return not mean.any() and bool(close)
+
+
+def _take_statistics(norm: nn.Module, given: tuple[Tensor, ...]) -> None:
+    assert isinstance(norm, nn.BatchNorm2d)
+    variance, mean = torch.var_mean(given[0].float(), dim=(0, 2, 3))
+    norm.running_mean, norm.running_var = mean, variance
+    norm.weight.copy_(norm.weight * (variance + norm.eps).sqrt())
+    norm.bias.copy_(norm.bias + mean)
 
 
 def up_twice(x: Tensor) -> Tensor:

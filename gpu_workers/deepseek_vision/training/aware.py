@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from deepseek_vision.model.backbone import InvertedResidual
 from deepseek_vision.model.detector import Detector
-from deepseek_vision.model.layers import ConvNorm, fold_norms
+from deepseek_vision.model.layers import ConvNorm, as_folded, fold_norms
 from deepseek_vision.quantize import ALWAYS_FLOAT
 
 _LEVELS = 255
@@ -154,7 +154,5 @@ def into_plain(aware: Detector, plain: Detector) -> Detector:
             continue
         norm, bias = module[1], given.get(f"{name}.0.bias")
         if isinstance(norm, nn.BatchNorm2d) and bias is not None:
-            norm.reset_parameters()
-            norm.running_var = torch.full_like(bias, 1 - norm.eps)
-            norm.bias.copy_(bias)
+            as_folded(norm, bias)
     return plain.eval()

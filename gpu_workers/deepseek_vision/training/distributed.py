@@ -141,7 +141,7 @@ class _Run:
         )
         self._prompts = torch.from_numpy(class_embeddings(train.classes))
         detector = build_detector(recipe.size, recipe.options)
-        prepare_weights(detector, self.job)
+        prepare_weights(detector, self.job, self._sets.train, self._prompts)
         self.learner = Learner(detector, recipe)
         weights = sampling_weights(self._sets.train)
         generator = torch.Generator().manual_seed(recipe.seed)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from deepseek_vision import events
-from deepseek_vision.data.coco import CocoSet, pack, read_together
+from deepseek_vision.data.coco import CocoSet, PackedSet, pack, read_together
 from deepseek_vision.errors import ModelFormatError
 from deepseek_vision.export import export_onnx
 from deepseek_vision.foreign import PicoDetTeacher
@@ -26,6 +26,7 @@ from deepseek_vision.hub import (
 from deepseek_vision.images import Pixels, letterbox, read_picture
 from deepseek_vision.model.backbone import load_imagenet
 from deepseek_vision.model.detector import Detector, build_detector
+from deepseek_vision.model.layers import NUM_LOOKED_AT, regain_statistics
 from deepseek_vision.prompts import class_embeddings
 from deepseek_vision.quantize import quantize_onnx, read_plan
 from deepseek_vision.training.checkpoint import CheckpointFile
@@ -144,9 +145,10 @@ def _trainer(job: Job, recipe: Recipe, report: Report) -> tuple[Trainer, Tensor]
     device = torch.device(job.device)
     prompts = torch.from_numpy(class_embeddings(train_coco.classes))
     model = build_detector(recipe.size, recipe.options)
-    prepare_weights(model, job)
+    train = pack(train_coco, side=recipe.side_px)
+    prepare_weights(model, job, train, prompts)
     sets = Datasets(
-        train=pack(train_coco, side=recipe.side_px).to(device),
+        train=train.to(device),
         val=pack(val_coco, side=recipe.side_px).to(device),
         val_coco=val_coco,
     )
@@ -187,13 +189,17 @@ def in_layout(model: Detector, layout: torch.memory_format) -> Detector:
     return model
 
 
-def prepare_weights(model: Detector, job: Job) -> None:
+def prepare_weights(
+    model: Detector, job: Job, train: PackedSet, prompts_PD: Tensor
+) -> None:
     """Start from published or own weights where the job says so."""
     if job.imagenet is not None:
         weights = torch.load(job.imagenet, map_location="cpu", weights_only=True)
         load_imagenet(model.backbone, weights)
     if job.start_from is not None:
         load_matching(model, read_weights(find_model(job.start_from).path / TORCH_FILE))
+        pictures = train.images[:NUM_LOOKED_AT].float()
+        regain_statistics(model, lambda: model(pictures, prompts_PD))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

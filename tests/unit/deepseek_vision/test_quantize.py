@@ -10,6 +10,7 @@ from deepseek_vision.export import export_onnx
 from deepseek_vision.fidelity import layer_fidelity
 from deepseek_vision.hub import find_model
 from deepseek_vision.model.detector import build_detector
+from deepseek_vision.model.layers import regain_statistics
 from deepseek_vision.prompts import class_embeddings
 from deepseek_vision.quantize import EARLY, Calibrated, choose_float
 from deepseek_vision.runtime import Session
@@ -98,6 +99,23 @@ def test_mixed_precision_leaves_what_hurts_in_float(nano_folder, pictures, promp
     assert set(gains) == set(groups)
     assert chosen == sorted(chosen, key=lambda name: -gains[name])
     assert all(gains[name] >= 0.5 for name in chosen)
+
+
+def test_norms_that_were_folded_regain_statistics_and_answer_the_same(pictures):
+    folder = find_model("deepseek_vision_v2").path
+    model, prompts = restore(folder)[0], find_model(folder).read_prompts()
+    texts = torch.from_numpy(prompts)
+    images = torch.cat(
+        [torch.from_numpy(p).permute(2, 0, 1)[None].float() for p in pictures]
+    )
+    with torch.no_grad():
+        before = model(images, texts).logits_BAP
+        regain_statistics(model, lambda: model(images, texts))
+        after = model(images, texts).logits_BAP
+        trained = model.train()(images, texts).logits_BAP
+
+    assert torch.allclose(before, after, atol=1e-2)
+    assert (trained - before).abs().mean() < 0.5
 
 
 def test_what_training_feels_is_what_serves(pictures, tmp_path):

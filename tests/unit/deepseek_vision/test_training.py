@@ -255,6 +255,19 @@ def test_a_run_reports_from_start_to_finish_and_leaves_a_model(line, tmp_path):
     }
 
 
+def test_a_run_goes_on_from_where_a_shipped_model_stands(line, tmp_path):
+    job = Job(
+        data=(line,), out=tmp_path / "m", name="mine", start_from="deepseek_vision_v2"
+    )
+    changes = {"size": "small", "side_px": 320, "batch_size": 4}
+
+    train(job, preset("fast", num_steps=3, **changes), report=str)
+
+    shipped = evaluate_served("deepseek_vision_v2", line, precision="fp32")
+    trained = evaluate_served(tmp_path / "m", line, precision="fp32")
+    assert trained["AP"] > shipped["AP"] / 2 > 0.2
+
+
 def test_a_run_told_to_stop_still_leaves_its_model(line, tmp_path):
     job = Job(data=(line,), out=tmp_path / "m", name="mine")
 

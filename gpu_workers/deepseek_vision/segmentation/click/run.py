@@ -9,6 +9,7 @@ import torch
 
 from deepseek_vision.errors import DatasetError, ModelFormatError
 from deepseek_vision.hub import TORCH_FILE, find_model, read_tensors
+from deepseek_vision.model.layers import NUM_LOOKED_AT, regain_statistics
 from deepseek_vision.segmentation.click.directory import (
     FORMAT,
     FORMAT_VERSION,
@@ -88,6 +89,9 @@ def train(
         _pack(folders, side, limit).to(device)
         for (folders, side), limit in zip(kinds, most, strict=True)
     )
+    model.to(device)
+    pictures = real.images_N3SS[:NUM_LOOKED_AT].float()
+    regain_statistics(model.encoder, lambda: model.encoder(pictures))
     job.out.mkdir(parents=True, exist_ok=True)
     with (job.out / LOG_FILE).open("w", encoding="utf-8") as log:
 
@@ -98,7 +102,7 @@ def train(
             log.flush()
 
         trained = train_clicks(
-            model.to(device),
+            model,
             ClickData(real=real, cells=cells, boxed=boxed),
             recipe,
             progress,
