@@ -47,39 +47,111 @@ OF_PROJECT = {
 
 FURNISH = f"""
 import json
+from uuid import uuid4
 from apps.accounts.models import User
 from apps.accounts.services import invite
 from apps.accounts.types import Role
-from apps.labeling.models import Image, Label, Project
+from apps.labeling.models import Annotation, Image, Label, Project
 from apps.labeling.services.exporting import start_export
 from apps.labeling.services.prelabels import start_prelabel
+from apps.labeling.services.reviewing import send_back
+from apps.labeling.services.saving import apply_operations
+from apps.labeling.types import ImageState, Put, Shape, ShapeKind
 from tests.labeled import label_demo
 admin = User.objects.get(email="{EMAIL}")
 project = label_demo()
 invite(user=admin, workspace_id=project.workspace_id, email="ada@example.com",
        role=Role.ANNOTATOR)
+parts = list(Image.objects.filter(project=project, name__startswith="part_"))
+for waiting in parts[4:]:  # proposals stand on what is not submitted
+    Annotation.objects.filter(image=waiting).delete()
+Image.objects.filter(pk__in=[one.pk for one in parts[4:]]).update(
+    state=ImageState.UNLABELED)
+scratch = Label.objects.filter(project=project).first()
+apply_operations(
+    user=admin, image_id=parts[1].pk, revision=parts[1].revision, key="by hand",
+    operations=[Put(shape=Shape(
+        id=uuid4(), label_id=scratch.pk, kind=ShapeKind.BOX, bbox=(40, 40, 120, 60)))])
+send_back(user=admin, image_id=parts[1].pk, text="That line is the edge of the part.")
 prelabel = start_prelabel(user=admin, project_id=project.pk)
 start_export(user=admin, project_id=project.pk, form="coco")
 print(json.dumps({{
     "project": project.pk,
     "label": Label.objects.filter(project=project).first().pk,
-    "image": Image.objects.filter(project=project, name__startswith="part_").first().pk,
+    "image": parts[0].pk,
+    "changed": parts[1].pk,
     "prelabel": str(prelabel.pk),
 }}))
 """
-TRAINED = """
+TRAINED = f"""
 import json, time
+from apps.accounts.models import User
+from apps.labeling.models import Project
+from apps.labeling.services.versions import make_version
+from apps.marketplace.models import ModelRevision
+from apps.training.services.starting import start_run
+from apps.training.types import NewRun
+admin = User.objects.get(email="{EMAIL}")
+project = Project.objects.earliest("pk")
+first = make_version(user=admin, project_id=project.pk, note="The first parts")
+version = make_version(
+    user=admin, project_id=project.pk, note="With what waits", only_submitted=False)
+base = ModelRevision.objects.filter(model__name="deepseek_vision_v2").latest("pk")
+runs = [start_run(user=admin, new=NewRun(
+    name=name, dataset_version_id=version.id, base_revision_id=base.pk, preset="fast",
+    tags=("line 3",), changes={{"num_steps": 24, "batch_size": 2, "side_px": side,
+                               "evaluate_every": 6}}))
+    for name, side in (("Parts", 160), ("Parts, small", 96))]
+for run in runs:
+    while run.job.status not in ("done", "failed"):
+        time.sleep(1)
+        run.job.refresh_from_db()
+    run.refresh_from_db()
+made = runs[0].result_revision.model
+print(json.dumps({{
+    "run": runs[0].pk, "other_run": runs[1].pk, "version": version.id,
+    "job": str(runs[0].job_id), "model": f"{{made.namespace.name}}/{{made.name}}",
+    "revision": runs[0].result_revision_id}}))
+"""
+REPORTED = f"""
+import json, time
+from apps.accounts.models import User
+from apps.diagnostics.services.starting import start_report
+from apps.diagnostics.types import NewReport
 from apps.training.models import TrainingRun
-from tests.labeled import start_demo_run
-start_demo_run(num_steps=24)
-run = TrainingRun.objects.latest("pk")
-while run.job.status not in ("done", "failed"):
+admin = User.objects.get(email="{EMAIL}")
+run = TrainingRun.objects.earliest("pk")
+report = start_report(user=admin, new=NewReport(
+    revision_id=run.result_revision_id, version_id=run.dataset_version_id,
+    tools=("quality", "errors", "confusion", "calibration", "threshold")))
+while report.job.status not in ("done", "failed"):
     time.sleep(1)
-    run.job.refresh_from_db()
-run.refresh_from_db()
-made = run.result_revision.model
-print(json.dumps({"run": run.pk, "version": run.dataset_version_id,
-                  "job": str(run.job_id), "model": f"{made.namespace.name}/{made.name}"}))
+    report.job.refresh_from_db()
+print(json.dumps({{"report": report.pk}}))
+"""
+KEPT = f"""
+import json
+from django.utils import timezone
+from apps.accounts import services
+from apps.accounts.models import User
+from apps.accounts.types import Scope
+from apps.accounts.webhooks.models import Delivery
+from apps.accounts.webhooks.services import create_webhook, ping
+from apps.deployments.targets.services.credentials import keep_credential
+admin = User.objects.get(email="{EMAIL}")
+workspace = admin.memberships.earliest("pk").workspace_id
+services.create_token(user=admin, name="Nightly export", scope=Scope.READ, days=90)
+services.create_token(user=admin, name="Camera upload", scope=Scope.WRITE)
+webhook, _ = create_webhook(user=admin, workspace_id=workspace,
+    url="http://10.0.0.7/dsportal", events=["job.*", "thread.opened"])
+for status, problem in ((200, ""), (503, "it answered 503 Service Unavailable")):
+    delivery = ping(user=admin, workspace_id=workspace, webhook_id=webhook.pk)
+    Delivery.objects.filter(pk=delivery.pk).update(
+        status=status, problem=problem, num_attempts=1, next_at=None)
+keep_credential(user=admin, workspace_id=workspace, name="Line account",
+    target="aws-sagemaker", values={{"aws_access_key_id": "AKIAEXAMPLE",
+                                     "aws_secret_access_key": "not a real one"}})
+print(json.dumps({{}}))
 """
 DEPLOYED = f"""
 import json, time
@@ -185,10 +257,10 @@ print(json.dumps(create_project(user=user, workspace_id=workspace.pk, name="Bare
 
 
 def furnish(stack: Stack) -> dict[str, object]:
-    """Label the demo project, pre-label, export, train, deploy, and talk about it."""
+    """Label the demo project, pre-label, train, report, deploy, and talk about it."""
     stack.start("replicas")
     furnished: dict[str, object] = {}
-    for code in (FURNISH, TRAINED, DEPLOYED, PLANNED, TALKED):
+    for code in (FURNISH, TRAINED, REPORTED, DEPLOYED, PLANNED, TALKED, KEPT):
         made = stack.python(code)
         assert isinstance(made, dict)
         furnished |= made

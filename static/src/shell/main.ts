@@ -1,4 +1,5 @@
 import { followDialogs } from "./dialogs.ts";
+import { nameFigures, showCurrentTabs } from "./narrow.ts";
 import { followPalette } from "./palette.ts";
 import { followRail, followTheme } from "./preferences.ts";
 import { followToasts } from "./toasts.ts";
@@ -11,3 +12,6 @@ followDialogs();
 followToasts();
 followPalette();
 followUploads();
+showCurrentTabs();
+nameFigures();
+document.addEventListener("htmx:load", nameFigures);

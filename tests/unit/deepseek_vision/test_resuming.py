@@ -179,7 +179,16 @@ def test_perfect_answers_have_a_perfect_curve(line):
 
     assert {one["AP50"] for one in curves} <= {1.0, None}
     assert any(one["precision"] == [1.0] * 101 for one in curves)
-    assert precision_recall(truth, [])[0]["precision"] == []
+
+
+def test_without_answers_only_a_class_without_objects_has_no_curve(line):
+    truth = as_truth(read_coco(line))
+    wanted = {one["category_id"] for one in truth["annotations"]}
+
+    found = [one["AP50"] for one in precision_recall(truth, [])]
+
+    assert found == [0.0 if c["id"] in wanted else None for c in truth["categories"]]
+    assert 0.0 in found
 
 
 def test_a_spec_is_what_it_was_written_as(line, tmp_path):

@@ -1,0 +1,22 @@
+/** What a narrow page needs beyond its styles. */
+
+/** The current tab may lie beyond the edge of its row: bring it to the middle. */
+export function showCurrentTabs(): void {
+  for (const tab of document.querySelectorAll(":is(.tabs, .segments) > [aria-current]")) {
+    const row = tab.parentElement;
+    if (!row || row.scrollWidth <= row.clientWidth) continue;
+    const [inner, outer] = [tab.getBoundingClientRect(), row.getBoundingClientRect()];
+    row.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+  }
+}
+
+/** Where a row becomes a paragraph its figures lose their heads: write them beside. */
+export function nameFigures(): void {
+  for (const table of document.querySelectorAll<HTMLTableElement>(".table-scroll > table")) {
+    const heads = table.tHead?.rows[0]?.cells;
+    if (!heads) continue;
+    for (const cell of table.querySelectorAll<HTMLTableCellElement>("tbody .number")) {
+      cell.dataset["label"] = heads[cell.cellIndex]?.textContent.trim() ?? "";
+    }
+  }
+}
