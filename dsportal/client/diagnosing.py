@@ -78,7 +78,11 @@ def diagnose(
         run_id=choices["run"],
         mapping=_mapping(choices["pairs"]),
     )
-    click.echo(f"report {report['id']}, job {report['job_id']}", err=True)
+    click.echo(
+        f"report {report['id']}, job {report['job_id']}: {report['num_images']} images, "
+        f"about {report['estimate_s'] or 0:.0f} s",
+        err=True,
+    )
     _follow(client, report)
     told = client.report_results(report["id"])
     _print(told["summary"])

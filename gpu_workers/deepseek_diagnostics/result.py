@@ -83,7 +83,7 @@ class Finding:
         next: What to do, with places for the same figures.
         interval: Of the main figure, 95 %.
         changes: What a new run, or a changed model, takes: "side_px", "lr", "preset",
-            "temperature", "score_threshold", "float_layers", "keep"; for another
+            "colour", "temperature", "score_threshold", "float_layers", "keep"; for another
             report "tool".
     """
 

@@ -57,7 +57,11 @@ class ShownTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownTool:
-    """One tool's part of the page."""
+    """One tool's part of the page.
+
+    Attributes:
+        without_images: Titles of charts behind no point of which an image stands.
+    """
 
     id: str
     title: str
@@ -67,6 +71,7 @@ class ShownTool:
     findings: Sequence[ShownFinding]
     charts: Sequence[charts.Chart]
     tables: Sequence[ShownTable]
+    without_images: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +203,11 @@ def shown(result: ToolResult, pictures: Mapping[int, FrozenPicture]) -> ShownToo
         findings=[_finding(one, pictures) for one in result.findings],
         charts=[chart_of(one) for one in result.plots],
         tables=[_table(one) for one in result.tables],
+        without_images=[
+            _(plot.title)
+            for plot in result.plots
+            if not any(some for one in plot.series for some in one.images)
+        ],
     )
 
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # What a job writes into a copy of the model.
 APPLIED = frozenset({"temperature", "score_threshold", "float_layers", "keep"})
+# What a run takes as part of its augmentation.
+AUGMENTATION = ("colour",)
 NUM_CPUS = {"keep": 2, "float_layers": 2}
 
 
@@ -122,6 +124,8 @@ def _train(user: "User", report: Report, finding: Finding) -> Any:
     """Train the model further, or another preset anew; answer the job's id."""
     revision, changes = _model_of(report), dict(finding.changes)
     preset = str(changes.pop("preset", ""))
+    look = {key: changes.pop(key) for key in AUGMENTATION if key in changes}
+    given = {**changes, "augmentation": look} if look else changes
     is_gpu = has_worker(queue="gpu")
     run = start_run(
         user=user,
@@ -130,7 +134,7 @@ def _train(user: "User", report: Report, finding: Finding) -> Any:
             dataset_version_id=report.version_id,
             base_revision_id=None if preset else revision.pk,
             preset=preset or _preset_of(revision),
-            changes=changes,
+            changes=given,
             device=RunDevice.GPU if is_gpu else RunDevice.CPU,
             notes=_("Advised by report {number}").format(number=report.pk),
         ),

@@ -26,7 +26,7 @@ from apps.labeling.types import DatasetVersionInfo, Split
 from apps.marketplace.selectors import access_model_revision
 from apps.marketplace.types import OWN_FORMAT, ModelRevisionInfo
 from apps.training.selectors import access_run
-from deepseek_diagnostics.catalog import BY_ID
+from deepseek_diagnostics.catalog import BY_ID, Need
 from deepseek_diagnostics.spec import same_name
 
 if TYPE_CHECKING:
@@ -130,9 +130,14 @@ def _tools(new: NewReport) -> tuple[str, ...]:
         )
     lacking = [one for one in new.tools if one not in possible]
     if lacking:
-        needs = sorted({need.value for one in lacking for need in BY_ID[one].needs})
+        words = {
+            Need.OTHER_MODEL: _("a second model"),
+            Need.REFERENCE: _("data to compare with"),
+            Need.CURVES: _("a training run"),
+        }
+        needs = sorted({words[need] for one in lacking for need in BY_ID[one].needs})
         raise BadReportError(
-            _("{names} also need {needs}: choose it, or leave them out").format(
+            _("For {names} choose {needs} as well, or leave them out").format(
                 names=", ".join(lacking), needs=", ".join(needs)
             )
         )

@@ -65,8 +65,8 @@ def run(case: Case) -> ToolResult:
             "{all} dynamic parts hardly change."
         ),
         next=_(
-            "Train without the idle parts: the model gets faster and loses nothing "
-            "that it uses."
+            "Train further, so that the idle parts learn to choose, or a smaller size: "
+            "as they are they cost time and earn nothing."
         )
         if idle
         else _("Nothing to do: every dynamic part chooses by the picture."),

@@ -109,7 +109,7 @@ def _verdict_finding(
         severity=severity,
         text=text,
         next=advice,
-        figures={"change": round(100 * change, 2)},
+        figures={"change": round(100 * (abs(change) if is_worse else change), 2)},
         interval=(low, high),
         action=action,
         changes={"tool": "comparison"} if action == Action.MEASURE else {},

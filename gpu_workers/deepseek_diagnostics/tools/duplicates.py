@@ -68,8 +68,8 @@ def run(case: Case) -> ToolResult:
                 code="duplicates.leak",
                 severity=Severity.BAD if share > 0.01 else Severity.WARN,
                 text=_(
-                    "{num} validation or test images ({share}) have a near copy among "
-                    "the training images: figures on them flatter."
+                    "Near copies of training images are among the validation or test "
+                    "images: {num} ({share}). Figures on them flatter."
                 ),
                 next=_(
                     "Put both pictures of a pair among the training images, make "

@@ -116,12 +116,14 @@ def _finding(case: Case, kind: str, suspects: list[Suspect], num: int) -> Findin
     return Finding(
         code=f"labels.{kind}",
         severity=Severity.WARN if num else Severity.INFO,
-        text=texts[kind],
+        text=texts[kind]
+        if num
+        else _("“{kind_word}”: {all} are possible, none of them is likely."),
         next=_(
             "Go through the images below, the likeliest faults first, and correct them "
             "in the editor; then measure again."
         ),
-        figures={"num": num},
+        figures={"num": num, "all": len(suspects), "kind_word": TITLES[kind]},
         action=Action.QUEUE,
         evidence=tuple(_evidence(case, one) for one in suspects[:MOST_SHOWN]),
     )

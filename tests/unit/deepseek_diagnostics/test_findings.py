@@ -115,6 +115,10 @@ def test_a_copy_in_another_split_is_a_leak(tmp_path: Path):
     assert told.values["leaks"] == [[1, 6]]
     assert told.values["copies"] == []
     assert told.findings[0].severity == "bad"
+    (pair,) = told.findings[0].evidence  # side by side, the measured one first
+    assert {pair.image, pair.beside} == {1, 6}
+    between, _within = told.plots[0].series
+    assert [set(some) for some in between.images if some] == [{1, 6}]
 
 
 def two_sets(tmp_path: Path, *, shift: float, seed: int) -> dict[str, object]:

@@ -19,6 +19,7 @@ from deepseek_diagnostics.tools import (
     calibration,
     confusion,
     errors,
+    labels,
     quality,
     threshold,
 )
@@ -294,11 +295,22 @@ def test_a_mapping_makes_foreign_classes_fit(tmp_path: Path):
 
 
 def test_one_image_and_a_blind_model_are_measured(tmp_path: Path):
-    made = case(tmp_path, grid(1), [], num_images=1)
+    made = case(tmp_path, grid(1), [], num_images=1)  # two classes have no object
 
-    told = [one.run(made) for one in (quality, errors, confusion, threshold)]
+    told = [one.run(made) for one in (quality, errors, confusion, threshold, labels)]
 
     assert told[0].values["AP"] == 0
     assert all(one.findings for one in told)
     for one in told:
         one.to_json()  # no NaN in it
+
+
+def test_a_class_without_an_object_counts_for_nothing(tmp_path: Path):
+    objects = grid(6)
+    of_another = [(n, 2, 0.9, (5.0, 5.0, 60.0, 60.0)) for n in range(6)]
+    boxes: list[Row] = [*scored(objects), *of_another]
+
+    told = quality.run(case(tmp_path, objects, boxes, num_images=6))
+
+    assert told.values["AP"] == pytest.approx(1)
+    told.to_json()

@@ -128,7 +128,7 @@ def test_a_training_that_was_advised_is_measured(start: Any, alice: User, model:
     finish(report.job_id)
     advised = Finding(
         code="quality.small", severity=Severity.WARN, text=".", action=Action.TRAIN,
-        changes={"side_px": 384},
+        changes={"side_px": 384, "colour": 0.7},
     )  # fmt: skip
     say(report, "quality", advised)
 
@@ -137,7 +137,8 @@ def test_a_training_that_was_advised_is_measured(start: Any, alice: User, model:
     )
 
     run = TrainingRun.objects.get(job_id=done.job_id)
-    assert (run.base_revision_id, run.changes) == (model.id, {"side_px": 384})
+    assert run.base_revision_id == model.id
+    assert run.changes == {"side_px": 384, "augmentation": {"colour": 0.7}}
     promising.keep_promises()
     assert not Report.objects.filter(earlier=report).exists()
     finish(run.job_id, model=model.full_name, revision=model.revision)
