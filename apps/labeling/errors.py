@@ -66,3 +66,11 @@ class NothingToMergeError(ConflictError):
 
 class NothingToUndoError(ConflictError):
     code = "nothing_to_undo"
+
+
+class BadAssigneeError(DomainError):
+    code = "bad_assignee"
+
+
+class BadRuleError(DomainError):
+    code = "bad_rule"

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -7,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.labeling.formats.registry import FORMATS
 from apps.labeling.models import Label
 from apps.labeling.services.overlap import MOST_PEOPLE
-from apps.labeling.types import MOST_HONEYPOTS, AttributeKind, Shares
+from apps.labeling.types import MOST_HONEYPOTS, AttributeKind, ImageState, Shares
 
 FORM_CHOICES = [(row.name, row.title) for row in FORMATS.values()]
 
@@ -58,6 +59,63 @@ class OverlapForm(forms.Form):
     num_people = forms.IntegerField(
         label=_("People for each"), min_value=2, max_value=MOST_PEOPLE, initial=2
     )
+
+
+class AssignForm(forms.Form):
+    assignee = forms.IntegerField(required=False)
+    due_on = forms.DateField(required=False)
+
+
+class RuleForm(forms.Form):
+    people = forms.TypedMultipleChoiceField(
+        label=_("For"), coerce=int, widget=forms.CheckboxSelectMultiple
+    )
+    name_part = forms.CharField(
+        label=_("Name or folder contains"), required=False, max_length=255
+    )
+    state = forms.ChoiceField(
+        label=_("State"),
+        required=False,
+        choices=[
+            ("", _("Any")),
+            (ImageState.UNLABELED.value, _("Unlabeled")),
+            (ImageState.IN_PROGRESS.value, _("In progress")),
+        ],
+    )
+    label_id = forms.TypedChoiceField(
+        label=_("Label drawn or proposed"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+    )
+    min_score = forms.FloatField(
+        label=_("A proposal scores at least"),
+        required=False,
+        min_value=0,
+        max_value=1,
+    )
+    max_score = forms.FloatField(
+        label=_("and at most"), required=False, min_value=0, max_value=1
+    )
+    due_in_days = forms.IntegerField(
+        label=_("Due in days"), required=False, min_value=0, max_value=3650
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        people: Iterable[tuple[int, str]],
+        labels: Iterable[tuple[int, str]],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._offer("people", list(people))
+        self._offer("label_id", [("", _("Any")), *labels])
+
+    def _offer(self, name: str, choices: list[tuple[Any, Any]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = choices
 
 
 class HoneypotForm(forms.Form):

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from apps.labeling.api import (
+    allocation,
     data,
     documents,
     exchange,
@@ -12,6 +13,7 @@ from apps.labeling.api import (
     reviewing,
     versions,
 )
+from apps.labeling.views import allocation as allocation_pages
 from apps.labeling.views import exchange as exchange_pages
 from apps.labeling.views import pages, work
 from apps.labeling.views import quality as quality_pages
@@ -57,6 +59,16 @@ page_urls = [
     path("projects/<int:project_id>/restore/", work.restore, name="restore"),
     path(
         "projects/<int:project_id>/versions/", version_pages.versions, name="versions"
+    ),
+    path(
+        "projects/<int:project_id>/allocation/",
+        allocation_pages.allocation,
+        name="allocation",
+    ),
+    path(
+        "projects/<int:project_id>/allocation/act/",
+        allocation_pages.act,
+        name="act-on-allocation",
     ),
     path("projects/<int:project_id>/quality/", quality_pages.quality, name="quality"),
     path(
@@ -159,6 +171,16 @@ api_urls = [
     path(f"{_image}/outlines/", outlines.OutlinesApi.as_view(), name="outlines"),
     path(f"{_image}/crop/", review.CropApi.as_view(), name="crop"),
     path(f"{_image}/reopen/", documents.ReopenApi.as_view(), name="reopen"),
+    path(f"{_project}/next/", allocation.NextApi.as_view(), name="next"),
+    path(f"{_project}/workload/", allocation.WorkloadApi.as_view(), name="workload"),
+    path(f"{_project}/assign/", allocation.AssignApi.as_view(), name="assign"),
+    path(f"{_project}/rules/", allocation.RuleListApi.as_view(), name="rule-list"),
+    path(
+        f"{_project}/rules/apply/",
+        allocation.ApplyRulesApi.as_view(),
+        name="apply-rules",
+    ),
+    path(f"{_project}/rules/<int:rule_id>/", allocation.RuleApi.as_view(), name="rule"),
     path(f"{_project}/quality/", quality.QualityApi.as_view(), name="quality"),
     path(f"{_project}/overlap/", quality.OverlapApi.as_view(), name="overlap"),
     path(f"{_project}/truths/", quality.TruthsApi.as_view(), name="truths"),

@@ -214,6 +214,7 @@ SPECTACULAR_SETTINGS = {
     "SORT_OPERATIONS": True,
     "ENUM_NAME_OVERRIDES": {
         "ShapeKindEnum": "apps.labeling.models.images.KIND_CHOICES",
+        "ImageStateEnum": "apps.labeling.models.images.STATE_CHOICES",
         "ScopeEnum": "apps.accounts.models.SCOPE_CHOICES",
         "DeviceKindEnum": [("cpu", "cpu"), ("gpu", "gpu")],
         "ThreadStateEnum": "apps.marketplace.feedback.models.STATE_CHOICES",

@@ -4,11 +4,10 @@ A route that is not in it fails test_permissions.py, so whoever adds one says he
 may use it.
 """
 
-from typing import Any
-
 from apps.accounts.types import Scope
 from tests.api.deployment_permissions import DEPLOYMENTS_API, DEPLOYMENTS_PAGES
 from tests.api.diagnostics_permissions import DIAGNOSTICS_API, DIAGNOSTICS_PAGES
+from tests.api.labeling_permissions import LABELING_API
 from tests.api.marketplace_permissions import MARKETPLACE_API, MARKETPLACE_PAGES
 from tests.api.rules import (
     ANNOTATOR,
@@ -19,28 +18,11 @@ from tests.api.rules import (
     REVIEWER,
     VIEWER,
     Rules,
-    World,
     admin,
     read,
     write,
 )
 from tests.api.target_permissions import TARGETS_API, TARGETS_PAGES
-
-
-def _put(world: World) -> dict[str, Any]:
-    shape = {
-        "id": "7d1b2f0c-6a0e-4f57-9f0e-0a4c2c9b1d11",
-        "label_id": world["label_id"],
-        "kind": "box",
-        "bbox": [1, 2, 30, 40],
-    }
-    return {"operations": [{"op": "put", "annotation": shape}]}
-
-
-def _verdict(world: World) -> dict[str, Any]:
-    one = {"image_id": 0, "id": "7d1b2f0c-6a0e-4f57-9f0e-0a4c2c9b1d11", "says": "open"}
-    return {"verdicts": [one]}
-
 
 ACCOUNTS_API: Rules = {
     "accounts-api:me": {"GET": read(**OWN)},
@@ -76,102 +58,6 @@ ACCOUNTS_API: Rules = {
     "accounts-api:webhook-ping": {"POST": admin(MANAGER, 202, body=lambda _w: {})},
     "accounts-api:webhook-deliveries": {"GET": read(needs=MANAGER, scope=Scope.ADMIN)},
     "accounts-api:audit-list": {"GET": read(needs=MANAGER, scope=Scope.ADMIN)},
-}
-LABELING_API: Rules = {
-    "labeling-api:project-list": {
-        "GET": read(**OWN),
-        "POST": write(
-            MANAGER,
-            201,
-            body=lambda w: {"workspace_id": w["workspace_id"], "name": "p"},
-        ),
-    },
-    "labeling-api:project": {
-        "GET": read(),
-        "PATCH": write(MANAGER, body=lambda _w: {"guide": "Tight boxes."}),
-        "DELETE": write(MANAGER, 204),
-    },
-    "labeling-api:label-list": {
-        "GET": read(),
-        "POST": write(MANAGER, 201, body=lambda _w: {"name": "crack"}),
-    },
-    "labeling-api:label": {
-        "PATCH": write(MANAGER, body=lambda _w: {"color": "#112233"}),
-        "DELETE": write(MANAGER, 204),
-    },
-    "labeling-api:image-list": {
-        "GET": read(),
-        "POST": write(
-            ANNOTATOR, 201, is_upload=True, body=lambda w: {"file": w["new_file"]()}
-        ),
-    },
-    "labeling-api:prelabel": {"POST": write(ANNOTATOR, 202, body=lambda _w: {})},
-    "labeling-api:export": {"GET": read()},
-    "labeling-api:export-list": {
-        "POST": write(VIEWER, 202, body=lambda _w: {"form": "coco"}),
-    },
-    "labeling-api:export-file": {"GET": read()},
-    "labeling-api:import-list": {
-        "POST": write(
-            MANAGER,
-            202,
-            is_upload=True,
-            body=lambda w: {"file": w["new_file"](), "form": "coco"},
-        ),
-    },
-    "labeling-api:apply-import": {"POST": write(MANAGER, 202)},
-    "labeling-api:version-list": {
-        "GET": read(),
-        "POST": write(ANNOTATOR, 201, body=lambda _w: {"only_submitted": False}),
-    },
-    "labeling-api:version": {"GET": read()},
-    "labeling-api:version-difference": {"GET": read()},
-    "labeling-api:version-export": {"GET": read()},
-    "labeling-api:restore-version": {"POST": write(MANAGER)},
-    "labeling-api:image": {"GET": read(), "DELETE": write(MANAGER, 204)},
-    "labeling-api:image-file": {"GET": read()},
-    "labeling-api:image-shown": {"GET": read()},
-    "labeling-api:image-thumbnail": {"GET": read()},
-    "labeling-api:document": {"GET": read()},
-    "labeling-api:operations": {
-        "POST": write(ANNOTATOR, body=_put, headers={"If-Match": '"0"'})
-    },
-    "labeling-api:history": {"GET": read()},
-    "labeling-api:restore": {"POST": write(ANNOTATOR, body=lambda _w: {"revision": 0})},
-    "labeling-api:restore-project": {
-        "POST": write(MANAGER, body=lambda _w: {"at": "2100-01-01T00:00:00Z"})
-    },
-    # The matrix runs without a click model, which says so to those who may ask.
-    "labeling-api:outlines": {
-        "POST": write(ANNOTATOR, 503, body=lambda _w: {"clicks": [[1, 2, 1]]})
-    },
-    "labeling-api:rejections": {"POST": write(ANNOTATOR, body=lambda _w: {"ids": []})},
-    "labeling-api:crop": {"GET": read()},
-    "labeling-api:proposal-list": {"GET": read()},
-    "labeling-api:calibration": {"GET": read()},
-    "labeling-api:verdicts": {"POST": write(ANNOTATOR, body=_verdict)},
-    "labeling-api:submit": {"POST": write(ANNOTATOR)},
-    "labeling-api:accept": {
-        "POST": write(REVIEWER, body=lambda w: {"image_ids": [w["image_id"]]})
-    },
-    "labeling-api:quality": {"GET": read(needs=REVIEWER)},
-    "labeling-api:overlap": {
-        "POST": write(MANAGER, body=lambda _w: {"num_images": 1, "num_people": 2})
-    },
-    "labeling-api:truths": {
-        "POST": write(MANAGER, body=lambda w: {"image_ids": [w["image_id"]]})
-    },
-    "labeling-api:merge": {"POST": write(REVIEWER, 409, body=lambda _w: {})},
-    "labeling-api:undo-merge": {"POST": write(REVIEWER, 409)},
-    "labeling-api:send-back": {
-        "POST": write(REVIEWER, 409, body=lambda _w: {"text": "Tighter."})
-    },
-    "labeling-api:remark-list": {
-        "GET": read(),
-        "POST": write(ANNOTATOR, 201, body=lambda _w: {"text": "Tighter."}),
-    },
-    "labeling-api:settle-remark": {"POST": write(ANNOTATOR)},
-    "labeling-api:reopen": {"POST": write(ANNOTATOR)},
 }
 JOBS_API: Rules = {
     "jobs-api:job-list": {"GET": read(**OWN)},
@@ -310,6 +196,8 @@ PAGES: Rules = (
             )
         },
         "labeling:prelabel": {"POST": write(ANNOTATOR, 302)},
+        "labeling:allocation": {"GET": read(needs=REVIEWER)},
+        "labeling:act-on-allocation": {"POST": write(MANAGER, 302)},
         "labeling:quality": {"GET": read(needs=REVIEWER)},
         "labeling:act-on-quality": {"POST": write(REVIEWER, 302)},
         "labeling:compare": {"GET": read(needs=REVIEWER)},

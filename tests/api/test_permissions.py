@@ -39,6 +39,7 @@ from tests.factories.accounts import UserFactory
 from tests.factories.deployments import EndpointFactory, ReleaseFactory
 from tests.factories.diagnostics import ReportFactory
 from tests.factories.jobs import JobFactory
+from tests.factories.labeling import AllocationRuleFactory
 from tests.factories.marketplace import ModelRevisionFactory
 from tests.factories.targets import CredentialFactory, DeploymentFactory
 from tests.factories.training import TrainingRunFactory
@@ -164,6 +165,8 @@ def world(
         "workspace_id": workspace.pk,
         "project_id": image.project_id,
         "image_id": image.pk,
+        "annotator_id": people["annotator"].pk,
+        "rule_id": AllocationRuleFactory(project=image.project).pk,
         "label_id": Label.objects.get(name="dent").pk,
         "job_id": JobFactory(workspace=workspace, created_by=alice).pk,
         "member_id": target.pk,

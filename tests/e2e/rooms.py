@@ -39,6 +39,7 @@ OF_PROJECT = {
     "project": "",
     "gallery": "images/",
     "wall": "wall/",
+    "allocation": "allocation/",
     "quality": "quality/",
     "versions": "versions/",
     "data": "data/",

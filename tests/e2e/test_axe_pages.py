@@ -23,7 +23,10 @@ MEMBER = [
     "/settings/people/", "/settings/tokens/", "/settings/webhooks/", "/settings/audit/",
     "/accounts/password/change/", "/accounts/email/", "/accounts/logout/", "/no/",
 ]  # fmt: skip
-OF_PROJECT = ["", "images/", "images/?name=none-is-called-so", "quality/", "settings/"]
+OF_PROJECT = [
+    "", "images/", "images/?name=none-is-called-so", "quality/",
+    "allocation/", "settings/",
+]  # fmt: skip
 RUN = """() => axe.run(document, {resultTypes: ["violations"]}).then(({violations}) =>
   violations.filter(({impact}) => impact === "serious" || impact === "critical")
     .map(({id, nodes}) => ({id, at: nodes.map(({html}) => html.slice(0, 160))})))"""

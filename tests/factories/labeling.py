@@ -4,7 +4,14 @@ import uuid
 import factory
 from factory.django import DjangoModelFactory
 
-from apps.labeling.models import Annotation, Image, Label, Prediction, Project
+from apps.labeling.models import (
+    AllocationRule,
+    Annotation,
+    Image,
+    Label,
+    Prediction,
+    Project,
+)
 from tests.factories.accounts import UserFactory, WorkspaceFactory
 
 
@@ -79,3 +86,10 @@ class PredictionFactory(DjangoModelFactory[Prediction]):
     model = "detector@000000000000"
     job_id = factory.LazyFunction(uuid.uuid4)
     x1, y1, x2, y2 = 12.0, 22.0, 108.0, 69.0
+
+
+class AllocationRuleFactory(DjangoModelFactory[AllocationRule]):
+    class Meta:
+        model = AllocationRule
+
+    project = factory.SubFactory(ProjectFactory)

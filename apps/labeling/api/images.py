@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from apps.core.files import blob_response
 from apps.core.http import Api, ApiRequest, NewestFirst
-from apps.core.parsers import query_choice
+from apps.core.parsers import query_choice, query_number
 from apps.labeling import selectors
 from apps.labeling.serializers import ImageIn, ImageOut
 from apps.labeling.services import images
@@ -27,6 +27,7 @@ class ImageListApi(Api):
             OpenApiParameter("state", str),
             OpenApiParameter("name", str),
             OpenApiParameter("review", str, enum=list(selectors.REVIEWS)),
+            OpenApiParameter("assignee", int),
         ],
         responses=ImageOut(many=True),
     )
@@ -37,6 +38,7 @@ class ImageListApi(Api):
             state=request.query_params.get("state", ""),
             name=request.query_params.get("name", ""),
             review=query_choice(request, "review", selectors.REVIEWS),
+            assignee_id=query_number(request, "assignee"),
         )
         return self.paginate(request, rows, ImageOut)
 

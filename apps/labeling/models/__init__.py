@@ -10,11 +10,13 @@ from apps.labeling.models.images import (
 from apps.labeling.models.merges import Merge
 from apps.labeling.models.projects import Label, Project
 from apps.labeling.models.remarks import Remark
+from apps.labeling.models.rules import AllocationRule
 from apps.labeling.models.versions import DatasetVersion, FrozenImage, VersionImage
 
 __all__ = [
     "BLIND",
     "FREE",
+    "AllocationRule",
     "Annotation",
     "DatasetVersion",
     "FrozenImage",

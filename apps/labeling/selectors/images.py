@@ -46,11 +46,14 @@ def list_images(
     name: str = "",
     review: str = "",
     is_for_annotators: bool = False,
+    assignee_id: int | None = None,
 ) -> QuerySet[Image]:
     """A project's images in upload order; for annotators without what they must not see."""
     images = Image.objects.filter(project_id=project_id)
     if is_for_annotators:
         images = images.exclude(BLIND)
+    if assignee_id is not None:
+        images = images.filter(assignee=assignee_id)
     if state:
         images = images.filter(state=state)
     if review:

@@ -16,6 +16,7 @@ from apps.core.errors import TooLargeError
 from apps.core.happenings import tell
 from apps.labeling import selectors
 from apps.labeling.models import Image
+from apps.labeling.services.assigning import carry_out_rules
 from apps.labeling.types import ImageState, Review, Split
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def add_image(
         shown = blobs.put(io.BytesIO(inspected.shown))
     thumbnail = blobs.put(io.BytesIO(inspected.thumbnail))
     with transaction.atomic():
-        return Image.objects.get_or_create(
+        image, is_new = Image.objects.get_or_create(
             project=project,
             sha256=original.sha256,
             defaults={
@@ -72,6 +73,9 @@ def add_image(
                 "created_by": user,
             },
         )
+        if is_new:
+            carry_out_rules(project_id=project_id, image_ids=[image.pk])
+        return image, is_new
 
 
 def _check_size(file: IO[bytes]) -> None:

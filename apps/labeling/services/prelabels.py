@@ -14,6 +14,7 @@ from apps.jobs.selectors import items_done
 from apps.jobs.types import Claim, EventKind, NewEvent, NewJob
 from apps.labeling import selectors
 from apps.labeling.models import Image, Label, Prediction
+from apps.labeling.services.assigning import carry_out_rules
 from apps.labeling.types import Found, ImageState
 from apps.marketplace.selectors import access_detector, list_detectors
 from apps.marketplace.types import Detector
@@ -173,6 +174,7 @@ def _replace(claim: Claim, image: Image, found: Sequence[Found]) -> None:
     Prediction.objects.bulk_create(rows)
     image.num_predictions = len(rows)
     image.save(update_fields=["num_predictions", "updated_at"])
+    carry_out_rules(project_id=image.project_id, image_ids=[image.pk])
 
 
 def summary(claim: Claim) -> dict[str, int]:

@@ -31,6 +31,7 @@ from apps.labeling.services import overlap, prelabels, reviewing
 from apps.labeling.services import projects as project_services
 from apps.labeling.types import ImageState
 from apps.labeling.views.acting import attempt, may, rights
+from apps.labeling.views.allocation import assign_chosen
 from apps.marketplace.selectors import list_detectors
 from apps.marketplace.types import Detector
 
@@ -262,6 +263,7 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
     state, name = request.GET.get("state", ""), request.GET.get("name", "")
     after, review = request.GET.get("after", ""), request.GET.get("review", "")
     review = review if review in selectors.REVIEWS else ""
+    assignee = request.GET.get("assignee", "")
     allowed = rights(request, found.workspace_id)
     images = selectors.list_images(
         project_id=project_id,
@@ -269,6 +271,7 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
         name=name,
         review=review,
         is_for_annotators=not allowed["may_review"],
+        assignee_id=number(assignee),
     )
     images = images.filter(pk__gt=number(after) or 0)
     page = list(selectors.with_boxes(images)[: GALLERY_PAGE + 1])
@@ -319,6 +322,8 @@ def act_on_images(request: PageRequest, project_id: int) -> HttpResponse:
                 image_ids=ids,
                 is_truth=action == "truth",
             )
+        case "assign":
+            ids = assign_chosen(request, project_id, ids)
         case "delete":
             for image_id in ids:
                 image_services.delete_image(user=request.user, image_id=image_id)
