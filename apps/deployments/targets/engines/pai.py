@@ -1,4 +1,5 @@
 import json
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -108,8 +109,7 @@ class _Eas:
             **access.values,
         )
         if not access.values:
-            chain = need("alibabacloud_credentials.client", extra="clouds")
-            config.credential = chain.Client()
+            config.credential = _own_credential()
         if KEY in settings.TARGET_URLS:
             config.protocol, _sep, config.endpoint = settings.TARGET_URLS[
                 KEY
@@ -147,6 +147,12 @@ class _Eas:
             raise TargetError(
                 Cause.UNREACHABLE, gettext("Alibaba Cloud cannot be reached")
             ) from None
+
+
+@cache
+def _own_credential() -> Any:
+    """The worker's environment or role; one a process, for each keeps a thread."""
+    return need("alibabacloud_credentials.client", extra="clouds").Client()
 
 
 class _AbsentError(TargetError):
