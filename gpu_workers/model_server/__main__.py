@@ -193,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", default="cpu", choices=["cpu", "cuda"])
     add("--threads", type=int, default=1, help="cores for one run")
     add("--workers", type=int, default=cores, help="runs at once (default: all cores)")
-    add("--max-batch", type=int, default=8)
+    add("--max-batch", type=int, default=0, help="default: 8; 1 for pictures on a CPU")
     add("--batch-delay-ms", type=float, default=0.0, help="wait for company this long")
     add("--max-waiting", type=int, default=256, help="then others get 503")
     add("--max-body-mb", type=float, default=32)

@@ -33,7 +33,7 @@ class BatchLimits:
 
     Attributes:
         num_workers: Runs that go on at once.
-        max_batch: Requests in one run.
+        max_batch: Requests in one run; 0 leaves it to who loads the model.
         delay_s: How long the first of a batch may wait for company.
         max_waiting: Requests in the queue before others are refused.
     """
@@ -140,27 +140,32 @@ class Batcher:
     def _take(self) -> list[_Item]:
         """The next batch; empty when closed and done."""
         with self._changed:
-            while not self._waiting:
-                if self._is_closed:
-                    return []
-                self._changed.wait()
-            if self._limits.delay_s > 0:
-                self._wait_for_company()
-            share = -(-len(self._waiting) // self._limits.num_workers)
-            most = max(1, min(self._limits.max_batch, share))
-            if self._limits.delay_s > 0:
-                most = self._limits.max_batch
-            first = self._waiting.popleft() if self._waiting else None
-            if first is None:  # another worker took it meanwhile
-                return [_nothing()]
-            batch = [first]
+            if not self._wait_for_first():
+                return []
+            most = self._limits.max_batch
+            if self._limits.delay_s == 0:  # then each worker takes its share
+                share = -(-len(self._waiting) // self._limits.num_workers)
+                most = max(1, min(most, share))
+            batch = [self._waiting.popleft()]
             while (
                 self._waiting
                 and len(batch) < most
-                and self._waiting[0].key == first.key
+                and self._waiting[0].key == batch[0].key
             ):
                 batch.append(self._waiting.popleft())
             return batch
+
+    def _wait_for_first(self) -> bool:
+        """Wait for one, and for its company; False when closed and done."""
+        while True:
+            while not self._waiting:
+                if self._is_closed:
+                    return False
+                self._changed.wait()
+            if self._limits.delay_s > 0:
+                self._wait_for_company()
+            if self._waiting:  # else another worker took it meanwhile
+                return True
 
     def _wait_for_company(self) -> None:
         latest = min(
@@ -206,12 +211,6 @@ class Batcher:
             if len(payloads) == 1:
                 return [_explained(error)]
         return [self._run_safely([payload])[0] for payload in payloads]
-
-
-def _nothing() -> _Item:
-    item = _Item(payload=None, key=None, deadline=0.0, queued_at=0.0)
-    item.answer.cancel()
-    return item
 
 
 def _explained(error: Exception) -> ServingError:

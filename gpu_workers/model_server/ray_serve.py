@@ -66,7 +66,9 @@ def load(directory: Path, *, name: str, threads: int) -> App:
     """
     metrics = Metrics()
     repository = Repository(
-        options=RunOptions(), limits=BatchLimits(num_workers=threads), metrics=metrics
+        options=RunOptions(),
+        limits=BatchLimits(num_workers=threads, max_batch=0),
+        metrics=metrics,
     )
     repository.load(ModelSource(name=name, version="1", directory=directory))
     return App(repository, metrics=metrics, limits=RequestLimits())

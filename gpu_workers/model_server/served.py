@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from model_server.runners import (
     one_line,
 )
 
+MAX_BATCH = 8
 _WARM_UPS = 2
 _IMAGE_INPUTS = [
     {"name": "image", "datatype": "BYTES", "shape": [1]},
@@ -224,9 +225,20 @@ def load_served(
         raise ModelError(
             f"{directory}: loads, but fails on a first request: {one_line(error)}"
         ) from error
+    limits = replace(
+        limits, max_batch=limits.max_batch or _usual(runner, options, limits)
+    )
     return Served(
         name=name, version=version, runner=runner, limits=limits, metrics=metrics
     )
+
+
+def _usual(
+    runner: ImageRunner | TensorRunner, options: RunOptions, limits: BatchLimits
+) -> int:
+    """Requests in a run: pictures gain nothing from company on a CPU, they wait for it."""
+    is_alone = isinstance(runner, ImageRunner) and options.device == "cpu"
+    return 1 if is_alone and limits.delay_s == 0 else MAX_BATCH
 
 
 def _warm_up(runner: ImageRunner | TensorRunner) -> None:

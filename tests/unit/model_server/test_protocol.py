@@ -31,6 +31,11 @@ def test_health_and_descriptions(client):
     described = client.get_model_metadata("adder")
     assert described["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 3]}]
     assert client.get_model_config("adder")["input"][0]["data_type"] == "TYPE_FP32"
+    batches = {
+        name: client.get_model_config(name)["dynamic_batching"]["preferred_batch_size"]
+        for name in ("adder", "deepseek_vision_v2")
+    }
+    assert batches == {"adder": [8], "deepseek_vision_v2": [1]}
     states = {row["name"]: row["state"] for row in client.get_model_repository_index()}
     assert states == dict.fromkeys(("deepseek_vision_v2", "adder", "picker"), "READY")
 
