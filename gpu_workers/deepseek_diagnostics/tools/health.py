@@ -32,6 +32,12 @@ from deepseek_diagnostics.words import gettext_noop as _
 INFO = BY_ID["health"]
 WINDOW = 15
 LARGER_BATCH = 32
+CURVES = {
+    "loss": _("Loss of training"),
+    "grad_norm": _("Norm of the gradient"),
+    "images_per_s": _("Images a second"),
+    "val/AP": _("AP on validation images"),
+}
 
 
 def run(case: Case) -> ToolResult:
@@ -72,7 +78,7 @@ def run(case: Case) -> ToolResult:
         findings=tuple(findings),
         plots=tuple(
             _plot(name, *series[name])
-            for name in ("loss", "grad_norm", "images_per_s", "val/AP")
+            for name in CURVES
             if name in series
         ),
         tables=(
@@ -227,13 +233,13 @@ def _dead_finding(
 
 def _plot(name: str, steps: Floats, values: Floats) -> Plot:
     return Plot(
-        title=name,
+        title=CURVES[name],
         kind="line",
         x=Axis(label=_("Step")),
-        y=Axis(label=name),
+        y=Axis(label=CURVES[name]),
         series=(
             Series(
-                name=name,
+                name=CURVES[name],
                 x=tuple(steps.tolist()),
                 y=tuple(float(v) if np.isfinite(v) else None for v in values),
             ),

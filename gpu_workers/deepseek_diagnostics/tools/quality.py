@@ -25,6 +25,7 @@ from deepseek_diagnostics.words import gettext_noop as _
 
 INFO = BY_ID["quality"]
 FEW = 10
+FEW_IMAGES = 10
 
 
 def run(case: Case) -> ToolResult:
@@ -56,6 +57,7 @@ def run(case: Case) -> ToolResult:
             changes={"tool": "comparison"},
         )
     ]
+    findings += _few_images(len(case.truth.images))
     findings += _weak_class(case, per_class, nums, samples[:, 1:])
     findings += _sizes(case, ap, sizes)
     findings += _few(case, nums)
@@ -159,6 +161,21 @@ def _sizes(case: Case, ap: float, sizes: dict[str, float]) -> list[Finding]:
             figures={"small": small, "ap": ap},
             action=Action.TRAIN,
             changes={"side_px": _larger(case.side_px)},
+        )
+    ]
+
+
+def _few_images(num: int) -> list[Finding]:
+    if num >= FEW_IMAGES:
+        return []
+    return [
+        Finding(
+            code="quality.few_images",
+            severity=Severity.WARN,
+            text=_("Images measured: {num}, too few for an interval to be trusted."),
+            next=_("Label and submit more images, then measure again."),
+            figures={"num": num},
+            action=Action.LABEL,
         )
     ]
 

@@ -79,7 +79,8 @@ def run(case: Case) -> ToolResult:
     gains = {n: _gain(rows, n) for n in names if n != "chance"}
     best = max(gains, key=lambda name: gains[name].mean())
     low, high = interval(_drawn_means(gains[best], rng))
-    is_trusted = low > 0
+    # A single picture has no interval.
+    is_trusted = low > 0 and len(rows) > 1
     text = (
         _(
             "{best} maps can be trusted: they beat chance by {gain} in insertion less "

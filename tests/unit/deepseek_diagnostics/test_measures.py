@@ -300,6 +300,7 @@ def test_one_image_and_a_blind_model_are_measured(tmp_path: Path):
     told = [one.run(made) for one in (quality, errors, confusion, threshold, labels)]
 
     assert told[0].values["AP"] == 0
+    assert "quality.few_images" in {one.code for one in told[0].findings}
     assert all(one.findings for one in told)
     for one in told:
         one.to_json()  # no NaN in it
