@@ -184,3 +184,20 @@ def test_images_become_tests_in_the_gallery(
 
     image.refresh_from_db()
     assert image.is_truth
+
+
+def test_the_tabs_are_the_same_on_every_page_of_a_project(
+    client: Client, alice: User, image: Image
+):
+    client.force_login(alice)
+    pages = [
+        reverse(f"labeling:{name}", args=[image.project_id])
+        for name in (
+            "project", "gallery", "wall", "allocation", "quality", "versions", "data",
+            "settings",
+        )
+    ]  # fmt: skip
+
+    for page in pages:
+        shown = client.get(page).content.decode()
+        assert [one for one in pages if f'<a href="{one}"' not in shown] == [], page
