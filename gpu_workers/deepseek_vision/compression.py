@@ -146,9 +146,8 @@ def _taught(
 ) -> Detector:
     device = torch.device(shop.device)
     prompts = torch.from_numpy(find_model(folder).read_prompts()).to(device)
-    if device.type == "cuda":
-        student = in_layout(student, torch.channels_last)
-        teacher = in_layout(teacher, torch.channels_last)
+    student = in_layout(student, torch.channels_last)
+    teacher = in_layout(teacher, torch.channels_last)
     follower = Follower(
         student.to(device).requires_grad_(), teacher.to(device), shop.packed(config),
         prompts, lesson,

@@ -308,10 +308,8 @@ class Trainer:
         high = round(recipe.side_px * (1 + recipe.side_jitter) / 32)
         side = 32 * int(torch.randint(low, high + 1, (), generator=self._host))
         batch = augmenter.draw(rows.to(self.device), side=side)
-        if self.device.type == "cuda":
-            images = batch.images.contiguous(memory_format=torch.channels_last)
-            return batch._replace(images=images)
-        return batch
+        images = batch.images.contiguous(memory_format=torch.channels_last)
+        return batch._replace(images=images)
 
     def _centres(self, images: Tensor) -> Tensor:
         centres = cell_centres(images.shape[-2], images.shape[-1])

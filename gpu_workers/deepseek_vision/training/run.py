@@ -152,10 +152,8 @@ def _trainer(job: Job, recipe: Recipe, report: Report) -> tuple[Trainer, Tensor]
         val=pack(val_coco, side=recipe.side_px).to(device),
         val_coco=val_coco,
     )
-    if device.type == "cuda":
-        model = in_layout(model, torch.channels_last)
     trainer = Trainer(
-        model.to(device),
+        in_layout(model, torch.channels_last).to(device),
         sets,
         recipe,
         prompts.to(device),
@@ -182,7 +180,7 @@ def _teacher(job: Job) -> Teacher | None:
 
 
 def in_layout(model: Detector, layout: torch.memory_format) -> Detector:
-    """Image kernels with channels last are faster on a GPU; files keep the usual."""
+    """Image kernels are faster with channels last; files keep the usual."""
     for value in model.parameters():
         if value.dim() == 4:
             value.data = value.data.contiguous(memory_format=layout)
