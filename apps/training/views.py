@@ -12,6 +12,7 @@ from apps.accounts.selectors import workspace_of
 from apps.accounts.types import Role
 from apps.core import blobs
 from apps.core.errors import DomainError
+from apps.core.figures import reading_order
 from apps.core.files import blob_response
 from apps.core.http import PageRequest
 from apps.core.parsers import number
@@ -186,7 +187,7 @@ def _differences(runs: list[TrainingRun]) -> list[tuple[str, list[str]]]:
 
 
 def _metrics(runs: list[TrainingRun]) -> list[tuple[str, list[float | None]]]:
-    names = sorted({name for run in runs for name in run.best})
+    names = sorted({name for run in runs for name in run.best}, key=reading_order)
     return [(name, [run.best.get(name) for run in runs]) for name in names]
 
 

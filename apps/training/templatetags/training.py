@@ -14,13 +14,6 @@ register = template.Library()
 
 
 @register.filter
-def figure(value: object) -> str:
-    """A share with three digits; a dash where there is none."""
-    is_number = isinstance(value, int | float) and value >= 0
-    return f"{value:.3f}" if is_number else "-"
-
-
-@register.filter
 def clock(seconds: float) -> str:
     """A length of time in its largest unit: 40 s, 3 min, 2.5 h."""
     if seconds < 90:

@@ -1,4 +1,4 @@
-from apps.marketplace.templatetags.figures import figures
+from apps.core.templatetags.figures import figures
 
 
 def test_metrics_stand_in_the_order_of_coco_with_a_dash_for_what_was_not_measured():
