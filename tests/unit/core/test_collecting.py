@@ -150,6 +150,8 @@ def test_only_one_collects_at_a_time():
         other.execute("SELECT pg_advisory_lock(%s)", [ONE_AT_A_TIME])
 
         assert collect_blobs() is None
+        # Closing does not wait for the server to let go.
+        other.execute("SELECT pg_advisory_unlock(%s)", [ONE_AT_A_TIME])
 
 
 def test_it_is_due_once_a_day():
