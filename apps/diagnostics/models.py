@@ -13,6 +13,7 @@ class Report(TimeStamped):
         tools: Ids of the catalog, in its order.
         splits: Empty is all images.
         earlier: The report after whose action this one measures again.
+        refusal: Why the measuring could not be: its marked sentence and figures.
     """
 
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE)
@@ -61,6 +62,7 @@ class Report(TimeStamped):
     seed = models.PositiveIntegerField(default=0)
     num_images = models.PositiveIntegerField(default=0)
     estimate_s = models.FloatField(null=True, blank=True)
+    refusal = models.JSONField(default=dict, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "-created_at"])]

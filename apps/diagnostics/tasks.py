@@ -12,7 +12,7 @@ from apps.diagnostics.models import Promise
 from apps.diagnostics.services import acting, promising, recording
 from apps.jobs import services as jobs
 from apps.jobs.services import Holding
-from deepseek_diagnostics.events import Event, Progress, Started, ToolDone
+from deepseek_diagnostics.events import Event, Progress, Refused, Started, ToolDone
 
 REPORT_EVERY_S = 0.5
 
@@ -81,6 +81,10 @@ class Follower:
                 self._begin(event.num_steps)
             case Progress():
                 self._progress(event.num_done)
+            case Refused():
+                claim = self._holding.claim
+                refusal = {"text": event.text, "figures": event.figures}
+                self._holding.write(lambda _id: recording.note_refusal(claim, refusal))
             case ToolDone():
                 self.results[event.tool] = engines.read_result(event.path)
             case _:

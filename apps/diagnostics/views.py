@@ -102,6 +102,7 @@ def report(request: PageRequest, report_id: int) -> HttpResponse:
     context: dict[str, Any] = {
         "report": found,
         "job": found.job,
+        "error": showing.refused(found),
         "rows": showing.summary(results),
         "changes": [
             (showing.tool_title(one.tool), one)

@@ -85,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StopRequestedError:
         return STOPPED
     except (DiagnosticsError, ValueError) as error:
+        if isinstance(error, DiagnosticsError):
+            _report(events.Refused(text=error.text, figures=error.figures))
         log.error("%s", str(error).replace("\n", " "))
         return 1
     return 0

@@ -85,9 +85,13 @@ def apply(
         DataError: There is no such model, the folder is taken, or a number is absurd.
     """
     if not 0.05 <= temperature <= 20:
-        raise DataError(f"the temperature must be in [0.05, 20], got {temperature}")
+        raise DataError(
+            "the temperature must be in [0.05, 20], got {value}", value=temperature
+        )
     if score_threshold is not None and not 0 < score_threshold < 1:
-        raise DataError(f"the threshold must be between 0 and 1, got {score_threshold}")
+        raise DataError(
+            "the threshold must be between 0 and 1, got {value}", value=score_threshold
+        )
     directory = _found(model, out)
     shutil.copytree(directory.path, out)
     for name in PRECISIONS.values():
@@ -107,11 +111,11 @@ def apply(
 
 def _found(model: str | Path, out: Path) -> ModelDirectory:
     if out.exists():
-        raise DataError(f"{out} is there already: name a new folder")
+        raise DataError("{out} is there already: name a new folder", out=str(out))
     try:
         return find_model(model)
     except VisionError as error:
-        raise DataError(str(error)) from None
+        raise DataError("{reason}", reason=str(error)) from None
 
 
 def _cool_graph(path: Path, temperature: float) -> None:

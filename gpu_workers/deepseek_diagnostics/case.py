@@ -42,8 +42,11 @@ class Case:
         self.truth = read_truth(Path(spec.data), splits=spec.splits)
         if not len(self.truth):
             raise DataError(
-                f"none of the {len(self.truth.images)} images has a labeled object: "
-                "nothing can be measured; label some and make another version"
+                _(
+                    "none of the {num} images has a labeled object: nothing can be "
+                    "measured; label some and make another version"
+                ),
+                num=len(self.truth.images),
             )
 
     @property
@@ -62,7 +65,11 @@ class Case:
         """
         value: Any = self.spec.options.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise DataError(f"option {name} must be a number, got {value!r}")
+            raise DataError(
+                _("option {name} must be a number, got {value}"),
+                name=name,
+                value=repr(value),
+            )
         return float(value)
 
     @property
@@ -139,9 +146,12 @@ class Case:
         ]
         if all(number < 0 for number in numbers):
             raise DataError(
-                "no class of the model is a class of the data: the model knows "
-                f"{', '.join(names)}; the data has {', '.join(self.truth.classes)}. "
-                "Say which is which (mapping)"
+                _(
+                    "no class of the model is a class of the data: the model knows "
+                    "{known}; the data has {wanted}. Say which is which (mapping)"
+                ),
+                known=", ".join(names),
+                wanted=", ".join(self.truth.classes),
             )
         return np.array(numbers, np.int64)
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_diagnostics.errors import DataError
+from deepseek_diagnostics.words import gettext_noop as _
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -118,17 +119,20 @@ def read_truth(path: Path, *, splits: Sequence[str] = ()) -> Truth:
             digest=_digest_of(coco, splits),
         )
     except (KeyError, TypeError, IndexError) as error:
-        raise DataError(f"{file}: not COCO annotations ({error!r})") from None
+        raise DataError(
+            "{file}: not COCO annotations ({error})", file=str(file), error=repr(error)
+        ) from None
     if not images:
         has = sorted({str(row.get("split")) for row in coco["images"]})
         raise DataError(
-            f"no image has the split {' or '.join(splits) or 'asked for'}; "
-            f"the data has: {', '.join(has) or 'no image'}"
+            _("no image has the split {wanted}; the data has: {has}"),
+            wanted="/".join(splits) or "-",
+            has=", ".join(has) or "-",
         )
     if not truth.classes:
-        raise DataError(f"{file}: has no class; add labels and make another version")
+        raise DataError(_("the data has no class: add labels and make another version"))
     if not np.isfinite(truth.boxes_N4).all():
-        raise DataError(f"{file}: a box has a side that is not a number")
+        raise DataError(_("a box of the data has a side that is not a number"))
     return truth
 
 
@@ -136,11 +140,11 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         coco = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"{file}: no such file") from None
+        raise DataError("{file}: no such file", file=str(file)) from None
     except ValueError:
-        raise DataError(f"{file}: is not JSON") from None
+        raise DataError("{file}: is not JSON", file=str(file)) from None
     if not isinstance(coco, dict):
-        raise DataError(f"{file}: not COCO annotations")
+        raise DataError("{file}: not COCO annotations", file=str(file))
     return coco
 
 

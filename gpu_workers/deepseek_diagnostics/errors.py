@@ -4,7 +4,15 @@ from deepseek_diagnostics.words import Figure, say
 
 
 class DiagnosticsError(Exception):
-    """Anything a caller can put right; its text is one line meant for people."""
+    """Anything a caller can put right, in one line meant for people.
+
+    It is a marked sentence with places for the figures, so that a page can say it in
+    its reader's language.
+    """
+
+    def __init__(self, text: str, **figures: Figure) -> None:
+        super().__init__(say(text, figures))
+        self.text, self.figures = text, figures
 
 
 class DataError(DiagnosticsError):
@@ -12,14 +20,7 @@ class DataError(DiagnosticsError):
 
 
 class NotApplicableError(DiagnosticsError):
-    """A tool that says nothing about this model or data; the others go on.
-
-    The reason is a marked sentence with places for the figures.
-    """
-
-    def __init__(self, text: str, **figures: Figure) -> None:
-        super().__init__(say(text, figures))
-        self.text, self.figures = text, figures
+    """A tool that says nothing about this model or data; the others go on."""
 
 
 class StopRequestedError(Exception):

@@ -42,9 +42,18 @@ class Finished:
     seconds: float
 
 
-Event = Started | Progress | ToolDone | Finished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Why it cannot be: a marked sentence and what fills its places."""
+
+    type: ClassVar[str] = "refused"
+    text: str
+    figures: dict[str, Any]
+
+
+Event = Started | Progress | ToolDone | Finished | Refused
 _BY_TYPE: dict[str, type[Event]] = {
-    kind.type: kind for kind in (Started, Progress, ToolDone, Finished)
+    kind.type: kind for kind in (Started, Progress, ToolDone, Finished, Refused)
 }
 
 

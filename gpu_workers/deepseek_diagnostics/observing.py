@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from deepseek_diagnostics.data import Boxes, Floats, ImageRow
 from deepseek_diagnostics.errors import DataError
 from deepseek_diagnostics.pictures import SIDE, STATISTICS, Seen, describe
+from deepseek_diagnostics.words import gettext_noop as _
 from deepseek_vision.errors import ImageError, VisionError
 from deepseek_vision.hub import PRECISIONS, ModelDirectory, find_model
 from deepseek_vision.images import Pixels, read_picture
@@ -103,8 +104,12 @@ def serving_file(directory: ModelDirectory, precision: str) -> tuple[str, Path]:
         if one in PRECISIONS and (directory.path / PRECISIONS[one]).is_file():
             return one, directory.path / PRECISIONS[one]
     raise DataError(
-        f"{directory.config.name} has no ONNX file of precision {' or '.join(wanted)}: "
-        "publish one with it (python -m deepseek_vision export)"
+        _(
+            "{model} has no ONNX file of precision {wanted}: publish one with it "
+            "(python -m deepseek_vision export)"
+        ),
+        model=directory.config.name,
+        wanted="/".join(wanted),
     )
 
 
@@ -119,7 +124,7 @@ def open_detector(
     try:
         directory = find_model(model)
     except VisionError as error:
-        raise DataError(str(error)) from None
+        raise DataError("{reason}", reason=str(error)) from None
     chosen, file = serving_file(directory, precision)
     content = file.read_bytes()
     graph, vector = traced(content)
@@ -258,7 +263,7 @@ def _described(row: ImageRow) -> Seen:
     try:
         return describe(read_picture(row.path, wanted_side=SIDE).pixels)
     except ImageError as error:
-        raise DataError(str(error)) from None
+        raise DataError("{reason}", reason=str(error)) from None
 
 
 def _key(weights: str, images: Sequence[ImageRow]) -> str:
@@ -292,7 +297,7 @@ def _looked(
         try:
             picture = read_picture(row.path)
         except ImageError as error:
-            raise DataError(str(error)) from None
+            raise DataError("{reason}", reason=str(error)) from None
         found = detector.find_pictures([picture], query)[0]
         scores = found.scores_N[:MOST_BOXES].astype(np.float64)
         boxes = found.boxes_xyxy_N4[:MOST_BOXES].astype(np.float64)
@@ -301,8 +306,11 @@ def _looked(
         is_number = np.isfinite(vector).all() and np.isfinite(found.complexity)
         if not (is_number and np.isfinite(scores).all() and np.isfinite(boxes).all()):
             raise DataError(
-                f"the model answers {row.name} with NaN or infinity: its weights are "
-                "damaged; publish the checkpoint before they were, or train again"
+                _(
+                    "the model answers {picture} with NaN or infinity: its weights are "
+                    "damaged; publish the checkpoint before they were, or train again"
+                ),
+                picture=row.name,
             )
         yield {
             "image": np.full(len(scores), number, np.int64),

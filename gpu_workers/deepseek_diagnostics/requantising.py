@@ -30,7 +30,9 @@ def requantise(
     named = source.read_bytes()
     unknown = [one for one in float_layers if one.encode() not in named]
     if unknown:
-        raise DataError(f"the model has no layer called {', '.join(unknown)}")
+        raise DataError(
+            "the model has no layer called {names}", names=", ".join(unknown)
+        )
     parts, ranges = read_plan(out)
     kept = tuple(dict.fromkeys([*parts, *float_layers]))
     quantize_onnx(

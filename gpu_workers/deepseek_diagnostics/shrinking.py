@@ -41,7 +41,7 @@ def shrink(directory: ModelDirectory, out: Path, *, data: Path, how: Narrower) -
     if not (directory.path / TORCH_FILE).is_file():
         raise DataError("the model has no weights: a graph alone cannot be narrowed")
     if not 0 < how.keep < 1:
-        raise DataError(f"keep must be between 0 and 1, got {how.keep}")
+        raise DataError("keep must be between 0 and 1, got {keep}", keep=how.keep)
     if how.should_stop():
         raise StopRequestedError
 
@@ -64,4 +64,4 @@ def shrink(directory: ModelDirectory, out: Path, *, data: Path, how: Narrower) -
                 raise StopRequestedError
             compression.quantize_model(taught, out, shop)
     except VisionError as error:
-        raise DataError(str(error)) from None
+        raise DataError("{reason}", reason=str(error)) from None

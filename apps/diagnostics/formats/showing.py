@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core import charts
-from apps.diagnostics.models import Promise
+from apps.diagnostics.models import Promise, Report
 from apps.labeling.types import FrozenPicture
 from deepseek_diagnostics.catalog import BY_ID, ToolInfo
 from deepseek_diagnostics.result import (
@@ -84,6 +84,13 @@ class SummaryRow:
     figure: str
     span: str
     text: str
+
+
+def refused(report: Report) -> str:
+    """Why a report failed, in the reader's language where the measuring said why."""
+    why = report.refusal
+    is_of_now = bool(why) and say(why["text"], why["figures"]) == report.job.error
+    return say(why["text"], why["figures"], _) if is_of_now else report.job.error
 
 
 def tool_title(tool: str) -> str:

@@ -45,6 +45,12 @@ def _curves(report: Report) -> dict[str, Any] | None:
     return {row.name: {"steps": row.steps, "values": row.values} for row in rows}
 
 
+def note_refusal(claim: Claim, refusal: Mapping[str, Any]) -> None:
+    """Keep why nothing was measured, for readers of any language."""
+    with jobs.fenced(claim):
+        Report.objects.filter(job_id=claim.job_id).update(refusal=refusal)
+
+
 def finish(claim: Claim, plan: Plan, results: Mapping[str, dict[str, Any]]) -> None:
     """Write all results and end the job, or neither."""
     with jobs.fenced(claim):

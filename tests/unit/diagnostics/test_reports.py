@@ -1,17 +1,23 @@
 """From a model and a dataset version to a report, through the real child process."""
 
 import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from django.utils.translation import override
+from onnx import numpy_helper
 
 from apps.accounts.models import User
 from apps.core.errors import NotFoundError
 from apps.diagnostics import engines, selectors, tasks
 from apps.diagnostics.errors import BadReportError, NotDoneError, NothingToMeasureError
 from apps.diagnostics.formats.exporting import html_of
+from apps.diagnostics.formats.showing import refused
 from apps.diagnostics.models import Report, ToolResult
 from apps.diagnostics.services import starting
 from apps.jobs import services as jobs
@@ -19,6 +25,7 @@ from apps.jobs.types import JobStatus
 from apps.labeling.models import Annotation
 from apps.labeling.types import DatasetVersionInfo
 from deepseek_diagnostics.catalog import BY_ID
+from deepseek_vision.hub import DEFAULT_MODEL, find_model
 
 TOOLS = ("quality", "confusion", "threshold")
 
@@ -148,3 +155,26 @@ def test_a_model_without_weights_ends_in_one_sentence(
     assert report.job.status == JobStatus.FAILED
     assert "format is 'other'" in report.job.error
     assert not ToolResult.objects.exists()
+
+
+def test_damaged_weights_are_said_in_the_readers_language(
+    start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(find_model(DEFAULT_MODEL).path, damaged)
+    (damaged / "model.int8.onnx").unlink()
+    graph = onnx.load(damaged / "model.onnx")
+    for weights in graph.graph.initializer:
+        values = numpy_helper.to_array(weights)
+        if values.dtype == np.float32:
+            made = numpy_helper.from_array(values * np.float32("nan"), weights.name)
+            weights.CopyFrom(made)
+    onnx.save(graph, damaged / "model.onnx")
+    monkeypatch.setattr(engines, "checked_out", lambda _pk: damaged)
+
+    report = carry(start(tools=TOOLS))
+
+    assert refused(report) == report.job.error
+    assert "with NaN or infinity: its weights are damaged" in report.job.error
+    with override("zh-hans"):
+        assert "其权重已损坏" in refused(report)
