@@ -41,7 +41,7 @@ TOOLS = (
         id="quality",
         title=_("Quality"),
         question=_("How good is the model, and where is it weakest?"),
-        version=3,
+        version=4,
         image_s=0.02,
     ),
     ToolInfo(
@@ -73,7 +73,7 @@ TOOLS = (
         id="labels",
         title=_("Label mistakes"),
         question=_("Which labels are probably wrong?"),
-        version=3,
+        version=4,
     ),
     ToolInfo(
         id="duplicates",
@@ -109,7 +109,7 @@ TOOLS = (
         id="robustness",
         title=_("Robustness"),
         question=_("What is left in noise, blur and bad weather?"),
-        version=3,
+        version=4,
         fixed_s=90.0,
     ),
     ToolInfo(
@@ -151,7 +151,7 @@ TOOLS = (
         id="comparison",
         title=_("Comparison"),
         question=_("Is it better than another model, and what does it lose?"),
-        version=3,
+        version=4,
         needs=frozenset({Need.OTHER_MODEL}),
         image_s=0.12,
     ),

@@ -62,7 +62,7 @@ def run(case: Case) -> ToolResult:
                 "them before it replaces the other."
             ),
             figures={"wins": len(wins), "losses": len(losses), "p": p},
-            action=Action.QUEUE,
+            action=Action.LABEL if len(losses) else Action.NONE,
             evidence=_evidence(case, losses, threshold),
         ),
     ]

@@ -124,7 +124,7 @@ def _finding(case: Case, kind: str, suspects: list[Suspect], num: int) -> Findin
             "in the editor; then measure again."
         ),
         figures={"num": num, "all": len(suspects), "kind_word": TITLES[kind]},
-        action=Action.QUEUE,
+        action=Action.QUEUE if num else Action.LABEL,
         evidence=tuple(_evidence(case, one) for one in suspects[:MOST_SHOWN]),
     )
 

@@ -192,12 +192,11 @@ def _few(case: Case, nums: Floats) -> list[Finding]:
             code="quality.few",
             severity=Severity.INFO,
             text=_(
-                "{num} classes have fewer than {few} objects here, so their figures "
-                "mean little: {names}."
+                "With fewer than {few} objects here the figures of these classes mean "
+                "little: {names}."
             ),
             next=_("Label more images with these classes before trusting the average."),
             figures={
-                "num": len(few) + len(none),
                 "few": FEW,
                 "names": ", ".join((few + none)[:8]),
             },

@@ -91,8 +91,7 @@ def run(case: Case) -> ToolResult:
             code="robustness.shift",
             severity=Severity.WARN if min(steady.values()) < 0.8 else Severity.GOOD,
             text=_(
-                "When the picture moves by {shift} pixels, {same} of the sure boxes "
-                "stay."
+                "When the picture moves by {shift} px, {same} of the sure boxes stay."
             ),
             next=_("Train longer with random crops; smooth scores over the frames of a video."),
             figures={

@@ -1,5 +1,5 @@
 import { followDialogs } from "./dialogs.ts";
-import { nameFigures, showCurrentTabs } from "./narrow.ts";
+import { nameFigures, showCurrentTabs, showCurrentTool } from "./narrow.ts";
 import { followPalette } from "./palette.ts";
 import { followRail, followTheme } from "./preferences.ts";
 import { followToasts } from "./toasts.ts";
@@ -13,5 +13,6 @@ followToasts();
 followPalette();
 followUploads();
 showCurrentTabs();
+showCurrentTool();
 nameFigures();
 document.addEventListener("htmx:load", nameFigures);

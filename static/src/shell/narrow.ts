@@ -10,6 +10,16 @@ export function showCurrentTabs(): void {
   }
 }
 
+/** A report's list of tools is cut off there: the current one stands in view. */
+export function showCurrentTool(): void {
+  for (const tool of document.querySelectorAll(".tool-list [aria-current]")) {
+    const box = tool.closest("nav");
+    if (!box || box.scrollHeight <= box.clientHeight) continue;
+    const [inner, outer] = [tool.getBoundingClientRect(), box.getBoundingClientRect()];
+    box.scrollTop += inner.top - outer.top - (outer.height - inner.height) / 2;
+  }
+}
+
 /** Where a row becomes a paragraph its figures lose their heads: write them beside. */
 export function nameFigures(): void {
   for (const table of document.querySelectorAll<HTMLTableElement>(".table-scroll > table")) {
