@@ -79,7 +79,7 @@ TOOLS = (
         id="duplicates",
         title=_("Duplicates and leaks"),
         question=_("Is the model tested on what it trained on?"),
-        version=2,
+        version=3,
         image_s=0.02,
     ),
     ToolInfo(

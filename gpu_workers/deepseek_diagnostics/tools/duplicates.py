@@ -60,7 +60,6 @@ def run(case: Case) -> ToolResult:
         if row.split in MEASURED
     }
     share = len(leaked) / max(1, len(measured))
-    spread = 1.96 * (share * (1 - share) / max(1, len(measured))) ** 0.5
     findings = []
     if leaks:
         findings.append(
@@ -76,7 +75,6 @@ def run(case: Case) -> ToolResult:
                     "another version, and measure again."
                 ),
                 figures={"num": len(leaked), "share": f"{100 * share:.1f} %"},
-                interval=(max(0.0, share - spread), share + spread),
                 action=Action.SPLIT,
                 evidence=_evidence(images, leaks),
             )
@@ -110,8 +108,8 @@ def run(case: Case) -> ToolResult:
         version=INFO.version,
         question=INFO.question,
         headline=Headline(
-            name=_("leaked"), value=share, low=max(0.0, share - spread),
-            high=share + spread, is_more_better=False,
+            # All pictures were looked at: a count, without chance.
+            name=_("leaked"), value=share, low=share, high=share, is_more_better=False,
         ),
         findings=tuple(findings),
         plots=(_plot(case, images, leaks, copies),) if pairs else (),

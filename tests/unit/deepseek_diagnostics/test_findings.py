@@ -1,5 +1,6 @@
 """Slices, label mistakes, duplicates, drift, comparison: planted faults are found."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from deepseek_diagnostics.errors import NotApplicableError
+from deepseek_diagnostics.result import verdict
 from deepseek_diagnostics.suspecting import find_suspects
 from deepseek_diagnostics.tools import (
     calibration,
@@ -115,6 +117,8 @@ def test_a_copy_in_another_split_is_a_leak(tmp_path: Path):
     assert told.values["leaks"] == [[1, 6]]
     assert told.values["copies"] == []
     assert told.findings[0].severity == "bad"
+    mended = replace(told.headline, value=0.0, low=0.0, high=0.0)
+    assert verdict(told.headline, mended)[0] == "gain"
     (pair,) = told.findings[0].evidence  # side by side, the measured one first
     assert {pair.image, pair.beside} == {1, 6}
     between, _within = told.plots[0].series
