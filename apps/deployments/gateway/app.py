@@ -157,7 +157,7 @@ class Gateway:
             route = await self._wait_for_start(route)
             chosen = route.stable or route.candidate
             assert chosen is not None
-        reply, answered = await self._ask_until_answered(route, chosen, asked)
+        reply, answered, route = await self._ask_until_answered(route, chosen, asked)
         is_shadowed = route.shadow > 0 and chosen == route.stable
         is_canary = chosen == route.candidate and route.stable is not None
         if asked.may_compare and route.candidate and (is_shadowed or is_canary):
@@ -176,8 +176,12 @@ class Gateway:
 
     async def _ask_until_answered(
         self, route: Route, chosen: int, asked: Asked
-    ) -> tuple[Reply, int]:
-        """Ask the chosen version; where it fails, its other replicas, then the stable."""
+    ) -> tuple[Reply, int, Route]:
+        """Ask the chosen version; where it fails, its other replicas, then the stable.
+
+        Returns:
+            The answer, the release that gave it, and the route as it was by then.
+        """
         tried: list[int] = []
         last: Reply | None = None
         deadline = time.monotonic() + START_S
@@ -198,13 +202,13 @@ class Gateway:
             if reply is not None and reply.status not in _WORTH_ANOTHER_TRY:
                 if tried:
                     self._tallies.of(release).num_retried += 1
-                return reply, release
+                return reply, release, route
             tried.append(order[0])
             last = reply or last
             if route.stable is not None:
                 release = route.stable  # a new version gets one chance a request
         if last is not None:
-            return last, release
+            return last, release, route
         raise Refused(
             503,
             "no replica answers; the endpoint's page says why",

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -146,3 +147,49 @@ def test_a_body_that_dribbles_in_or_never_ends_is_given_up(
     assert sent[0]["status"] == status
     assert (b"connection", b"close") in sent[0]["headers"]
     assert said in json.loads(sent[1]["body"])["error"]
+
+
+@pytest.mark.django_db
+def test_the_first_answer_of_a_new_endpoint_names_its_version(monkeypatch):
+    """Its request was taken before any replica of the version was known."""
+    sent, closed = [], asyncio.Event()
+
+    async def replica(reader, writer) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n"
+        writer.write(head + b"{}")
+        writer.close()
+        await writer.wait_closed()
+        closed.set()
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"x", "more_body": False}
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    async def called() -> None:
+        server = await asyncio.start_server(replica, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        new = replace(ROUTE, ports={}, versions={})
+        known = [new, new, replace(ROUTE, ports={1: (port,)})]
+        monkeypatch.setattr(
+            selectors,
+            "routes",
+            lambda: {"line": known.pop(0) if len(known) > 1 else known[0]},
+        )
+        scope = {
+            "method": "POST",
+            "path": "/e/line/predict",
+            "query_string": b"",
+            "headers": [(b"authorization", b"Bearer dsk_x")],
+        }
+        await gateway.Gateway()(scope, receive, send)
+        await closed.wait()
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(called())
+
+    assert sent[0]["status"] == 200
+    assert (b"x-model-version", b"v") in sent[0]["headers"]
