@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-NUM_LOOKED_AT = 32  # pictures, for regain_statistics: thousands of places a channel
+NUM_LOOKED_AT = 32  # pictures: thousands of places a channel
 
 
 class ConvNorm(nn.Sequential):
@@ -56,7 +56,9 @@ def fold_norms(module: nn.Module) -> None:
                 child[1] = nn.Identity()
 
 
-def regain_statistics(model: nn.Module, look: Callable[[], object]) -> None:
+def regain_statistics(
+    model: nn.Module, images_N3HW: Tensor, look: Callable[[Tensor], object]
+) -> None:
     """Give norms that were folded away the statistics of what they see, in place.
 
     A folded norm adds a bias and no more, so in training mode, where it divides by the
@@ -65,7 +67,8 @@ def regain_statistics(model: nn.Module, look: Callable[[], object]) -> None:
 
     Args:
         model: Whose norms; those that were not folded are left alone.
-        look: Runs the model on some pictures.
+        images_N3HW: What it will be trained on; the first few are looked at.
+        look: Runs the model on pictures, in float.
     """
     folded = [
         one
@@ -78,7 +81,7 @@ def regain_statistics(model: nn.Module, look: Callable[[], object]) -> None:
     hooks = [one.register_forward_pre_hook(_take_statistics) for one in folded]
     with torch.no_grad():
         model.eval()
-        look()
+        look(images_N3HW[:NUM_LOOKED_AT].float())
         model.train(was_training)
     for hook in hooks:
         hook.remove()

@@ -20,7 +20,7 @@ from deepseek_vision.augmentation import Augmentation
 from deepseek_vision.data.augment import Augmenter, Batch
 from deepseek_vision.data.coco import PackedSet, sampling_weights
 from deepseek_vision.model.detector import Answers, Detector
-from deepseek_vision.model.layers import NUM_LOOKED_AT, regain_statistics
+from deepseek_vision.model.layers import regain_statistics
 from deepseek_vision.runtime import cell_centres
 from deepseek_vision.training.aware import stop_watching
 from deepseek_vision.training.ema import SlowCopy
@@ -89,8 +89,9 @@ class Follower:
         prompts_PD: Tensor,
         lesson: Lesson,
     ) -> None:
-        look = packed.images[:NUM_LOOKED_AT].float()
-        regain_statistics(student, lambda: student(look, prompts_PD))
+        regain_statistics(
+            student, packed.images, lambda some: student(some, prompts_PD)
+        )
         self.student = student.train()
         self.teacher = copy.deepcopy(teacher).eval().requires_grad_(requires_grad=False)
         self.packed, self.prompts_PD, self.lesson = packed, prompts_PD, lesson

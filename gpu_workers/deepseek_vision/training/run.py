@@ -26,7 +26,7 @@ from deepseek_vision.hub import (
 from deepseek_vision.images import Pixels, letterbox, read_picture
 from deepseek_vision.model.backbone import load_imagenet
 from deepseek_vision.model.detector import Detector, build_detector
-from deepseek_vision.model.layers import NUM_LOOKED_AT, regain_statistics
+from deepseek_vision.model.layers import regain_statistics
 from deepseek_vision.prompts import class_embeddings
 from deepseek_vision.quantize import quantize_onnx, read_plan
 from deepseek_vision.training.checkpoint import CheckpointFile
@@ -196,8 +196,7 @@ def prepare_weights(
         load_imagenet(model.backbone, weights)
     if job.start_from is not None:
         load_matching(model, read_weights(find_model(job.start_from).path / TORCH_FILE))
-        pictures = train.images[:NUM_LOOKED_AT].float()
-        regain_statistics(model, lambda: model(pictures, prompts_PD))
+        regain_statistics(model, train.images, lambda some: model(some, prompts_PD))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

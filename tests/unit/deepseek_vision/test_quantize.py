@@ -110,7 +110,7 @@ def test_norms_that_were_folded_regain_statistics_and_answer_the_same(pictures):
     )
     with torch.no_grad():
         before = model(images, texts).logits_BAP
-        regain_statistics(model, lambda: model(images, texts))
+        regain_statistics(model, images, lambda some: model(some, texts))
         after = model(images, texts).logits_BAP
         trained = model.train()(images, texts).logits_BAP
 

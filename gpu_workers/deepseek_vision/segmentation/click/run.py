@@ -9,7 +9,7 @@ import torch
 
 from deepseek_vision.errors import DatasetError, ModelFormatError
 from deepseek_vision.hub import TORCH_FILE, find_model, read_tensors
-from deepseek_vision.model.layers import NUM_LOOKED_AT, regain_statistics
+from deepseek_vision.model.layers import regain_statistics
 from deepseek_vision.segmentation.click.directory import (
     FORMAT,
     FORMAT_VERSION,
@@ -90,8 +90,7 @@ def train(
         for (folders, side), limit in zip(kinds, most, strict=True)
     )
     model.to(device)
-    pictures = real.images_N3SS[:NUM_LOOKED_AT].float()
-    regain_statistics(model.encoder, lambda: model.encoder(pictures))
+    regain_statistics(model.encoder, real.images_N3SS, model.encoder)
     job.out.mkdir(parents=True, exist_ok=True)
     with (job.out / LOG_FILE).open("w", encoding="utf-8") as log:
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from deepseek_vision.model.layers import NUM_LOOKED_AT, regain_statistics
+from deepseek_vision.model.layers import regain_statistics
 from deepseek_vision.segmentation.halves import load_weights, save_weights
 from deepseek_vision.segmentation.semantic.directory import (
     ONNX_FILE,
@@ -65,8 +65,7 @@ def train(
     size = SegmenterSize()
     model = build_segmenter(len(packed.classes), size.as_options())
     _start(model, job)
-    pictures = packed.images_N3HW[:NUM_LOOKED_AT].float()
-    regain_statistics(model, lambda: model(pictures))
+    regain_statistics(model, packed.images_N3HW, model)
     job.out.mkdir(parents=True, exist_ok=True)
     config = replace(job.config, classes=packed.classes, options=size.as_options())
     device = torch.device(job.device)
