@@ -1,10 +1,13 @@
 """Boxes over a thumbnail."""
 
+from collections.abc import Iterable
+
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apps.labeling.models import Annotation, Image, Prediction
+from apps.labeling.formats.geometry import BBox
+from apps.labeling.models import Annotation, FrozenImage, Image, Prediction
 from apps.labeling.selectors.versions import Picture
 from apps.labeling.types import ImageState
 
@@ -23,25 +26,42 @@ def overlay(image: Image, *, min_score: float = 0.0) -> SafeString:
         ("annotation", row) for row in image.annotations.all()
     ]
     boxes += [("proposal", row) for row in proposals if row.score >= min_score]
+    return drawn(
+        image,
+        [
+            (kind, (row.x1, row.y1, row.x2, row.y2), row.label.color)
+            for kind, row in boxes
+        ],
+    )
+
+
+def drawn(
+    image: Image | FrozenImage,
+    boxes: Iterable[tuple[str, BBox, str]],
+    *,
+    fit: str = "slice",
+) -> SafeString:
+    """Boxes of an image, each with its class and its colour ("" is the style's own)."""
     return format_html(
-        '<svg class="overlay" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid slice" '
+        '<svg class="overlay" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid {}" '
         'aria-hidden="true">{}</svg>',
         image.width,
         image.height,
+        fit,
         format_html_join(
             "",
-            '<rect class="{}" x="{}" y="{}" width="{}" height="{}" stroke="{}" '
+            '<rect class="{}" x="{}" y="{}" width="{}" height="{}"{} '
             'fill="none" vector-effect="non-scaling-stroke"/>',
             (
                 (
                     kind,
-                    f"{row.x1:.1f}",
-                    f"{row.y1:.1f}",
-                    f"{row.x2 - row.x1:.1f}",
-                    f"{row.y2 - row.y1:.1f}",
-                    row.label.color,
+                    f"{x1:.1f}",
+                    f"{y1:.1f}",
+                    f"{x2 - x1:.1f}",
+                    f"{y2 - y1:.1f}",
+                    format_html(' stroke="{}"', color) if color else "",
                 )
-                for kind, row in boxes
+                for kind, (x1, y1, x2, y2), color in boxes
             ),
         ),
     )
@@ -59,24 +79,4 @@ def difference_overlay(picture: Picture) -> SafeString:
         ("kept" if before.get(key) == shape else "came", shape)
         for key, shape in after.items()
     ]
-    return format_html(
-        '<svg class="overlay" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid slice" '
-        'aria-hidden="true">{}</svg>',
-        picture.image.width,
-        picture.image.height,
-        format_html_join(
-            "",
-            '<rect class="{}" x="{}" y="{}" width="{}" height="{}" '
-            'fill="none" vector-effect="non-scaling-stroke"/>',
-            (
-                (
-                    kind,
-                    f"{shape.bbox[0]:.1f}",
-                    f"{shape.bbox[1]:.1f}",
-                    f"{shape.bbox[2] - shape.bbox[0]:.1f}",
-                    f"{shape.bbox[3] - shape.bbox[1]:.1f}",
-                )
-                for kind, shape in boxes
-            ),
-        ),
-    )
+    return drawn(picture.image, [(kind, shape.bbox, "") for kind, shape in boxes])

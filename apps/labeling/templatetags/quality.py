@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from apps.labeling.agreement.consensus import Consensus
 from apps.labeling.agreement.intervals import Estimate
 from apps.labeling.models import Image, Label
+from apps.labeling.templatetags.overlay import drawn
 
 register = template.Library()
 
@@ -61,28 +62,7 @@ def consensus_overlay(
         for cluster in found.disputed
         for one in cluster.values()
     ]
-    return format_html(
-        '<svg class="overlay" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid meet" '
-        'aria-hidden="true">{}</svg>',
-        image.width,
-        image.height,
-        format_html_join(
-            "",
-            '<rect class="{}" x="{}" y="{}" width="{}" height="{}" stroke="{}" '
-            'fill="none" vector-effect="non-scaling-stroke"/>',
-            (
-                (
-                    kind,
-                    f"{x1:.1f}",
-                    f"{y1:.1f}",
-                    f"{x2 - x1:.1f}",
-                    f"{y2 - y1:.1f}",
-                    color,
-                )
-                for kind, (x1, y1, x2, y2), color in boxes
-            ),
-        ),
-    )
+    return drawn(image, boxes, fit="meet")
 
 
 @register.filter
