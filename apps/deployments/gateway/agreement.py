@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from apps.core.boxes import iou
+
 LEAST_OVERLAP = 0.5
 LEAST_F1 = 0.6
 
@@ -34,22 +36,12 @@ def f1(
     num_matched = 0
     for row in first:
         for other in left:
-            if row["label"] == other["label"] and _iou(row, other) >= LEAST_OVERLAP:
+            is_same_label = row["label"] == other["label"]
+            if is_same_label and iou(row["bbox"], other["bbox"]) >= LEAST_OVERLAP:
                 left.remove(other)
                 num_matched += 1
                 break
     return 2 * num_matched / (len(first) + len(second))
-
-
-def _iou(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    a, b = one["bbox"], other["bbox"]
-    wide = min(a[2], b[2]) - max(a[0], b[0])
-    high = min(a[3], b[3]) - max(a[1], b[1])
-    if wide <= 0 or high <= 0:
-        return 0.0
-    inside = wide * high
-    areas = [(c[2] - c[0]) * (c[3] - c[1]) for c in (a, b)]
-    return float(inside / (sum(areas) - inside))
 
 
 def _names(rows: Sequence[Mapping[str, Any]]) -> list[str]:

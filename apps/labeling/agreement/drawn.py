@@ -6,6 +6,7 @@ from uuid import UUID
 from PIL import Image as Pillow
 from PIL import ImageChops, ImageDraw
 
+from apps.core.boxes import iou
 from apps.labeling.formats.geometry import BBox, outline, unpack
 from apps.labeling.types import ShapeKind
 
@@ -59,20 +60,6 @@ def likeness(a: Drawn, b: Drawn) -> float:
     if a.kind is not b.kind:
         return 0.0
     return iou(_grown(a), _grown(b))
-
-
-def iou(a: BBox, b: BBox) -> float:
-    """Intersection over union of two boxes; 0 where both are empty."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (_area(a) + _area(b) - shared)
-
-
-def _area(box: BBox) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _grown(one: Drawn) -> BBox:

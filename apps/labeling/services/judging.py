@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from apps.accounts.types import Role
+from apps.core.boxes import iou
 from apps.labeling import selectors
-from apps.labeling.agreement.drawn import iou
 from apps.labeling.models import BLIND, Annotation, Image, Prediction, Verdict
 from apps.labeling.services import saving
 from apps.labeling.services.verdicts import record

@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.accounts.types import Role
+from apps.core.boxes import iou
 from apps.labeling import selectors
-from apps.labeling.agreement.drawn import iou
 from apps.labeling.agreement.matching import SAME_OBJECT_IOU
 from apps.labeling.models import Image, Prediction, Verdict
 from apps.labeling.types import Operation, Put, Remove, Shape, Source
