@@ -9,13 +9,14 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dsportal.settings.dev")
 os.environ.setdefault("DSPORTAL_ROLE", "web")
 
-from a2wsgi import WSGIMiddleware
 from a2wsgi.asgi_typing import Receive, Scope, Send
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from dsportal.responder import ThreadedWSGI
 
 _django = get_wsgi_application()
 
@@ -26,7 +27,7 @@ from dsportal.handover import (  # noqa: E402 -- needs loaded apps
 )
 
 _http = sending_files(
-    WSGIMiddleware(noting_files(_django), workers=settings.HTTP_THREADS)
+    ThreadedWSGI(noting_files(_django), workers=settings.HTTP_THREADS)
 )
 
 

@@ -1,7 +1,9 @@
 """The web server on a socket that the supervisor holds, so a restart drops no one."""
 
+import gc
 import socket
 import sys
+from importlib import import_module
 
 import uvicorn
 
@@ -18,6 +20,10 @@ def main(listener_fd: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+    config.load()
+    import_module("dsportal.urls")  # the first request need not import every view
+    gc.collect()
+    gc.freeze()  # nor each collection walk what stays as long as the process
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=listener_fd)])
 
 

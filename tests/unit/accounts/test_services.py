@@ -1,5 +1,8 @@
+from typing import Any
+
 import pytest
 from django.core import mail
+from django.forms.models import model_to_dict
 
 from apps.accounts import selectors, services
 from apps.accounts.errors import (
@@ -130,6 +133,21 @@ def test_a_token_is_kept_as_a_digest_and_dies_when_revoked(alice: User):
     assert secret not in str(token.__dict__)
     token.refresh_from_db()
     assert not token.is_live
+
+
+def test_a_token_is_found_with_all_its_fields_and_its_person_in_one_query(
+    alice: User, django_assert_num_queries: Any
+):
+    token, secret = services.create_token(user=alice, name="ci", scope=Scope.READ)
+
+    with django_assert_num_queries(1):
+        found = selectors.token_of(secret)
+        assert found is not None
+        person = found.user
+
+    for kept, row in ((found, token), (person, alice)):
+        row.refresh_from_db()
+        assert model_to_dict(kept) == model_to_dict(row)
 
 
 def test_another_persons_token_cannot_be_revoked(alice: User, bob: User):
