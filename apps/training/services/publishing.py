@@ -69,7 +69,10 @@ def card(run: TrainingRun, verdict: dict[str, Any]) -> str:
         facts["base_model"] = base.model.full_name
     front = "\n".join(f"{key}: {json.dumps(value)}" for key, value in facts.items())
     metrics = verdict["metrics"]
-    figures = "\n".join(f"| {name} | {value:.3f} |" for name, value in metrics.items())
+    figures = "\n".join(
+        f"| {name} | {'no such object' if value < 0 else format(value, '.3f')} |"
+        for name, value in metrics.items()
+    )
     curves = "\n".join(
         f"| {one['class']} | {'no object' if one['AP50'] is None else format(one['AP50'], '.3f')} |"
         for one in verdict["curves"]

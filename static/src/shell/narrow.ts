@@ -25,8 +25,10 @@ export function nameFigures(): void {
   for (const table of document.querySelectorAll<HTMLTableElement>(".table-scroll > table")) {
     const heads = table.tHead?.rows[0]?.cells;
     if (!heads) continue;
-    for (const cell of table.querySelectorAll<HTMLTableCellElement>("tbody .number")) {
-      cell.dataset["label"] = heads[cell.cellIndex]?.textContent.trim() ?? "";
+    const cells = "tbody :is(.number, [data-named])";
+    for (const cell of table.querySelectorAll<HTMLTableCellElement>(cells)) {
+      const head = heads[cell.cellIndex];
+      if (head && !head.querySelector(".unseen")) cell.dataset["label"] = head.textContent.trim();
     }
   }
 }

@@ -62,6 +62,8 @@ def test_a_run_ends_as_a_model_version(start: Any, settings: Any, tmp_path: Path
     card = (folder / "README.md").read_text()
     assert 'license: "apache-2.0"' in card
     assert "First try." in card
+    assert "| AP_large |" in card
+    assert "-1" not in card.partition("## Figures")[2].partition("## How")[0]
     verdict = json.loads((folder / "evaluation.json").read_text())
     assert verdict == run.verdict
     assert revision.metrics == verdict["metrics"]
