@@ -17,7 +17,7 @@ from apps.jobs.types import Claim
 from apps.labeling.services.versions import write_training_folder
 from apps.marketplace.services.checkouts import checked_out
 from deepseek_diagnostics.events import Event, from_wire
-from deepseek_diagnostics.spec import ApplySpec, DiagnoseSpec
+from deepseek_diagnostics.spec import MARKS_FILE, ApplySpec, DiagnoseSpec
 
 COMMAND = [sys.executable, "-m", "deepseek_diagnostics"]
 POLL_S = 1.0
@@ -110,6 +110,11 @@ def changed_model(claim: Claim) -> Path:
 def read_result(path: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     return content
+
+
+def read_marks(spec: DiagnoseSpec) -> dict[str, Any]:
+    """What to draw on the pictures behind charts."""
+    return read_result(str(Path(spec.out) / MARKS_FILE))
 
 
 def sweep(cache: Path) -> None:

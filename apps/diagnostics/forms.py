@@ -143,9 +143,11 @@ class NewReportForm(forms.Form):
             has_reference=bool(chosen.get("reference")),
             has_run=bool(chosen.get("run")),
         )
-        tools = [one for one in possible if one in (chosen.get("tools") or possible)]
+        tools = [one for one in possible if one in chosen.get("tools", ())]
         num = num_images_of(version, chosen.get("splits") or ())
-        return selectors.estimate(tools=tools, num_images=num) if num else None
+        if not (tools and num):
+            return None
+        return selectors.estimate(tools=tools, num_images=num)
 
     def start(self, user: "User") -> Report:
         """Make the report of a valid form.
@@ -170,6 +172,18 @@ class NewReportForm(forms.Form):
                 options={k: v for k, v in costs.items() if v is not None},
             ),
         )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a form without a tool, or with only such as lack what they need."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors and not self._tools():
+            text = (
+                _("The chosen tools lack what they need: choose it above, or others.")
+                if cleaned["tools"]
+                else _("No tool is chosen: tick at least one.")
+            )
+            self.add_error("tools", text)
+        return cleaned
 
     def _tools(self) -> tuple[str, ...]:
         """Those chosen, less the ones that lack what they need."""

@@ -14,6 +14,7 @@ class Report(TimeStamped):
         splits: Empty is all images.
         earlier: The report after whose action this one measures again.
         refusal: Why the measuring could not be: its marked sentence and figures.
+        marks: By the number of a picture behind a chart the rows of its marks.
     """
 
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE)
@@ -63,6 +64,7 @@ class Report(TimeStamped):
     num_images = models.PositiveIntegerField(default=0)
     estimate_s = models.FloatField(null=True, blank=True)
     refusal = models.JSONField(default=dict, blank=True)
+    marks = models.JSONField(default=dict, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "-created_at"])]

@@ -34,8 +34,8 @@ def _diagnose(holding: Holding) -> None:
             follower.take(event)
             holding.keep(is_urgent=event is None)
     follower.end()
-    results = follower.results
-    holding.write(lambda _id: recording.finish(claim, plan, results))
+    results, marks = follower.results, engines.read_marks(spec)
+    holding.write(lambda _id: recording.finish(claim, plan, results, marks))
 
 
 @shared_task(name="diagnostics.apply", bind=True)

@@ -134,9 +134,10 @@ def behind(request: PageRequest, report_id: int) -> HttpResponse:
         )
         ids = behind.keys() | showing.beside(result, behind)
         pictures = exporting.pictures_of(found, ids)
-        evidence = showing.shown_behind(result, behind, pictures)
+        marks = selectors.marks_of(found.pk, behind)
+        evidence = showing.shown_behind(result, behind, pictures, marks)
     context = {"evidence": evidence}
-    return render(request, "diagnostics/report.html#evidence", context)
+    return render(request, "diagnostics/report.html#behind", context)
 
 
 def _chosen(results: list[ToolResult], wanted: str) -> ToolResult | None:

@@ -155,6 +155,8 @@ def job(request: PageRequest, job_id: UUID) -> HttpResponse:
         "events": events,
         "num_hidden": max(0, found.last_seq - len(events)),
         "has_worker": selectors.has_worker(queue=found.queue),
+        "lacks_gpu": bool(found.num_gpus and found.waits_for)
+        and not selectors.has_gpu(),
         "may_act": selectors.may_act(
             user=request.user, job=found, needs=Role.ANNOTATOR
         ),

@@ -8,10 +8,17 @@ from typing import Any
 
 import click
 
-from deepseek_diagnostics.catalog import TOOLS
+from deepseek_diagnostics.catalog import TOOLS, Need
 from dsportal.client.api import Client
 from dsportal.client.errors import ClientError
 from dsportal.client.opening import client_of
+
+# The option that gives a tool what it needs.
+NEEDED = {
+    Need.OTHER_MODEL: "--other",
+    Need.REFERENCE: "--reference",
+    Need.CURVES: "--run",
+}
 
 
 def _list(ctx: click.Context, _option: click.Parameter, is_wanted: bool) -> None:  # noqa: FBT001 -- click's
@@ -19,7 +26,8 @@ def _list(ctx: click.Context, _option: click.Parameter, is_wanted: bool) -> None
     if not is_wanted or ctx.resilient_parsing:
         return
     for tool in TOOLS:
-        needs = f" (needs {', '.join(sorted(tool.needs))})" if tool.needs else ""
+        options = ", ".join(sorted(NEEDED[need] for need in tool.needs))
+        needs = f" (needs {options})" if options else ""
         click.echo(f"{tool.id:<14} {tool.question}{needs}")
     ctx.exit()
 

@@ -116,7 +116,7 @@ TOOLS = (
         id="latency",
         title=_("Latency"),
         question=_("Where does the time of one picture go?"),
-        version=2,
+        version=3,
         fixed_s=8.0,
     ),
     ToolInfo(
@@ -138,7 +138,7 @@ TOOLS = (
         id="pruning",
         title=_("Pruning"),
         question=_("Which layers could be narrower?"),
-        version=3,
+        version=4,
         fixed_s=40.0,
     ),
     ToolInfo(

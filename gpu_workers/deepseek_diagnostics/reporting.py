@@ -12,9 +12,10 @@ from deepseek_diagnostics import events, registry
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.catalog import BY_ID
 from deepseek_diagnostics.errors import NotApplicableError, StopRequestedError
+from deepseek_diagnostics.marking import marks_behind
 from deepseek_diagnostics.measuring import Meter
 from deepseek_diagnostics.result import ToolResult
-from deepseek_diagnostics.spec import DiagnoseSpec
+from deepseek_diagnostics.spec import MARKS_FILE, DiagnoseSpec
 
 log = logging.getLogger(__name__)
 Report = Callable[[events.Event], None]
@@ -24,6 +25,8 @@ def diagnose(
     spec: DiagnoseSpec, *, report: Report, should_stop: Callable[[], bool]
 ) -> list[ToolResult]:
     """Measure; each result is a file ``<tool>.json`` in the spec's ``out``.
+
+    What to draw on the pictures behind charts is one more, ``marks.json``.
 
     A tool that says nothing about this model or data is skipped with its reason.
 
@@ -73,6 +76,9 @@ def diagnose(
                 skipped=result.skipped,
             )
         )
+    marks = marks_behind(case, results)
+    rows = {pk: [one.to_row() for one in some] for pk, some in marks.items()}
+    _write(Path(spec.out) / MARKS_FILE, json.dumps(rows, separators=(",", ":")))
     report(events.Progress(tool="", num_done=num_images + weight * len(spec.tools)))
     report(events.Finished(seconds=round(time.perf_counter() - began, 3)))
     return results

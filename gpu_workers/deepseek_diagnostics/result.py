@@ -50,6 +50,15 @@ class Mark:
     score: float | None = None
     id: str = ""
 
+    def to_row(self) -> list[str | float | None]:
+        """Kind, label, score and the four sides, without the annotation's id."""
+        return [self.kind, self.label, self.score, *self.bbox]
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> "Mark":
+        kind, label, score, x1, y1, x2, y2 = row
+        return cls(kind=kind, label=label, score=score, bbox=(x1, y1, x2, y2))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:

@@ -1,6 +1,7 @@
 """Makes a model narrower: prune, teach by the wider one, quantise. Loads torch."""
 
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +46,13 @@ def shrink(directory: ModelDirectory, out: Path, *, data: Path, how: Narrower) -
     if how.should_stop():
         raise StopRequestedError
 
+    began = time.monotonic()
+
     def report(event: vision_events.Event) -> None:
         if isinstance(event, vision_events.StepDone):
-            how.tell(event.step)
+            # Steps or time end the lesson, whichever is used up first.
+            share = (time.monotonic() - began) / MOST_SECONDS
+            how.tell(max(event.step, min(how.num_steps, int(how.num_steps * share))))
 
     shop = compression.Workshop(
         data=(data,), report=report, should_stop=how.should_stop

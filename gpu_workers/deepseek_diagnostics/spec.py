@@ -9,6 +9,8 @@ from deepseek_diagnostics.catalog import BY_ID, TOOLS
 
 KIND = "diagnose"
 APPLY = "apply"
+# In a diagnose spec's ``out``, beside the results: what to draw on pictures.
+MARKS_FILE = "marks.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import User, Workspace
+from apps.core.devices import DeviceKind, FoundDevice
 from apps.jobs.models import Job, Worker
+from apps.jobs.services import note_devices
 from apps.jobs.types import JobStatus
 from tests.factories.jobs import JobFactory
 
@@ -41,6 +43,18 @@ def test_a_waiting_job_is_followed_and_its_part_asks_again(
     assert part.strip().startswith("<div")
     assert f'hx-get="{url}" hx-trigger="every 3s"' in part
     assert "<html" not in part
+
+
+def test_a_job_that_waits_for_a_gpu_that_nobody_has_says_so(
+    client: Client, job: Job
+) -> None:
+    url = reverse("jobs:job", args=[job.pk])
+    Job.objects.filter(pk=job.pk).update(waits_for="devices", num_gpus=1)
+
+    assert "no computer of the cluster has one" in client.get(url).text
+    gpu = FoundDevice(kind=DeviceKind.GPU, index=0, name="gpu", num_slots=1)
+    note_devices("host", [gpu])
+    assert "devices that other jobs hold" in client.get(url).text
 
 
 def test_a_job_that_is_over_is_neither_followed_nor_asked_again(

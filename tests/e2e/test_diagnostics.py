@@ -68,6 +68,9 @@ def test_a_report_is_asked_for_and_read(admin_page: Page, frozen: tuple[int, str
     expect(chart.locator("[data-chart=behind] a").first).to_have_attribute(
         "href", re.compile(r"/labeling/images/\d+/")
     )
+    page.keyboard.press("Escape")
+    expect(chart.locator("[data-chart=behind]")).to_be_hidden()
+    expect(chart.get_by_role("slider")).to_be_focused()
     page.locator(".tool-list a", has_text="Threshold").focus()
     page.keyboard.press("Enter")
     expect(title).to_have_text("From which score on should a box count?")

@@ -181,8 +181,12 @@ def shown_behind(
     result: ToolResult,
     behind: Mapping[int, str],
     pictures: Mapping[int, FrozenPicture],
+    marks: Mapping[int, Sequence[Mark]],
 ) -> list[ShownEvidence]:
-    """Pictures by their ids, with what a finding draws on them at that place."""
+    """Pictures by their ids, with what a finding draws on them at that place.
+
+    Where no finding says what to look at, all that was labeled and found is drawn.
+    """
     known: dict[tuple[int, str], Evidence] = {}
     for finding in result.findings:
         for one in finding.evidence:
@@ -190,7 +194,8 @@ def shown_behind(
     shown: list[ShownEvidence] = []
     seen: set[int] = set()
     for pk, of in behind.items():
-        told = known.get((pk, of)) or known.get((pk, ""), Evidence(image=pk))
+        plain = Evidence(image=pk, marks=marks.get(pk, ()))
+        told = known.get((pk, of)) or known.get((pk, ""), plain)
         if pk in pictures and pk not in seen:
             shown.append(_evidence(told, pictures))
             seen |= {pk, told.beside or pk}

@@ -5,6 +5,7 @@ from apps.diagnostics.selectors.reports import (
     access_report,
     changes_since,
     list_reports,
+    marks_of,
     results_of,
 )
 from apps.diagnostics.selectors.stages import diagnosis_stage
@@ -16,5 +17,6 @@ __all__ = [
     "diagnosis_stage",
     "estimate",
     "list_reports",
+    "marks_of",
     "results_of",
 ]

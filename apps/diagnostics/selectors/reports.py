@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
@@ -10,7 +11,7 @@ from apps.diagnostics.models import Report
 from apps.diagnostics.models import ToolResult as ToolRow
 from apps.diagnostics.types import Change
 from deepseek_diagnostics.catalog import BY_ID
-from deepseek_diagnostics.result import ToolResult, verdict
+from deepseek_diagnostics.result import Mark, ToolResult, verdict
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -48,7 +49,7 @@ def _whole(reports: QuerySet[Report]) -> QuerySet[Report]:
         "revision__model__namespace",
         "other_revision__model__namespace",
         "earlier__version__project",
-    )
+    ).defer("marks")
 
 
 def results_of(report_id: int) -> list[ToolResult]:
@@ -56,6 +57,16 @@ def results_of(report_id: int) -> list[ToolResult]:
     kept = ToolRow.objects.filter(report_id=report_id, tool__in=list(BY_ID))
     rows = dict(kept.values_list("tool", "content"))
     return [ToolResult.from_wire(rows[tool]) for tool in BY_ID if tool in rows]
+
+
+def marks_of(report_id: int, ids: Iterable[int]) -> dict[int, list[Mark]]:
+    """What was labeled and found on some pictures behind a report's charts."""
+    rows = Report.objects.values_list("marks", flat=True).get(pk=report_id)
+    return {
+        pk: [Mark.from_row(row) for row in rows[str(pk)]]
+        for pk in ids
+        if str(pk) in rows
+    }
 
 
 def changes_since(report: Report, results: list[ToolResult]) -> list[Change]:

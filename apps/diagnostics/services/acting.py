@@ -18,7 +18,7 @@ from apps.diagnostics.services import correcting
 from apps.diagnostics.services.promising import promise
 from apps.diagnostics.services.starting import measure_again
 from apps.jobs import services as jobs
-from apps.jobs.selectors import has_worker
+from apps.jobs.selectors import has_gpu
 from apps.jobs.types import Claim, Needs, NewJob
 from apps.marketplace.services.publishing import publish_model
 from apps.marketplace.types import Lineage, repository_name
@@ -126,7 +126,6 @@ def _train(user: "User", report: Report, finding: Finding) -> Any:
     preset = str(changes.pop("preset", ""))
     look = {key: changes.pop(key) for key in AUGMENTATION if key in changes}
     given = {**changes, "augmentation": look} if look else changes
-    is_gpu = has_worker(queue="gpu")
     run = start_run(
         user=user,
         new=NewRun(
@@ -135,7 +134,7 @@ def _train(user: "User", report: Report, finding: Finding) -> Any:
             base_revision_id=None if preset else revision.pk,
             preset=preset or _preset_of(revision),
             changes=given,
-            device=RunDevice.GPU if is_gpu else RunDevice.CPU,
+            device=RunDevice.GPU if has_gpu() else RunDevice.CPU,
             notes=_("Advised by report {number}").format(number=report.pk),
         ),
     )

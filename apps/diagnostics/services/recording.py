@@ -51,9 +51,15 @@ def note_refusal(claim: Claim, refusal: Mapping[str, Any]) -> None:
         Report.objects.filter(job_id=claim.job_id).update(refusal=refusal)
 
 
-def finish(claim: Claim, plan: Plan, results: Mapping[str, dict[str, Any]]) -> None:
+def finish(
+    claim: Claim,
+    plan: Plan,
+    results: Mapping[str, dict[str, Any]],
+    marks: Mapping[str, Any],
+) -> None:
     """Write all results and end the job, or neither."""
     with jobs.fenced(claim):
+        Report.objects.filter(pk=plan.report_id).update(marks=marks)
         ToolResult.objects.filter(report_id=plan.report_id).delete()
         ToolResult.objects.bulk_create(
             ToolResult(

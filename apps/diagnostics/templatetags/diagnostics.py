@@ -15,6 +15,7 @@ from apps.diagnostics.formats.showing import (
 )
 from apps.diagnostics.models import Report
 from deepseek_diagnostics.page import heat_rects
+from deepseek_diagnostics.words import as_text
 
 register = template.Library()
 
@@ -30,6 +31,12 @@ def severity_word(severity: str) -> str:
         "skipped": _("left out"),
     }
     return words.get(severity, severity)
+
+
+@register.filter
+def as_figure(value: float) -> str:
+    """A number as findings say it."""
+    return as_text(value)
 
 
 @register.simple_tag

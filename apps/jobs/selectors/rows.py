@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
+from apps.core.devices import DeviceKind
 from apps.core.errors import NotFoundError
 from apps.jobs.models import Device, Job, JobEvent, Worker
 from apps.jobs.types import ENDED, EventKind
@@ -104,6 +105,12 @@ def has_worker(*, queue: str = "cpu") -> bool:
     """Say whether a live worker takes jobs of a queue; pages warn when none does."""
     heard = timezone.now() - timedelta(seconds=settings.WORKER_SILENT_S)
     return Worker.objects.filter(seen_at__gt=heard, queues__contains=[queue]).exists()
+
+
+def has_gpu() -> bool:
+    """Say whether a live host has a GPU: workers take the queue also without one."""
+    heard = timezone.now() - timedelta(seconds=settings.WORKER_SILENT_S)
+    return Device.objects.filter(kind=DeviceKind.GPU, seen_at__gt=heard).exists()
 
 
 def list_workers() -> QuerySet[Worker]:

@@ -57,6 +57,11 @@ def in_words(name: str) -> str:
     words = {
         "prelabel": _("Pre-label"),
         "train": _("Train"),
+        "diagnose": _("Diagnose"),
+        "apply": _("Change a model"),
+        "import": _("Import"),
+        "export": _("Export"),
+        "deploy": _("Deploy"),
         "num_images": _("Images"),
         "num_predictions": _("Proposals"),
         "state": _("State"),

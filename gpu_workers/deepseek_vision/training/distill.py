@@ -29,6 +29,7 @@ from deepseek_vision.training.losses import detection_loss, imitation_loss, to_b
 
 Report = Callable[[events.Event], None]
 _REPORT_EVERY = 20
+_REPORT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +134,7 @@ class Follower:
         )
         weights = sampling_weights(self.packed)
         total, mark = torch.zeros(4, device=self.device), time.perf_counter()
-        began, step = mark, 0
+        began, step, told = mark, 0, 0
         while (progress := self._progress(step, began)) < 1 and not should_stop():
             step += 1
             if lesson.is_aware and progress > 0.5:
@@ -145,12 +146,11 @@ class Follower:
             batch = augmenter.draw(rows.to(self.device), side=self._side)
             lr = self._lr(progress)
             total += self._step(batch, lr)
-            if step % _REPORT_EVERY == 0:
-                speed = _REPORT_EVERY * lesson.batch_size
-                now = time.perf_counter()
-                said = _step_done(step, lr, total / _REPORT_EVERY, speed / (now - mark))
-                report(said)
-                mark = now
+            num, now = step - told, time.perf_counter()
+            if num == _REPORT_EVERY or now - mark > _REPORT_S:
+                speed = num * lesson.batch_size / (now - mark)
+                report(_step_done(step, lr, total / num, speed))
+                mark, told = now, step
                 total.zero_()
         return self.slow.model
 

@@ -63,7 +63,7 @@ export class ChartFigure extends HTMLElement {
 
   pushAll(name: string, xs: readonly (number | string)[], ys: readonly number[]): void {
     const spec = this.#spec;
-    if (!spec) throw new Error("a chart takes points once it is shown");
+    if (!spec) throw new Error("not shown");
     let series = spec.series.find((one) => one.name === name);
     if (!series) {
       series = { name, x: [], y: [], behind: [] };
@@ -90,6 +90,9 @@ export class ChartFigure extends HTMLElement {
     this.addEventListener("chart-point", (event) => {
       void this.#showBehind((event as CustomEvent<readonly Point[]>).detail);
     });
+    this.addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") this.querySelector<HTMLElement>("[data-chart='close']")?.click();
+    });
     const fold = this.querySelector("details");
     fold?.addEventListener("toggle", () => fold.open && this.#fillTable());
   }
@@ -100,7 +103,7 @@ export class ChartFigure extends HTMLElement {
 
   #part(name: string): HTMLElement {
     const found = this.querySelector<HTMLElement>(`[data-chart="${name}"]`);
-    if (!found) throw new Error(`chart-figure lacks its part ${name}`);
+    if (!found) throw new Error(`${name} is missing`);
     return found;
   }
 
@@ -178,6 +181,10 @@ export class ChartFigure extends HTMLElement {
       const { body } = new DOMParser().parseFromString(text, "text/html");
       box.replaceChildren(...body.childNodes);
       box.hidden = false;
+      this.#part("close").addEventListener("click", () => {
+        box.hidden = true;
+        this.#part("slider").focus();
+      });
       box.scrollIntoView({ block: "nearest" });
     } catch (error) {
       this.#broken(error);

@@ -16,7 +16,7 @@ export async function pngOf(svg: SVGSVGElement, title: string): Promise<Blob> {
   canvas.width = Math.ceil((width + 2 * MARGIN) * SHARPNESS);
   canvas.height = Math.ceil((height + head + 2 * MARGIN) * SHARPNESS);
   const pen = canvas.getContext("2d");
-  if (!pen) throw new Error("this browser has no canvas");
+  if (!pen) throw new Error("no picture");
   pen.scale(SHARPNESS, SHARPNESS);
   pen.fillStyle = backgroundOf(svg);
   pen.fillRect(0, 0, canvas.width, canvas.height);

@@ -95,6 +95,9 @@ def test_the_time_of_a_picture_is_taken_apart(made: Any):
     sizes = told.plots[-1].series[0]
     assert len(sizes.x) == 4
     assert all(len(some) == 1 for some in sizes.images)
+    # What others took of the machine is no difference of two models.
+    idle = told.headline.value * (1 - told.values["share_of_others"])
+    assert told.headline.low <= idle
 
 
 def test_the_layer_that_8_bits_spoil_is_named(made: Any, copy: Path):

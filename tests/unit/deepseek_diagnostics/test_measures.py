@@ -3,6 +3,9 @@
 import contextlib
 import io
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from deepseek_diagnostics import tide
 from deepseek_diagnostics.average import AREAS, judge, mean_ap
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.errors import DataError, NotApplicableError
+from deepseek_diagnostics.measuring import Bystander
 from deepseek_diagnostics.result import Headline, ToolResult, verdict
 from deepseek_diagnostics.tools import (
     calibration,
@@ -255,6 +259,17 @@ def test_the_threshold_lies_between_right_and_wrong(tmp_path: Path):
         )
     )  # fmt: skip
     assert cheap.values["cheapest"] > 0.4
+
+
+def test_what_others_take_of_the_machine_is_seen():
+    with (
+        Bystander() as others,
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other,
+    ):
+        time.sleep(0.3)
+        other.kill()
+
+    assert 0.05 < others.share <= 1
 
 
 def test_a_change_inside_the_intervals_is_no_effect():

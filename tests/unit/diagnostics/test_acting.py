@@ -15,7 +15,7 @@ from apps.diagnostics.formats.matching import match_classes
 from apps.diagnostics.models import Promise, Report, ToolResult
 from apps.diagnostics.services import acting, promising
 from apps.jobs import services as jobs
-from apps.jobs.models import Job
+from apps.jobs.models import Job, Worker
 from apps.jobs.types import JobStatus
 from apps.labeling.models import Image
 from apps.labeling.services.images import submit_image
@@ -124,6 +124,7 @@ def test_when_all_are_handed_in_again_the_report_is_measured_again(
 
 
 def test_a_training_that_was_advised_is_measured(start: Any, alice: User, model: Any):
+    Worker.objects.create(name="celery@host", queues=["cpu", "gpu"])
     report = start(tools=("quality",))
     finish(report.job_id)
     advised = Finding(
@@ -137,6 +138,7 @@ def test_a_training_that_was_advised_is_measured(start: Any, alice: User, model:
     )
 
     run = TrainingRun.objects.get(job_id=done.job_id)
+    assert run.device == "cpu"  # the worker takes GPU jobs, and no host has a GPU
     assert run.base_revision_id == model.id
     assert run.changes == {"side_px": 384, "augmentation": {"colour": 0.7}}
     promising.keep_promises()
@@ -197,11 +199,55 @@ def test_a_point_of_a_chart_leads_to_its_images_and_the_editor(
 
     assert shown.count("<img") == 1
     assert 'href="/labeling/images/' in shown
+    assert "1 image behind it" in shown
     for wrong in ("0.9", "7.0", "x", "-1.0"):
         assert (
             "<img"
             not in client.get(address, {**asked, "point": wrong}).content.decode()
         )
+
+
+def test_pictures_that_no_finding_shows_carry_all_marks(
+    start: Any, alice: User, client: Client
+):
+    report = carry(start(tools=("threshold",)))
+    marks = Report.objects.values_list("marks", flat=True).get(pk=report.pk)
+    assert {row[0] for rows in marks.values() for row in rows} == {"truth", "found"}
+    (told,) = selectors.results_of(report.pk)
+    of_findings = {one.image for f in told.findings for one in f.evidence}
+    series, at, pk = next(
+        (n, at, pk)
+        for n, one in enumerate(told.plots[0].series)
+        for at, some in enumerate(one.images)
+        for pk in some
+        if pk not in of_findings and marks[str(pk)]
+    )
+    client.force_login(alice)
+
+    page = client.get(
+        reverse("diagnostics:behind", args=[report.pk]),
+        {"tool": "threshold", "plot": "0", "point": f"{series}.{at}"},
+    ).content.decode()
+
+    card = next(one for one in page.split("<li") if f"/{pk}/" in one)
+    assert card.count("<rect") == len(marks[str(pk)])
+
+
+def test_a_form_without_a_tool_is_told_to_tick_one(
+    alice: User, model: Any, version: Any, client: Client
+):
+    client.force_login(alice)
+    given = {"model": str(model.id), "version": str(version.id)}
+
+    for tools, reason in (
+        ([], "No tool is chosen"),
+        (["drift"], "lack what they need"),
+    ):
+        page = client.post(reverse("diagnostics:new"), {**given, "tools": tools})
+        assert page.content.decode().count(reason) == 1
+        told = client.post(reverse("diagnostics:estimate"), {**given, "tools": tools})
+        assert "make no report yet" in told.content.decode()
+    assert not Report.objects.exists()
 
 
 def test_an_advised_threshold_becomes_a_revision_that_is_measured(
