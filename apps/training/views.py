@@ -88,7 +88,7 @@ def estimate(request: PageRequest) -> HttpResponse:
 def run(request: PageRequest, run_id: int) -> HttpResponse:
     found = selectors.access_run(user=request.user, run_id=run_id)
     part = request.GET.get("part", "")
-    if request.htmx and part in {"head", "samples", "log", "result"}:
+    if request.htmx and part in {"head", "samples", "log", "result", "facts"}:
         return render(request, f"training/run.html#{part}", _context(request, found))
     context = _context(request, found) | {
         "curves": charts.charts_of(found),

@@ -115,7 +115,7 @@ def test_a_run_shows_its_curves_figures_and_log(page: Client, run: TrainingRun):
     loss = page.get(reverse("training:chart", args=[run.pk, "loss"])).json()
     assert loss["series"] == [{"name": "Total", "x": [20, 40], "y": [0.5, 0.25]}]
     assert page.get(reverse("training:chart", args=[run.pk, "no"])).status_code == 404
-    for part in ("head", "samples", "log", "result"):
+    for part in ("head", "samples", "log", "result", "facts"):
         url = f"{reverse('training:run', args=[run.pk])}?part={part}&words=x"
         assert (
             f'id="run-{part}"'
