@@ -16,8 +16,10 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from dsportal import tracing
 from dsportal.responder import ThreadedWSGI
 
+tracing.start("dsportal-web")
 _django = get_wsgi_application()
 
 from dsportal.handover import (  # noqa: E402 -- needs loaded apps

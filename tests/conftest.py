@@ -18,6 +18,7 @@ from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.types import Role
 from apps.core import realtime
 from dsportal.settings import base
+from tests.collector import collector
 from tests.factories.accounts import UserFactory, WorkspaceFactory
 from tests.lanes import PORTAL, Lanes, lane
 from tests.stack import Stack, running_stack
@@ -49,8 +50,14 @@ def django_db_setup(
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One portal of real processes for all tests that break nothing of it."""
     folder = tmp_path_factory.mktemp("stack")
-    with running_stack(folder, num_images=6, HUB_PART_MB="2") as running:
-        yield running
+    with collector() as (address, spans):
+        traced = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": address,
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
+        }
+        with running_stack(folder, num_images=6, HUB_PART_MB="2", **traced) as running:
+            running.spans = spans
+            yield running
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,11 @@ begin first, for they last longest; all others go file by file to whichever lane
 from xdist.scheduler import LoadFileScheduling
 
 PORTAL = "tests with the running portal"
-_FILES = ("tests/api/test_errand.py", "tests/api/test_hub_clients.py")
+_FILES = (
+    "tests/api/test_errand.py",
+    "tests/api/test_hub_clients.py",
+    "tests/api/test_tracing.py",
+)
 
 
 def lane(nodeid: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -28,12 +29,14 @@ class Stack:
     Attributes:
         url: Where the web process answers, without a slash at its end.
         env: What its processes were started with.
+        spans: What they told a collector, where one is given.
     """
 
     url: str
     env: dict[str, str]
     folder: Path
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    spans: list[dict[str, Any]] = field(default_factory=list)
 
     def manage(self, *arguments: str) -> str:
         run = subprocess.run(
