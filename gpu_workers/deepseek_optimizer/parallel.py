@@ -188,7 +188,8 @@ def wrap(
 ) -> Replica:
     """Place, shard or replicate a model as configured."""
     model.to(device)
-    if config.channels_last:
+    if config.channels_last and config.parallel.strategy == "ddp":
+        # FSDP2 shards contiguous weights alone; convolutions follow their input there.
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # -- torch has it
     if config.activation_checkpointing:
         recompute_activations(model)

@@ -97,17 +97,18 @@ def scale(name: str, steps: int) -> None:
     dist.init_process_group(backend)
     ranks, is_first = dist.get_world_size(), dist.get_rank() == 0
     batch = BATCHES[name] * ranks
-    jobs: list[tuple[str, str]] = [("ddp", "none")]
+    jobs: list[tuple[str, str, float]] = [("ddp", "none", 25.0)]
     if ranks > 1:
         kinds = KINDS if name.startswith("vit") else FEW
-        jobs = [("ddp", k) for k in kinds] + [("fsdp2", "none"), ("fsdp2", "int8")]
-        if name.startswith("detector"):
-            jobs.pop()
+        jobs = [("ddp", kind, 25.0) for kind in kinds]
+        jobs += [("ddp", "none", 100.0), ("fsdp2", "none", 25.0)]
+        if name.startswith("vit"):
+            jobs.append(("fsdp2", "int8", 25.0))
     with contextlib.suppress(RuntimeError):
         rate = torchs_own_ddp(name, steps)
         if is_first:
             say(model=name, ranks=ranks, strategy="torch DDP", samples_per_s=rate)
-    for strategy, kind in jobs:
+    for strategy, kind, bucket_mib in jobs:
         torch.compiler.reset()
         parts = recipe(name)
         try:
@@ -122,7 +123,7 @@ def scale(name: str, steps: int) -> None:
                     "kind": kind,
                     "candidates": ("none", "fp16", "int8"),
                 },
-                parallel={"strategy": strategy, "bucket_mib": 25.0},
+                parallel={"strategy": strategy, "bucket_mib": bucket_mib},
             )
         except (RuntimeError, ValueError, TypeError) as error:
             say(model=name, strategy=strategy, kind=kind, failed=repr(error)[:300])
@@ -137,6 +138,7 @@ def scale(name: str, steps: int) -> None:
                 ranks=ranks,
                 strategy=strategy,
                 kind=kind,
+                bucket_mib=bucket_mib,
                 bit_equal=same,
                 **answer,
             )

@@ -312,6 +312,36 @@ def test_sharded_training_follows_the_single_process(tmp_path, kind, limit):
     assert math.isfinite(again[0][0])
 
 
+class Pictures(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.conv = nn.Conv2d(2, 4, 3, padding=1)
+
+    def forward(self, x, y):
+        pictures = x.view(-1, 2, 2, 2).contiguous(memory_format=torch.channels_last)
+        return (self.conv(pictures).mean((1, 2, 3)) - y[:, 0]).square().mean()
+
+
+def _pictures(strategy):
+    _, events = train(
+        6,
+        model=Pictures(),
+        channels_last=True,
+        parallel={"strategy": strategy},
+        gradient_compression="none",
+    )
+    return [e.loss for e in _of(events, StepDone)]
+
+
+def test_pictures_train_channels_last_however_the_weights_are_kept():
+    (whole,) = run_ranks(_pictures, 1, "ddp")
+
+    (sharded,) = run_ranks(_pictures, 1, "fsdp2")
+
+    assert sharded == pytest.approx(whole, rel=1e-4)
+
+
 def test_a_stop_saves_and_a_new_run_goes_on_from_there(tmp_path):
     straight, _ = train(30, tmp_path / "a")
 
