@@ -84,8 +84,20 @@ def check_recipe(recipe: Recipe, config: TrainConfig) -> None:
         raise DatasetError("the dataset is empty: give at least one sample")
     if not any(p.requires_grad for p in recipe.model.parameters()):
         raise ConfigError("the model has no parameter that requires a gradient")
+    if config.parallel.strategy != "ddp":
+        _check_shardable(recipe.model, config.parallel.strategy)
     if config.global_batch_size > 1 << 24:
         raise ConfigError(f"global_batch_size {config.global_batch_size} is no batch")
+
+
+def _check_shardable(model: nn.Module, strategy: str) -> None:
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 0:
+            raise ConfigError(
+                f"parallel.strategy {strategy!r} shards by a parameter's first "
+                f"dimension and {name!r} is a scalar: give it the shape (1,), "
+                "or train with 'ddp'"
+            )
 
 
 def build_loop(

@@ -101,9 +101,9 @@ def scale(name: str, steps: int) -> None:
     if ranks > 1:
         kinds = KINDS if name.startswith("vit") else FEW
         jobs = [("ddp", kind, 25.0) for kind in kinds]
-        jobs += [("ddp", "none", 100.0), ("fsdp2", "none", 25.0)]
-        if name.startswith("vit"):
-            jobs.append(("fsdp2", "int8", 25.0))
+        jobs.append(("ddp", "none", 100.0))
+        if name.startswith("vit"):  # the detector has scalars, which cannot be sharded
+            jobs += [("fsdp2", "none", 25.0), ("fsdp2", "int8", 25.0)]
     with contextlib.suppress(RuntimeError):
         rate = torchs_own_ddp(name, steps)
         if is_first:

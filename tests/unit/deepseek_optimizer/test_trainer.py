@@ -342,6 +342,14 @@ def test_pictures_train_channels_last_however_the_weights_are_kept():
     assert sharded == pytest.approx(whole, rel=1e-4)
 
 
+def test_a_scalar_that_cannot_be_sharded_is_named():
+    model = Plain()
+    model.scale = nn.Parameter(torch.tensor(1.0))
+
+    with pytest.raises(ConfigError, match=r"'scale' is a scalar: .*'ddp'"):
+        train(1, model=model, parallel={"strategy": "fsdp2"})
+
+
 def test_a_stop_saves_and_a_new_run_goes_on_from_there(tmp_path):
     straight, _ = train(30, tmp_path / "a")
 
