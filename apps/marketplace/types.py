@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+# The namespace of what ships with the platform.
+PACKAGED = "dsportal"
 OWN_FORMAT = "dsportal-detector"
 WEIGHTS = ("model.int8.onnx", "model.onnx")  # what is served, the first there is
 MAIN = "main"

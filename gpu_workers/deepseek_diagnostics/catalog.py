@@ -95,7 +95,7 @@ TOOLS = (
         id="saliency",
         title=_("Saliency"),
         question=_("Which pixels made a box, and can the map be trusted?"),
-        version=2,
+        version=3,
         fixed_s=60.0,
     ),
     ToolInfo(

@@ -206,7 +206,9 @@ class ReplicaProcess:
             self._has_answered = True
             self._checked_at = time.monotonic()
         else:
-            self.error = event["reason"]
+            # People know the model by its name; where its files lie is nobody's business.
+            self.error = event["reason"].replace(f"{self.plan.directory}/", "")
+            self.error = self.error.removeprefix(f"{self.plan.directory}: ")
             self.kill()
             self._forget_process()
             self._give_up()

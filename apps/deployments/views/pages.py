@@ -138,6 +138,8 @@ def endpoint(request: PageRequest, endpoint_id: int) -> HttpResponse:
         "new_key": request.session.pop(_NEW_KEY, None),
         "release_form": ReleaseForm(models=models),
         "key_form": KeyForm(),
+        "sampling": selectors.find_sampling(endpoint_id=found.pk),
+        "samples": selectors.count_samples(endpoint_id=found.pk),
         "scale_form": ScaleForm(
             initial={
                 "num_replicas": found.num_replicas,

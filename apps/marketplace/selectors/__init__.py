@@ -10,6 +10,7 @@ from apps.marketplace.models import Model, ModelRevision, Ref
 from apps.marketplace.types import (
     MAIN,
     OWN_FORMAT,
+    PACKAGED,
     Detector,
     Gate,
     Kind,
@@ -100,7 +101,10 @@ def access_model_revision(
         row = _revisions(user).filter(pk=revision_id).first()
     else:
         namespace, _between, short = name.rpartition("/")
-        model = access_repository(user=user, namespace=namespace, name=short)
+        # Pages call what ships by its short name.
+        model = access_repository(
+            user=user, namespace=namespace or PACKAGED, name=short
+        )
         row = find_revision(model, revision)
     if row is None:
         raise NotFoundError(_("model revision not found"))

@@ -9,7 +9,14 @@ from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
 from apps.marketplace.models import Model, ModelRevision, RevisionFile
-from apps.marketplace.types import OWN_FORMAT, WEIGHTS, Answers, Kind, Servable
+from apps.marketplace.types import (
+    OWN_FORMAT,
+    PACKAGED,
+    WEIGHTS,
+    Answers,
+    Kind,
+    Servable,
+)
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -47,6 +54,7 @@ def access_servable(*, user: "User", name: str) -> Servable:
         NotFoundError: No such model; the message lists those there are.
     """
     known = list_servable(user=user)
+    name = name.removeprefix(f"{PACKAGED}/")
     found = [row for row in known if name in {"", row.name, row.full_name}]
     if not found:
         names = ", ".join(row.name for row in known) or "none"

@@ -9,12 +9,10 @@ from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
 from apps.marketplace.formats.paths import RESERVED
 from apps.marketplace.models import Namespace
-from apps.marketplace.types import repository_name
+from apps.marketplace.types import PACKAGED, repository_name
 
 if TYPE_CHECKING:
     from apps.accounts.models import User, Workspace
-
-PACKAGED = "dsportal"
 
 
 @transaction.atomic

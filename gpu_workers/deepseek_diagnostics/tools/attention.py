@@ -46,6 +46,10 @@ def run(case: Case) -> ToolResult:
     if not reads:
         raise NotApplicableError(_("the model has no dynamic part"))
     images = sample(case, NUM_PROBED, "attention")
+    if len(images) < 2:
+        raise NotApplicableError(
+            _("one picture says nothing of what differs from picture to picture")
+        )
     columns = _chosen(case, model, reads, images)
     sizes = np.array([_middle_size(case, image) for image in images])
     dynamic = {name: float(np.std(values)) for name, values in columns.items()}

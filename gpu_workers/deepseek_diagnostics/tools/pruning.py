@@ -36,6 +36,7 @@ from deepseek_diagnostics.result import (
 )
 from deepseek_diagnostics.sampling import interval
 from deepseek_diagnostics.words import gettext_noop as _
+from deepseek_vision.hub import TORCH_FILE, find_model
 from deepseek_vision.runtime import cell_centres
 
 INFO = BY_ID["pruning"]
@@ -103,7 +104,7 @@ def run(case: Case) -> ToolResult:
             high=max(high, spared),
             is_more_better=False,
         ),
-        findings=(_finding(layers, loss, spare, spared, work),),
+        findings=(_finding(layers, loss, spare, work, has_weights=_has_weights(case)),),
         plots=(_plot(loss, lost),),
         tables=(
             Table(
@@ -186,10 +187,15 @@ def _finding(
     layers: list[tuple[onnx.NodeProto, Array]],
     loss: Floats,
     spare: Ints,
-    spared: float,
     work: Floats,
+    *,
+    has_weights: bool,
 ) -> Finding:
     dearest = int(np.argmax(loss))
+    spared = SHARE * float(work[spare].sum() / work.sum())
+    changes: dict[str, float | int | str] = {"preset": "edge"}
+    if has_weights:
+        changes["keep"] = KEEP
     named = sorted(spare.tolist(), key=lambda n: -work[n])[:5]
     return Finding(
         code="pruning.spare" if len(spare) else "pruning.none",
@@ -202,6 +208,11 @@ def _finding(
             "Narrow the model and let the wide one teach it for a quarter of an hour, "
             "or train a smaller size; most is spared in: {layers}."
         )
+        if len(spare) and has_weights
+        else _(
+            "The model has no weights to narrow: train a smaller size; most would be "
+            "spared in: {layers}."
+        )
         if len(spare)
         else _("Leave the layers as wide as they are; serve in 8 bits instead."),
         figures={
@@ -211,9 +222,17 @@ def _finding(
             "layer": readable(layers[dearest][0].name),
             "layers": ", ".join(readable(layers[n][0].name) for n in named),
         },
-        action=Action.SMALLER if len(spare) else Action.NONE,
-        changes={"keep": KEEP, "preset": "edge"} if len(spare) else {},
+        action=Action.NONE
+        if not len(spare)
+        else Action.SMALLER
+        if has_weights
+        else Action.TRAIN,
+        changes={} if not len(spare) else changes,
     )
+
+
+def _has_weights(case: Case) -> bool:
+    return (find_model(case.spec.model).path / TORCH_FILE).is_file()
 
 
 def _plot(loss: Floats, lost: list[tuple[int, ...]]) -> Plot:

@@ -87,6 +87,8 @@ def run(case: Case) -> ToolResult:
             "deletion."
         )
         if is_trusted
+        else _("One picture cannot say whether a map beats chance: measure more.")
+        if len(rows) == 1
         else _("No map beats chance: do not read anything into them.")
     )
     return ToolResult(

@@ -203,12 +203,19 @@ def test_filters_that_do_nothing_are_spare(made: Any, copy: Path):
 
     told = pruning.run(made(copy, options={"most_layers": 2}))
 
+    assert told.findings[0].changes == {"keep": 0.75, "preset": "edge"}
+    assert told.headline is not None
+    assert told.headline.low <= told.headline.value <= told.headline.high
     assert told.values["layers"][0] == node.name
     assert told.values["loss"][0] == 0
     assert told.findings[0].figures["num"] >= 1
     losses, images = told.plots[0].series[0].y, told.plots[0].series[0].images
     # Pictures are behind what was lost, and behind nothing else.
     assert [bool(loss) for loss in losses] == [bool(some) for some in images]
+
+    (copy / "model.safetensors").unlink()
+    told = pruning.run(made(copy, options={"most_layers": 2}))
+    assert told.findings[0].changes == {"preset": "edge"}  # nothing to narrow
 
 
 def test_what_dynamic_parts_chose_is_read(made: Any):
@@ -296,6 +303,7 @@ def test_without_weights_gradients_are_left_out_and_said_so(
 
     assert set(told.values) == {"D-RISE", "chance"}
     assert "no weights to differentiate" in told.findings[0].next
+    assert "One picture cannot say" in told.findings[0].text
     with pytest.raises(NotApplicableError, match="neither a 32-bit graph nor weights"):
         quantisation.run(made(copy))
 

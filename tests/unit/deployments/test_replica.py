@@ -91,5 +91,6 @@ def test_a_model_that_does_not_load_is_given_up_with_its_reason(
     _turn_until(replica, lambda: replica.state is ReplicaState.BROKEN)
 
     assert name in replica.error
+    assert str(detector) not in replica.error
     assert replica.has_ended
     replica.close()

@@ -5,6 +5,7 @@ import itertools
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from PIL import Image
 
@@ -77,6 +78,22 @@ def test_doubtful_pictures_reach_labelers_before_usual_ones(alice, endpoint, pro
     taken = Sample.objects.exclude(taken_at=None).order_by("-urgency")
     assert [(one.urgency, one.content) for one in taken] == [(0.9, None), (0.6, None)]
     assert sampling.take_samples(endpoint_id=endpoint.pk, now=EVENING) == 0
+
+
+def test_the_endpoints_page_leads_to_the_pictures_that_labelers_got(
+    alice, endpoint, project, client
+):
+    client.force_login(alice)
+    address = reverse("deployments:endpoint", args=[endpoint.pk])
+    pictures = f"{reverse('labeling:gallery', args=[project.pk])}?name={endpoint.slug}"
+    assert pictures not in client.get(address).content.decode()
+    _start(alice, endpoint, project, per_day=2)
+    _keep(endpoint, 100, doubt=0.9)
+    sampling.take_samples(endpoint_id=endpoint.pk, now=EVENING)
+
+    assert f'href="{pictures}">1<' in client.get(address).content.decode()
+    shown = client.get(pictures).content.decode()
+    assert LabelingImage.objects.get().name in shown
 
 
 def test_labelers_get_doubtful_pictures_first_and_usual_ones_in_their_turn(
