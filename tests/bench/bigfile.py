@@ -3,7 +3,6 @@
 import io
 import os
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +10,12 @@ import httpx
 import psutil
 from PIL import Image
 
+from tests.bench.peak import Peak
 from tests.bench.portal import signed_in
 from tests.bench.rows import Row
 from tests.running import Running
 
 SIZE = 1_000_000_000
-EVERY_S = 0.05
 
 
 def measure() -> Iterator[Row]:
@@ -25,8 +24,9 @@ def measure() -> Iterator[Row]:
         path = Path(folder) / "large.jpg"
         _write(path)
         _go_through(client, path, warm_up=True)
-        before = _rss(_web(running))
-        with _Peak(_web(running)) as peak:
+        processes = _web(running)
+        before = _rss(processes)
+        with Peak(lambda: _rss(processes)) as peak:
             received = _go_through(client, path)
     assert received == SIZE, received
     rise = (peak.bytes - before) / 1e6
@@ -72,25 +72,3 @@ def _web(running: Running) -> list[psutil.Process]:
 
 def _rss(processes: list[psutil.Process]) -> int:
     return sum(process.memory_info().rss for process in processes)
-
-
-class _Peak:
-    """The most that processes held together while the block ran."""
-
-    def __init__(self, processes: list[psutil.Process]) -> None:
-        self.bytes = 0
-        self._processes = processes
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> "_Peak":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._is_over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._is_over.wait(EVERY_S):
-            self.bytes = max(self.bytes, _rss(self._processes))

@@ -1,48 +1,20 @@
 """A project of 100,000 images and 1,000,000 boxes: pages, queue, import."""
 
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import httpx
-import psycopg
 
+from tests.bench.big_project import NUM_BOXES, NUM_IMAGES, database, fill, job_s
 from tests.bench.portal import signed_in
 from tests.bench.rows import Row
 from tests.running import ROOT, Running, environment
 
-NUM_IMAGES = int(os.environ.get("BENCH_IMAGES", "100000"))
-NUM_BOXES = 10  # an image
 NUM_IMPORTED = NUM_IMAGES // 10
 NUM_ASKERS, ASKING_S = 50, 20
-IMAGES_SQL = """
-INSERT INTO labeling_image (
-  project_id, name, sha256, size_bytes, media_type, shown_sha256, shown_media_type,
-  shown_size_bytes, thumbnail_sha256, thumbnail_size_bytes, width, height, state,
-  review, split, revision, num_annotations, num_predictions, created_by_id,
-  created_at, updated_at)
-SELECT %(project)s, 'line-' || n %% 20 || '-' || lpad(n::text, 6, '0') || '.jpg',
-  encode(sha256(n::text::bytea), 'hex'), 1000, 'image/jpeg',
-  encode(sha256(n::text::bytea), 'hex'), 'image/jpeg', 1000,
-  encode(sha256(n::text::bytea), 'hex'), 1000, 1920, 1080,
-  CASE WHEN n %% 2 = 0 THEN 'submitted' ELSE 'unlabeled' END,
-  CASE WHEN n %% 10 = 0 THEN 'accepted' ELSE '' END, '', 1, %(boxes)s, 0, %(user)s,
-  now(), now()
-FROM generate_series(1, %(images)s) n
-"""
-BOXES_SQL = """
-INSERT INTO labeling_annotation (
-  image_id, uid, label_id, kind, packed, source, attributes, is_occluded, is_truncated,
-  layer, created_by_id, updated_by_id, created_at, updated_at, x1, y1, x2, y2)
-SELECT i.id, gen_random_uuid(), %(label)s, 'box', '', 'human', '{}', false, false, 0,
-  %(user)s, %(user)s, now(), now(), 100 * b, 50, 100 * b + 80, 150
-FROM labeling_image i, generate_series(0, %(boxes)s - 1) b
-WHERE i.project_id = %(project)s
-"""
 # Annotators who each submit an image every three seconds on average, in one process.
 ASKING = """
 import json, random, threading, time
@@ -77,34 +49,10 @@ print(json.dumps({{"took_ms": took_ms, "given": given}}))
 
 def measure() -> Iterator[Row]:
     with signed_in() as (running, client):
-        project_id = _fill(running, client)
+        project_id = fill(running, client)
         yield from _pages(client, project_id)
         yield from _queue(running, project_id)
         yield from _import(running, client, project_id)
-
-
-def _fill(running: Running, client: httpx.Client) -> int:
-    workspace = client.get("/api/v1/accounts/workspaces/").json()["results"][0]["id"]
-    body = {"workspace_id": workspace, "name": "Big", "labels": ["car"]}
-    made = client.post("/api/v1/labeling/projects/", json=body).json()
-    path = f"/api/v1/labeling/projects/{made['id']}/labels/"
-    given = {
-        "project": made["id"],
-        "label": client.get(path).json()[0]["id"],
-        "images": NUM_IMAGES,
-        "boxes": NUM_BOXES,
-    }
-    with _database(running) as connection:
-        row = connection.execute("SELECT min(id) FROM accounts_user").fetchone()
-        assert row is not None
-        for statement in (IMAGES_SQL, BOXES_SQL):
-            connection.execute(statement, {**given, "user": row[0]})
-        connection.execute("VACUUM ANALYZE labeling_image, labeling_annotation")
-    return int(made["id"])
-
-
-def _database(running: Running) -> "psycopg.Connection[tuple[Any, ...]]":
-    return psycopg.connect(running.state.database_url, autocommit=True)
 
 
 def _pages(client: httpx.Client, project_id: int) -> Iterator[Row]:
@@ -166,7 +114,7 @@ def _queue(running: Running, project_id: int) -> Iterator[Row]:
 
 
 def _import(running: Running, client: httpx.Client, project_id: int) -> Iterator[Row]:
-    with _database(running) as connection:
+    with database(running) as connection:
         rows = connection.execute(
             "SELECT name FROM labeling_image WHERE project_id = %s ORDER BY id LIMIT %s",
             [project_id, NUM_IMPORTED],
@@ -191,22 +139,10 @@ def _import(running: Running, client: httpx.Client, project_id: int) -> Iterator
         "categories": [{"id": 1, "name": "car"}],
     }
     what = f"import of {len(images):,} images' {len(boxes):,} boxes, COCO"
-    took_s = _job(
+    took_s = job_s(
         client,
         f"/api/v1/labeling/projects/{project_id}/imports/",
         data={"form": "coco"},
         files={"file": ("a.json", json.dumps(coco))},
     )
     yield Row(what=what, value=took_s, unit="s", goal=20)
-
-
-def _job(client: httpx.Client, path: str, **given: Any) -> float:
-    """How long a job took from being asked for."""
-    began = time.monotonic()
-    answer = client.post(path, **given)
-    answer.raise_for_status()
-    job = f"/api/v1/jobs/{answer.json()['job_id']}/"
-    while (state := client.get(job).json())["status"] not in {"done", "failed"}:
-        time.sleep(0.2)
-    assert state["status"] == "done", state
-    return time.monotonic() - began

@@ -124,6 +124,11 @@ class Image(TimeStamped):
         indexes = [
             models.Index(fields=["project", "state", "id"]),
             models.Index(
+                fields=["project", "state", "review"],
+                condition=Q(copy_of=None),
+                name="image_counted",
+            ),
+            models.Index(
                 fields=["project", "-urgency", "id"],
                 condition=Q(copy_of=None) & ~Q(state=ImageState.SUBMITTED),
                 name="image_waiting",

@@ -3,8 +3,8 @@
 from apps.labeling.selectors.access import access_image, access_project
 from apps.labeling.selectors.images import (
     REVIEWS,
-    count_reviews,
-    count_states,
+    boxes_of,
+    count_images,
     count_unsubmitted,
     list_history,
     list_images,
@@ -13,7 +13,6 @@ from apps.labeling.selectors.images import (
     next_to_review,
     own_copy,
     position_of,
-    with_boxes,
 )
 from apps.labeling.selectors.projects import (
     count_labels,
@@ -40,10 +39,10 @@ __all__ = [
     "access_dataset_version",
     "access_image",
     "access_project",
+    "boxes_of",
+    "count_images",
     "count_labels",
     "count_open_proposals",
-    "count_reviews",
-    "count_states",
     "count_unsubmitted",
     "first_steps",
     "list_dataset_versions",
@@ -62,5 +61,4 @@ __all__ = [
     "position_of",
     "recent_submissions",
     "submitted_by_day",
-    "with_boxes",
 ]

@@ -53,9 +53,9 @@ def list_shared(
 
 
 def list_copies(*, image_id: int) -> QuerySet[Image]:
-    """Everybody's copy of an image with what is on it."""
-    copies = Image.documents.filter(copy_of=image_id).select_related("assignee")
-    return copies.prefetch_related("annotations__label").order_by("pk")
+    """Everybody's copy of an image."""
+    copies = Image.documents.filter(copy_of=image_id)
+    return copies.select_related("assignee").order_by("pk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

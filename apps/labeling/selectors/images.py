@@ -1,4 +1,4 @@
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -6,14 +6,22 @@ from django.db.models import (
     Case,
     Count,
     F,
-    Prefetch,
     Q,
     QuerySet,
     Value,
     When,
 )
 
-from apps.labeling.models import BLIND, FREE, Annotation, Image, OperationLog, Remark
+from apps.labeling.formats.geometry import BBox
+from apps.labeling.models import (
+    BLIND,
+    FREE,
+    Annotation,
+    Image,
+    OperationLog,
+    Prediction,
+    Remark,
+)
 from apps.labeling.types import ImageState, Review
 
 if TYPE_CHECKING:
@@ -30,6 +38,8 @@ class Position:
     next_id: int | None
 
 
+# Which layer a box is of, its corners, its label's colour.
+Boxed = tuple[str, BBox, str]
 TO_REVIEW = "to_review"
 # What a reviewer chooses among; whatever waits for her is submitted and not judged.
 REVIEWS = {
@@ -69,29 +79,59 @@ def count_unsubmitted(image_ids: Collection[int]) -> int:
     return images.exclude(state=ImageState.SUBMITTED).count()
 
 
-def with_boxes(images: QuerySet[Image]) -> QuerySet[Image]:
-    """Add what overlays draw, in two more queries however many images there are."""
-    return images.prefetch_related(
-        Prefetch("annotations", Annotation.objects.select_related("label")),
-        "predictions__label",
-    )
+def boxes_of(images: Iterable[Image]) -> dict[int, list[Boxed]]:
+    """What overlays draw on each image, in two queries however many there are.
+
+    Proposals are drawn above annotations, and only while the image is open.
+    """
+    rows = list(images)
+    found: dict[int, list[Boxed]] = {image.pk: [] for image in rows}
+    open_ids = [image.pk for image in rows if image.state != ImageState.SUBMITTED]
+    layers: list[tuple[str, QuerySet[Annotation] | QuerySet[Prediction]]] = [
+        ("annotation", Annotation.objects.filter(image__in=list(found))),
+        ("proposal", Prediction.objects.filter(image__in=open_ids)),
+    ]
+    for kind, boxes in layers:
+        fields = boxes.values_list("image_id", "x1", "y1", "x2", "y2", "label__color")
+        for image_id, x1, y1, x2, y2, color in fields:
+            found[image_id].append((kind, (x1, y1, x2, y2), color))
+    return found
 
 
-def count_states(*, project_id: int) -> dict[str, int]:
-    """Images by state; states without images count 0."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """A project's images.
+
+    Attributes:
+        states: By state; states without images count 0.
+        reviews: By what reviewers said, and those that wait for them.
+    """
+
+    states: dict[str, int]
+    reviews: dict[str, int]
+
+    @property
+    def num_images(self) -> int:
+        return sum(self.states.values())
+
+
+def count_images(*, project_id: int) -> Counts:
+    """Count a project's images by state and by review, in one query."""
     rows = (
         Image.objects.filter(project_id=project_id)
-        .values_list("state")
-        .annotate(num=Count("pk"))
+        .values_list("state", "review")
+        .annotate(num=Count("*"))
         .order_by()
     )
-    return {**dict.fromkeys((state.value for state in ImageState), 0), **dict(rows)}
-
-
-def count_reviews(*, project_id: int) -> dict[str, int]:
-    """Images by what reviewers said, and those that wait for them."""
-    counts = {name: Count("pk", filter=which) for name, which in REVIEWS.items()}
-    return Image.objects.filter(project_id=project_id).aggregate(**counts)
+    states = dict.fromkeys((state.value for state in ImageState), 0)
+    reviews = dict.fromkeys(REVIEWS, 0)
+    for state, review, num in rows:
+        states[state] += num
+        if review:
+            reviews[review] += num
+        elif state == ImageState.SUBMITTED:
+            reviews[TO_REVIEW] += num
+    return Counts(states=states, reviews=reviews)
 
 
 def position_of(image: Image) -> Position:

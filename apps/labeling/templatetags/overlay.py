@@ -1,69 +1,46 @@
 """Boxes over a thumbnail."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.labeling.formats.geometry import BBox
-from apps.labeling.models import Annotation, FrozenImage, Image, Prediction
+from apps.labeling.models import FrozenImage, Image
+from apps.labeling.selectors.images import Boxed
 from apps.labeling.selectors.versions import Picture
-from apps.labeling.types import ImageState
 
 register = template.Library()
 
 
 @register.simple_tag
-def overlay(image: Image, *, min_score: float = 0.0) -> SafeString:
-    """Draw an image's annotations, and its proposals while they are still open.
-
-    Coordinates are those of the original; the picture beneath is scaled alike, so no
-    arithmetic is needed. ``slice`` crops as ``object-fit: cover`` does.
-    """
-    proposals = [] if image.state == ImageState.SUBMITTED else image.predictions.all()
-    boxes: list[tuple[str, Annotation | Prediction]] = [
-        ("annotation", row) for row in image.annotations.all()
-    ]
-    boxes += [("proposal", row) for row in proposals if row.score >= min_score]
-    return drawn(
-        image,
-        [
-            (kind, (row.x1, row.y1, row.x2, row.y2), row.label.color)
-            for kind, row in boxes
-        ],
-    )
+def overlay(image: Image, boxes: Mapping[int, Collection[Boxed]]) -> SafeString:
+    """Draw what selectors.boxes_of found on an image."""
+    return drawn(image, boxes.get(image.pk, ()))
 
 
 def drawn(
-    image: Image | FrozenImage,
-    boxes: Iterable[tuple[str, BBox, str]],
-    *,
-    fit: str = "slice",
+    image: Image | FrozenImage, boxes: Collection[Boxed], *, fit: str = "slice"
 ) -> SafeString:
-    """Boxes of an image, each with its class and its colour ("" is the style's own)."""
-    return format_html(
-        '<svg class="overlay" viewBox="0 0 {} {}" preserveAspectRatio="xMidYMid {}" '
-        'aria-hidden="true">{}</svg>',
-        image.width,
-        image.height,
-        fit,
-        format_html_join(
-            "",
-            '<rect class="{}" x="{}" y="{}" width="{}" height="{}"{} '
-            'fill="none" vector-effect="non-scaling-stroke"/>',
-            (
-                (
-                    kind,
-                    f"{x1:.1f}",
-                    f"{y1:.1f}",
-                    f"{x2 - x1:.1f}",
-                    f"{y2 - y1:.1f}",
-                    format_html(' stroke="{}"', color) if color else "",
-                )
-                for kind, (x1, y1, x2, y2), color in boxes
-            ),
-        ),
+    """Boxes of an image, each with its class and its colour ("" is the style's own).
+
+    Coordinates are those of the original; the picture beneath is scaled alike, so no
+    arithmetic is needed. ``slice`` crops as ``object-fit: cover`` does. Pages draw
+    hundreds of boxes: only a colour is not ours, and each is escaped once.
+    """
+    strokes = {
+        color: format_html(' stroke="{}"', color) if color else ""
+        for color in {color for _kind, _bbox, color in boxes}
+    }
+    rects = "".join(
+        f'<rect class="{kind}" x="{x1:.1f}" y="{y1:.1f}" width="{x2 - x1:.1f}" '
+        f'height="{y2 - y1:.1f}"{strokes[color]} fill="none" '
+        'vector-effect="non-scaling-stroke"/>'
+        for kind, (x1, y1, x2, y2), color in boxes
+    )
+    return SafeString(
+        f'<svg class="overlay" viewBox="0 0 {image.width} {image.height}" '
+        f'preserveAspectRatio="xMidYMid {fit}" aria-hidden="true">{rects}</svg>'
     )
 
 

@@ -35,7 +35,7 @@ from apps.labeling.views.allocation import assign_chosen
 from apps.marketplace.selectors import list_detectors
 from apps.marketplace.types import Detector
 
-GALLERY_PAGE = 60
+GALLERY_PAGE = 48
 NUM_ROWS_AT_HOME = 6
 
 
@@ -115,18 +115,18 @@ def new_project(request: PageRequest) -> HttpResponse:
 @ensure_csrf_cookie
 def project(request: PageRequest, project_id: int) -> HttpResponse:
     found = selectors.access_project(user=request.user, project_id=project_id)
-    states = selectors.count_states(project_id=project_id)
+    counts = selectors.count_images(project_id=project_id)
+    newest = selectors.list_images(project_id=project_id).reverse()[:NUM_ROWS_AT_HOME]
     rows = selectors.count_labels(project_id=project_id)
     context = {
         "project": found,
-        "states": states,
-        "reviews": selectors.count_reviews(project_id=project_id),
-        "num_images": sum(states.values()),
+        "states": counts.states,
+        "reviews": counts.reviews,
+        "num_images": counts.num_images,
         "classes": rows,
         "stages": stages_of(user=request.user, project_id=project_id),
-        "newest": selectors.with_boxes(
-            selectors.list_images(project_id=project_id).reverse()
-        )[:NUM_ROWS_AT_HOME],
+        "newest": newest,
+        "boxes": selectors.boxes_of(newest),
         "members": list_members(user=request.user, workspace_id=found.workspace_id),
         "detectors": _detectors_for(request, classes=[row.label.name for row in rows]),
         "job": jobs.latest_job(
@@ -274,18 +274,19 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
         assignee_id=number(assignee),
     )
     images = images.filter(pk__gt=number(after) or 0)
-    page = list(selectors.with_boxes(images)[: GALLERY_PAGE + 1])
-    states = selectors.count_states(project_id=project_id)
+    page = list(images[: GALLERY_PAGE + 1])
+    counts = selectors.count_images(project_id=project_id)
     context = {
         "project": found,
         "images": page[:GALLERY_PAGE],
+        "boxes": selectors.boxes_of(page[:GALLERY_PAGE]),
         "next_after": page[GALLERY_PAGE - 1].pk if len(page) > GALLERY_PAGE else None,
         "state": state,
         "name": name,
-        "states": states,
+        "states": counts.states,
         "review": review,
-        "reviews": selectors.count_reviews(project_id=project_id),
-        "num_images": sum(states.values()),
+        "reviews": counts.reviews,
+        "num_images": counts.num_images,
         **allowed,
     }
     part = "#cards" if request.htmx and after else ""

@@ -119,10 +119,12 @@ def compare(request: PageRequest, image_id: int) -> HttpResponse:
     shared = next(
         iter(list_shared(project_id=image.project_id, image_ids=[image_id])), None
     )
+    copies = list_copies(image_id=image_id)
     context = {
         "image": image,
         "project": image.project,
-        "copies": list_copies(image_id=image_id),
+        "copies": copies,
+        "boxes": selectors.boxes_of(copies),
         "compared": compared(shared) if shared else None,
         "consensus": consensus(shared.drawn) if shared else None,
         "merge": image.merges.filter(undone_at=None).last(),

@@ -39,13 +39,13 @@ def versions(request: PageRequest, project_id: int) -> HttpResponse:
         is_done = attempt(request, lambda: _make(request, project_id, form, rows))
         if is_done:
             return redirect("labeling:versions", project_id)
-    states = selectors.count_states(project_id=project_id)
+    counts = selectors.count_images(project_id=project_id)
     context = {
         "project": project,
         "versions": rows,
         "form": form,
-        "num_images": sum(states.values()),
-        "num_submitted": states["submitted"],
+        "num_images": counts.num_images,
+        "num_submitted": counts.states["submitted"],
         **rights(request, project.workspace_id),
     }
     return render(request, "labeling/versions.html", context)

@@ -159,7 +159,7 @@ def test_copies_are_no_images_of_the_project(
     listed = selectors.list_projects(user=alice).get()
     assert (version.num_images, version.num_annotations) == (1, 0)
     assert (listed.num_images, listed.num_open) == (1, 1)
-    assert selectors.count_states(project_id=project.pk)["submitted"] == 0
+    assert selectors.count_images(project_id=project.pk).states["submitted"] == 0
     assert selectors.count_labels(project_id=project.pk)[0].num_objects == 0
 
 
