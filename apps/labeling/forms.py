@@ -2,11 +2,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from apps.labeling.formats.registry import FORMATS
 from apps.labeling.models import Label
+from apps.labeling.services.gathering import LEAST_EVERY_S, MOST_EVERY_S
 from apps.labeling.services.overlap import MOST_PEOPLE
 from apps.labeling.types import MOST_HONEYPOTS, AttributeKind, ImageState, Shares
 
@@ -228,6 +230,45 @@ class ImportForm(forms.Form):
         required=False,
         help_text=_("On the images that it names; otherwise the file is merged."),
     )
+
+
+class PackedForm(forms.Form):
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("A zip of images, or a video: MP4, MOV, MKV, WebM or AVI."),
+    )
+    every_s = forms.FloatField(
+        label=_("Of a video, a frame each so many seconds"),
+        min_value=LEAST_EVERY_S,
+        max_value=MOST_EVERY_S,
+        initial=1.0,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+
+
+class AddressesForm(forms.Form):
+    urls = forms.CharField(
+        label=_("Addresses, each on a line"),
+        widget=forms.Textarea(
+            attrs={"rows": 4, "placeholder": "https://example.com/a.jpg"}
+        ),
+    )
+
+
+class BucketForm(forms.Form):
+    bucket = forms.ChoiceField(label=_("Bucket"))
+    folder = forms.CharField(
+        label=_("Folder"),
+        required=False,
+        max_length=1000,
+        help_text=_("With all folders in it; empty takes the whole bucket."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["bucket"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(name, name) for name in settings.IMAGE_BUCKETS]
 
 
 class VersionForm(forms.Form):

@@ -1,12 +1,19 @@
 from contextlib import closing
 
+import httpx
 from celery import Task, shared_task
 
+from apps.core import blobs
+from apps.core.fetching import TIMEOUT_S
 from apps.jobs import services as jobs
 from apps.jobs.services import Holding
 from apps.jobs.types import Claim
 from apps.labeling import engines
 from apps.labeling.services import exporting, importing, prelabels
+from apps.labeling.services.gathering import Gathering
+from apps.labeling.sources.addresses import fetched
+from apps.labeling.sources.buckets import bucket_named, stored
+from apps.labeling.sources.zipped import open_zip, zipped
 from apps.labeling.types import Found
 from deepseek_vision.events import Event, ImageDetected, ImageFailed
 
@@ -38,6 +45,31 @@ def export(self: "Task[..., None]", job_id: str) -> None:
 def import_annotations(self: "Task[..., None]", job_id: str) -> None:
     worker = self.request.hostname or ""
     jobs.carry_out(job_id=job_id, worker=worker, work=importing.carry_out_import)
+
+
+@shared_task(name="labeling.gather", bind=True)
+def gather(self: "Task[..., None]", job_id: str) -> None:
+    jobs.carry_out(job_id=job_id, worker=self.request.hostname or "", work=_gather)
+
+
+def _gather(holding: Holding) -> None:
+    params, gathering = holding.claim.params, Gathering(holding)
+    match params["source"]:
+        case "zip":
+            with (
+                blobs.local_copy(params["sha256"]) as path,
+                open_zip(path, name=params["name"]) as archive,
+            ):
+                gathering.take(zipped(archive))
+        case "video":
+            with engines.frames_of(holding.claim) as frames:
+                gathering.take(frames)
+        case "addresses":
+            with httpx.Client(timeout=TIMEOUT_S) as client:
+                gathering.take(fetched(client, params["urls"]))
+        case "bucket":
+            bucket = bucket_named(params["bucket"])
+            gathering.take(stored(bucket, folder=params["folder"]))
 
 
 def _record(claim: Claim, event: Event | None) -> None:

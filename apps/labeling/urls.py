@@ -5,6 +5,7 @@ from apps.labeling.api import (
     data,
     documents,
     exchange,
+    gathering,
     images,
     outlines,
     projects,
@@ -15,6 +16,7 @@ from apps.labeling.api import (
 )
 from apps.labeling.views import allocation as allocation_pages
 from apps.labeling.views import exchange as exchange_pages
+from apps.labeling.views import gathering as gathering_pages
 from apps.labeling.views import pages, work
 from apps.labeling.views import quality as quality_pages
 from apps.labeling.views import versions as version_pages
@@ -51,6 +53,9 @@ page_urls = [
     path("projects/<int:project_id>/archive/", pages.archive, name="archive"),
     path("projects/<int:project_id>/images/", pages.gallery, name="gallery"),
     path("projects/<int:project_id>/images/act/", pages.act_on_images, name="act"),
+    path(
+        "projects/<int:project_id>/add/", gathering_pages.add_images, name="add-images"
+    ),
     path("projects/<int:project_id>/prelabel/", pages.prelabel, name="prelabel"),
     path("projects/<int:project_id>/next/", work.next_image, name="next-image"),
     path("projects/<int:project_id>/wall/", work.wall, name="wall"),
@@ -117,6 +122,21 @@ api_urls = [
         f"{_project}/labels/<int:label_id>/", projects.LabelApi.as_view(), name="label"
     ),
     path(f"{_project}/images/", images.ImageListApi.as_view(), name="image-list"),
+    path(
+        f"{_project}/gather/file/",
+        gathering.GatherFileApi.as_view(),
+        name="gather-file",
+    ),
+    path(
+        f"{_project}/gather/addresses/",
+        gathering.GatherAddressesApi.as_view(),
+        name="gather-addresses",
+    ),
+    path(
+        f"{_project}/gather/bucket/",
+        gathering.GatherBucketApi.as_view(),
+        name="gather-bucket",
+    ),
     path(f"{_project}/prelabel/", data.PrelabelApi.as_view(), name="prelabel"),
     path(
         f"{_project}/proposals/", review.ProposalListApi.as_view(), name="proposal-list"

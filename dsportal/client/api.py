@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from dsportal.client.adding import AddingCalls
 from dsportal.client.deployments import DeploymentCalls
 from dsportal.client.errors import ClientError, NotFoundError, RefusedError
 from dsportal.client.http import Http
@@ -25,7 +26,7 @@ SUFFIXES = frozenset(
 )
 
 
-class Client(ReportCalls, DeploymentCalls):
+class Client(AddingCalls, ReportCalls, DeploymentCalls):
     """A dsportal server as the person whose token it is.
 
     Projects are named by id or by name. Every call may raise ClientError; its message

@@ -235,6 +235,39 @@ def watch(ctx: click.Context, job_id: str, after: int) -> None:
     _watch(ctx, client_of(ctx), job_id, after)
 
 
+@main.command()
+@click.argument("project")
+@click.argument("source")
+@click.option(
+    "--every",
+    "every_s",
+    default=1.0,
+    show_default=True,
+    help="Of a video, a frame each so many seconds.",
+)
+@click.option("--folder", default="", help="Of a bucket; else all of it.")
+@click.pass_context
+def add(
+    ctx: click.Context, project: str, source: str, every_s: float, folder: str
+) -> None:
+    """Add images to PROJECT from SOURCE.
+
+    A zip, a video, a text file of addresses, one address, or the name of a bucket that
+    the server's settings have.
+    """
+    client, path = client_of(ctx), Path(source)
+    if source.startswith(("http://", "https://")):
+        job_id = client.add_addresses(project, [source])
+    elif path.suffix.lower() == ".txt":
+        job_id = client.add_addresses(project, path.read_text().split())
+    elif path.exists():
+        job_id = client.add_file(project, path, every_s=every_s)
+    else:
+        job_id = client.add_bucket(project, source, folder)
+    click.echo(f"job {job_id}")
+    _watch(ctx, client, job_id)
+
+
 main.add_command(diagnosing.diagnose)
 main.add_command(deploying.targets)
 
@@ -260,6 +293,8 @@ def _event_line(event: Event) -> str:
             left = "" if said.get("eta_s") is None else f", {said['eta_s']} s left"
             return f"{said['done']}/{said['total']}{left}"
         case "item":
+            if "name" in said:
+                return " ".join(filter(None, [said["name"], said.get("error")]))
             found = said.get("error") or f"{said.get('num_predictions', 0)} found"
             return f"image {said.get('image_id')}: {found}"
         case "metric":

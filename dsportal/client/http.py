@@ -86,6 +86,7 @@ class Http:
         body: object = None,
         *,
         file: Path | None = None,
+        form: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
         given = {"Idempotency-Key": str(uuid.uuid4()), **(headers or {})}
@@ -95,7 +96,7 @@ class Http:
                 content: dict[str, Any] = {} if body is None else {"json": body}
                 if file is not None:
                     opened = stack.enter_context(file.open("rb"))
-                    content = {"files": {"file": (file.name, opened)}}
+                    content = {"files": {"file": (file.name, opened)}, "data": form}
                 return self._client.post(API + path, headers=given, **content)
 
         return self._answer(send)

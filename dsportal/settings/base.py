@@ -13,6 +13,7 @@ from dsportal.settings.servers import (
     blob_storage,
     celery_broker,
     database,
+    image_buckets,
     valkey_cache,
 )
 
@@ -177,6 +178,10 @@ EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
 # Whether webhooks may lead to this host itself.
 WEBHOOKS_TO_THIS_HOST = os.environ.get("WEBHOOKS_TO_THIS_HOST", "0") == "1"
+# Whether images at addresses may lie on this host or in its private network.
+FETCH_FROM_PRIVATE_NETWORKS = os.environ.get("FETCH_FROM_PRIVATE_NETWORKS", "0") == "1"
+# Buckets that people may take images from, each NAME=ADDRESS as in STORAGE_URL.
+IMAGE_BUCKETS = image_buckets(os.environ.get("IMAGE_BUCKETS", ""))
 # What links in e-mails begin with.
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "http://127.0.0.1:8000")
 DEFAULT_FROM_EMAIL = os.environ.get(

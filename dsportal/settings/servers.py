@@ -100,6 +100,24 @@ def blob_storage(url: str, *, default: Path) -> dict[str, Any]:
     return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
 
 
+def image_buckets(text: str) -> dict[str, dict[str, Any]]:
+    """Read IMAGE_BUCKETS: ``name=address`` with blanks between, addresses as above.
+
+    Raises:
+        ImproperlyConfigured: A part has no name, or its address is none.
+    """
+    found = {}
+    for part in text.split():
+        name, sign, url = part.partition("=")
+        if not name or not sign or not url or "://" in name:
+            raise ImproperlyConfigured(
+                "IMAGE_BUCKETS is name=s3://key:secret@endpoint/bucket ..., "
+                f"got a part named {name.partition('://')[0]!r}"
+            )
+        found[name] = blob_storage(url, default=Path(url))
+    return found
+
+
 def blob_origins(url: str) -> list[str]:
     """Say which hosts a browser is sent to for a blob, as a policy names them."""
     parts = urlsplit(url)

@@ -52,6 +52,21 @@ LABELING_API: Rules = {
         "PATCH": write(MANAGER, body=lambda _w: {"color": "#112233"}),
         "DELETE": write(MANAGER, 204),
     },
+    "labeling-api:gather-file": {
+        "POST": write(
+            ANNOTATOR,
+            202,
+            is_upload=True,
+            body=lambda w: {"file": w["new_zip"]()},
+        ),
+    },
+    "labeling-api:gather-addresses": {
+        "POST": write(MANAGER, 202, body=lambda _w: {"urls": ["https://a.test/a.jpg"]}),
+    },
+    "labeling-api:gather-bucket": {
+        "GET": read(needs=MANAGER),
+        "POST": write(MANAGER, 404, body=lambda _w: {"bucket": "unnamed"}),
+    },
     "labeling-api:image-list": {
         "GET": read(),
         "POST": write(

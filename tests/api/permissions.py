@@ -195,6 +195,10 @@ PAGES: Rules = (
                 body=lambda w: {"action": "submit", "image": w["image_id"]},
             )
         },
+        "labeling:add-images": {
+            "GET": read(needs=ANNOTATOR),
+            "POST": write(ANNOTATOR, 302),
+        },
         "labeling:prelabel": {"POST": write(ANNOTATOR, 302)},
         "labeling:allocation": {"GET": read(needs=REVIEWER)},
         "labeling:act-on-allocation": {"POST": write(MANAGER, 302)},

@@ -5,6 +5,7 @@ elsewhere.
 """
 
 import io
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,17 @@ def world(
         "secret": link.rstrip("/").rpartition("/")[2],
         "token_id": token.pk,
         "new_file": lambda: jpeg(color="#102030"),
+        "new_zip": lambda: _zip(jpeg(color="#203040")),
     }
+
+
+def _zip(picture: io.BytesIO) -> io.BytesIO:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as out:
+        out.writestr("a.jpg", picture.getvalue())
+    file.seek(0)
+    file.name = "a.zip"
+    return file
 
 
 def _endpoint(workspace: Workspace) -> int:

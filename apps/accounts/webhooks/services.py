@@ -7,17 +7,14 @@ libraries verify them.
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 import re
 import secrets
-import socket
 import time
 import uuid
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
@@ -30,6 +27,8 @@ from apps.accounts.services import audit
 from apps.accounts.types import Role
 from apps.accounts.webhooks.models import Delivery, Webhook
 from apps.accounts.webhooks.selectors import access_webhook
+from apps.core.addresses import BadAddressError
+from apps.core.addresses import check_address as check_any_address
 from apps.core.errors import DomainError
 from apps.core.queue import enqueue
 
@@ -201,29 +200,10 @@ def check_address(url: str) -> None:
     Raises:
         BadWebhookError: Says what is wrong with it.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise BadWebhookError(_("an address begins with https:// or http://"))
-    if parts.username or parts.password:
-        raise BadWebhookError(
-            _("an address holds no password: verify the signature instead")
-        )
     try:
-        found = socket.getaddrinfo(parts.hostname, None, type=socket.SOCK_STREAM)
-    except OSError as exc:
-        raise BadWebhookError(
-            _("{host} has no address: is it spelled right?").format(host=parts.hostname)
-        ) from exc
-    if settings.WEBHOOKS_TO_THIS_HOST:
-        return
-    for *_rest, (address, *_port) in found:
-        told = ipaddress.ip_address(str(address).partition("%")[0])
-        if told.is_loopback or told.is_link_local or told.is_unspecified:
-            raise BadWebhookError(
-                _("{host} leads to this host itself: name another").format(
-                    host=parts.hostname
-                )
-            )
+        check_any_address(url, may_be_here=settings.WEBHOOKS_TO_THIS_HOST)
+    except BadAddressError as exc:
+        raise BadWebhookError(str(exc)) from exc
 
 
 def _send(delivery: Delivery) -> tuple[int, str]:

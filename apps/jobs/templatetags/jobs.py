@@ -102,6 +102,12 @@ def event_text(event: JobEvent) -> str:
     match event.kind:
         case EventKind.PROGRESS:
             return f"{given.get('done')} / {given.get('total')}"
+        case EventKind.ITEM if "name" in given:
+            return (
+                f"{given['name']}: {given['error']}"
+                if "error" in given
+                else given["name"]
+            )
         case EventKind.ITEM if given.get("error"):
             words = _("image %(id)s: %(error)s")
             return words % {"id": given.get("image_id"), "error": given["error"]}
