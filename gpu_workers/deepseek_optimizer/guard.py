@@ -42,9 +42,9 @@ class Guard:
 
     def limits(self, step: int) -> tuple[float, float]:
         """Return the largest loss and gradient norm that are no spikes."""
-        # A new level of loss is not a fault: a third "spike" is accepted where there is
-        # no checkpoint to go back to.
-        is_accepted = not self.can_roll_back and self._is_often(step)
+        # A new level of loss is not a fault: a third "spike" is accepted where going
+        # back is impossible, or was done as often as it may be and did not help.
+        is_accepted = not self._may_roll_back and self._is_often(step)
         if self.config.on_spike == "ignore" or is_accepted:
             return math.inf, math.inf
         (loss, loss_sigma), (norm, norm_sigma) = self._centres
@@ -71,6 +71,9 @@ class Guard:
             action: str = self.config.on_spike
             without_rollback: Action = "skip"
             reason = f"z-score {loss_z:.1f} of the loss, {norm_z:.1f} of the norm"
+            if action != "stop" and not self._may_roll_back:
+                self._skipped.append(step)
+                return Verdict("skip", reason)
         else:
             action, without_rollback = self.config.on_nonfinite, "stop"
             reason = f"loss {loss}, gradient norm {norm}"
@@ -78,6 +81,10 @@ class Guard:
         if verdict.action == "rollback" and not self.can_roll_back:
             return replace(verdict, action=without_rollback)
         return verdict
+
+    @property
+    def _may_roll_back(self) -> bool:
+        return self.can_roll_back and self.num_rollbacks < self.config.max_rollbacks
 
     def _is_often(self, step: int) -> bool:
         """Whether one more bad step would be the third within the span."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 import threading
 import time
@@ -33,6 +32,7 @@ from deepseek_optimizer.events import (
 )
 from deepseek_optimizer.exchange.auto import AutoChooser, Link
 from deepseek_optimizer.guard import Verdict
+from deepseek_optimizer.leaving import leaving_when_stuck
 from deepseek_optimizer.parallel import is_worker
 from deepseek_optimizer.recovery import Recovery
 from deepseek_optimizer.regions import compile_regions
@@ -44,7 +44,7 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 # How many steps the host runs ahead of what it knows. On the CPU nothing is gained.
 LAG = {"cpu": 0, "cuda": 2}
 # Asked to stop, a worker that learns of no step for so long has lost its peers.
-STUCK_S, STUCK_STEPS, STUCK_EXIT = 3.0, 10.0, 75
+STUCK_S, STUCK_STEPS = 3.0, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class Loop:
         self._window_s = [0.0, 0.0]
         self._num_bad = 0
         self._is_compiled = self.config.compile == "off"
-        self._is_stopping = self._is_saving = False
+        self._is_stopping = self._is_saving = self._is_elsewhere = False
         self._flops_per_sample = 0.0
 
     def _make_chooser(self) -> AutoChooser | None:
@@ -140,28 +140,22 @@ class Loop:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGTERM, lambda *_: self._ask_to_stop())
+        before = signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
+        leaving: AbstractContextManager[None] = nullcontext()
+        if is_worker() and self.world_size > 1:
+            leaving = leaving_when_stuck(self._last_sign_s, self._patience_s)
         try:
-            yield
+            with leaving:
+                yield
         finally:
             signal.signal(signal.SIGTERM, before)
 
-    def _ask_to_stop(self) -> None:
-        self._stop.set()
-        if is_worker() and self.world_size > 1:
-            threading.Thread(target=self._leave_if_stuck, daemon=True).start()
+    def _last_sign_s(self) -> float:
+        """When a step was last heard of; saving and evaluating take their time."""
+        return time.perf_counter() if self._is_elsewhere else self._learned_at
 
-    def _leave_if_stuck(self) -> None:
-        """End a worker that waits for a peer which died: NCCL does not tell of it.
-
-        The agent asks all workers to stop before it restarts them, and would give the
-        stuck ones the whole grace time.
-        """
-        while True:
-            step = self._learned_at
-            time.sleep(max(STUCK_S, STUCK_STEPS * self._step_s))
-            if self._learned_at == step and not self._is_stopping:
-                os._exit(STUCK_EXIT)
+    def _patience_s(self) -> float:
+        return max(STUCK_S, STUCK_STEPS * self._step_s)
 
     def _start_feed(self) -> None:
         self.state.even_shares()
@@ -207,7 +201,9 @@ class Loop:
         while len(self._unknown) > LAG[self.device.type]:
             self._learn(self._unknown.popleft())
         if state.progress.step == number:
+            self._is_elsewhere = True
             self._after_step(number)
+            self._is_elsewhere = False
 
     def _after_step(self, number: int) -> None:
         """Save and evaluate where it is time to."""

@@ -116,7 +116,9 @@ class GuardConfig:
     on_nonfinite: Literal["skip", "rollback", "stop"] = key(
         "skip", "what follows a NaN or an infinity in loss or gradient"
     )
-    max_rollbacks: int = key(3, "rollbacks before the run fails", low=0)
+    max_rollbacks: int = key(
+        3, "rollbacks; after them NaN fails the run and a spike is a new level", low=0
+    )
     max_bad_items: int = key(
         0, "items that may raise and be replaced; 0: the first is fatal", low=0
     )

@@ -161,14 +161,21 @@ def hierarchy() -> None:
         )
         links = Links(world=Wire(dist.new_group()), inner=inner, outer=outer)
         levels = Exchange(links, CompressionConfig(kind=kind))
+        before = levels.outgoing_bytes
         x = torch.randn(size, device=device, generator=None) + dist.get_rank()
         exact, got = x.clone(), x.clone()
         flat.reduce(0, exact, ((size // 64, 64),))
         levels.reduce(0, got, ((size // 64, 64),))
         error = ((got - exact).norm() / exact.norm()).item()
         if dist.get_rank() == 0:
-            say(part="hierarchy", kind=kind, ranks=ranks, relative_error=error,
-                leaving_a_host=levels.outgoing_bytes, flat_bytes=flat.bytes_sent)  # fmt: skip
+            say(
+                part="hierarchy",
+                kind=kind,
+                ranks=ranks,
+                relative_error=error,
+                leaving_a_host=levels.outgoing_bytes - before,
+                flat_bytes=flat.bytes_sent,
+            )
     dist.destroy_process_group()
 
 
@@ -186,7 +193,7 @@ def start(folder: Path, name: str, ranks: int, steps: int) -> subprocess.Popen[s
                 "parallel": {"procs_per_node": ranks},
                 "checkpoint": {
                     "dir": str(folder / "kept"),
-                    "every_steps": 20,
+                    "every_steps": 100,
                     "adapt": False,
                 },
             }
@@ -219,7 +226,7 @@ def failures(name: str, ranks: int) -> None:
     """Kill a rank, then change their number: what was lost, and where it went on."""
     with tempfile.TemporaryDirectory() as folder:
         run = start(Path(folder), name, ranks, 400)
-        events_of(run, until=50)
+        events_of(run, until=250)
         workers = [
             child for child in psutil.Process(run.pid).children(recursive=True)
             if "deepseek_optimizer.worker" in " ".join(child.cmdline())
@@ -232,7 +239,7 @@ def failures(name: str, ranks: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         half = max(1, ranks // 2)
         for number, world in enumerate((ranks, half, ranks)):
-            events = events_of(start(Path(folder), name, world, 40 * (number + 1)))
+            events = events_of(start(Path(folder), name, world, 100 * (number + 1)))
             resumed = next((e for e in events if e["type"] == "resumed"), {})
             say(part="elastic", ranks=world, from_step=resumed.get("step", 0),
                 samples=resumed.get("samples_consumed", 0), ended=events[-1]["status"],

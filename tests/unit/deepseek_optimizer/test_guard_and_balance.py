@@ -67,6 +67,14 @@ def test_a_lasting_new_level_is_accepted_where_nothing_can_be_rolled_back():
     assert actions == ["skip", "skip", "keep", "keep"]
 
 
+def test_a_new_level_that_comes_back_after_each_rollback_is_accepted():
+    guard = _guard(can_roll_back=True, max_rollbacks=1)
+
+    actions = [_judge(guard, s, 9.0, 2.0).action for s in range(20, 27)]
+
+    assert actions == ["skip", "skip", "rollback", "skip", "skip", "keep", "keep"]
+
+
 def test_the_guards_history_survives_a_checkpoint():
     guard = _guard()
     other = Guard(GuardConfig(), can_roll_back=False)
