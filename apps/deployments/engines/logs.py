@@ -1,10 +1,13 @@
 """What replicas wrote."""
 
+import re
 from pathlib import Path
 
 from django.conf import settings
 
 TAIL_BYTES = 16_000
+# ONNX Runtime paints what it writes.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def log_folder() -> Path:
@@ -17,6 +20,6 @@ def read_log(release_id: int, index: int) -> str:
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL_BYTES))
-            return file.read().decode(errors="replace")
+            return _COLOURS.sub("", file.read().decode(errors="replace"))
     except OSError:
         return ""

@@ -114,6 +114,14 @@ def endpoint(request: PageRequest, endpoint_id: int) -> HttpResponse:
     context: dict[str, object] = {
         "endpoint": found,
         "serving": serving,
+        "failed": next(
+            (
+                each
+                for each in (found.candidate, found.stable, *releases[:1])
+                if each and each.error
+            ),
+            None,
+        ),
         "state": state,
         "url": request.build_absolute_uri(f"/e/{found.slug}/predict"),
         "base": request.build_absolute_uri(f"/e/{found.slug}").partition("://")[2],

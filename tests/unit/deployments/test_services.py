@@ -2,11 +2,13 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.errors import RoleTooLowError
 from apps.core.errors import NotFoundError
 from apps.deployments import selectors
+from apps.deployments.engines.logs import read_log
 from apps.deployments.errors import (
     BadEndpointError,
     NoModelError,
@@ -131,7 +133,9 @@ def test_a_switch_takes_over_when_ready_and_the_old_one_answers_a_little_longer(
     assert (old.is_wanted, old.state) == (False, ReleaseState.RETIRED)
 
 
-def test_a_version_that_does_not_start_changes_nothing_but_the_ledger(alice, live, two):
+def test_a_version_that_does_not_start_changes_nothing_but_the_ledger(
+    alice, live, two, client, settings, tmp_path
+):
     old = live.stable
     new = _release(alice, live)
 
@@ -143,6 +147,14 @@ def test_a_version_that_does_not_start_changes_nothing_but_the_ledger(alice, liv
     newest = selectors.list_ledger(endpoint_id=live.pk)[0]
     assert newest.kind == LedgerKind.REFUSED
     assert "the weights are damaged" in newest.note
+    client.force_login(alice)
+    page = client.get(reverse("deployments:endpoint", args=[live.pk])).content.decode()
+    assert f"{new} does not start" in page
+    assert f"{old} serves on" in page
+    settings.VAR_DIR = tmp_path
+    (tmp_path / "log" / "replicas").mkdir(parents=True)
+    (tmp_path / "log" / "replicas" / "1-0.log").write_bytes(b"\x1b[1;31mred\x1b[m")
+    assert read_log(1, 0) == "red"
 
 
 def test_two_versions_are_never_on_their_way_together(alice, live, two):
