@@ -74,8 +74,11 @@ def pack_classes(
         image = Image.fromarray(picture.pixels)
         scaled = np.asarray(image.resize(across, Image.Resampling.BILINEAR))
         images[index, :, : across[1], : across[0]] = scaled.transpose(2, 0, 1)
-        drawn = draw_classes(coco, coco.images[index]["id"], size=across, zoom=zoom)
-        classes[index, : across[1], : across[0]] = drawn
+        own = draw_classes(
+            coco, coco.images[index]["id"], size=(picture.width, picture.height)
+        )
+        drawn = Image.fromarray(own).resize(across, Image.Resampling.NEAREST)
+        classes[index, : across[1], : across[0]] = np.asarray(drawn)
         sizes[index] = across
 
     try:
@@ -94,14 +97,14 @@ def pack_classes(
 
 
 def draw_classes(
-    coco: CocoSet, image_id: int, *, size: tuple[int, int], zoom: float = 1.0
+    coco: CocoSet, image_id: int, *, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
     """Each pixel's class, 0 for none; small objects over large ones."""
     classes = np.zeros(size[::-1], np.uint8)
     for item in objects_of(coco, image_id):
         polygons = item.get("segmentation")
         if isinstance(polygons, list):
-            mask = draw_polygons(polygons, size, (zoom, zoom))
+            mask = draw_polygons(polygons, size)
             classes[mask] = coco.class_of[item["category_id"]] + 1
     return classes
 
