@@ -132,6 +132,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--light", type=float, default=1.0)
+    parser.add_argument("--scale", type=float, default=1.4)
     parser.add_argument("--lr", type=float)
     parser.add_argument("--spacing", type=float)
     parser.add_argument("--window", type=float, nargs=2)
@@ -147,6 +148,7 @@ def main() -> None:
             batch_size=options.batch,
             side_px=options.side,
             light=options.light,
+            scale=options.scale,
             lr=options.lr or usual,
             seed=seed,
         )
@@ -156,6 +158,7 @@ def main() -> None:
             "kind": options.kind,
             "data": options.data.name,
             "zoom": options.zoom,
+            "scale": options.scale,
             "seed": seed,
             "seconds": options.seconds,
             "whole_s": round(time.monotonic() - began, 1),
