@@ -1,9 +1,10 @@
 """Objects followed through short videos, ours against OpenCV's CSRT.
 
-python -m tests.bench.segmentation_tracking FOLDER {ours,csrt}
+python -m tests.bench.segmentation_tracking FOLDER {ours,csrt,detector}
 
 The box of the first frame is given; the mean is over all later frames. One line of JSON
-a track. CSRT needs `opencv-contrib-python-headless`.
+a track. CSRT needs `opencv-contrib-python-headless`. The detector is the shipped one
+that fits the given box best; later frames take its surest box of that class.
 """
 
 import argparse
@@ -16,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from deepseek_vision.hub import list_models
 from deepseek_vision.images import Picture, read_picture
+from deepseek_vision.predict import Detection, ObjectDetector, load_model
 from deepseek_vision.segmentation.click.directory import load_click_model
 from deepseek_vision.segmentation.click.prompts import Box
 from deepseek_vision.segmentation.tracking.tracker import Tracker
@@ -41,6 +44,31 @@ def csrt(picture: Picture, box: Box) -> Follow:
         return x, y, x + width, y + height
 
     return follow
+
+
+def detector(picture: Picture, box: Box) -> Follow:
+    nothing: Box = (0.0, 0.0, 0.0, 0.0)
+    detectors = [ObjectDetector(load_model(name)) for name in list_models()]
+
+    def fitting(one: ObjectDetector) -> tuple[float, str]:
+        found = one.detect(picture.pixels, score_threshold=0.05)
+        scores = [(overlap(_box(row), box), row["class"]) for row in found]
+        return max(scores, default=(0.0, ""))
+
+    best = max(detectors, key=lambda one: fitting(one)[0])
+    wanted = fitting(best)[1]
+
+    def follow(frame: Picture) -> Box:
+        found = best.detect(frame.pixels, score_threshold=0.05)
+        rows = [row for row in found if row["class"] == wanted]
+        return _box(rows[0]) if rows else nothing
+
+    return follow
+
+
+def _box(row: Detection) -> Box:
+    left, top, right, bottom = row["bbox"]
+    return left, top, right, bottom
 
 
 def _bgr(picture: Picture) -> Any:
@@ -73,9 +101,9 @@ def tracks_of(folder: Path) -> Iterator[tuple[str, list[tuple[Path, Box]]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("kind", choices=["ours", "csrt"])
+    parser.add_argument("kind", choices=["ours", "csrt", "detector"])
     options = parser.parse_args()
-    begin = {"ours": ours, "csrt": csrt}[options.kind]
+    begin = {"ours": ours, "csrt": csrt, "detector": detector}[options.kind]
     for name, rows in tracks_of(options.folder):
         (first, box), *later = rows
         follow, began = begin(read_picture(first), box), time.process_time()
