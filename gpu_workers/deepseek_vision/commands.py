@@ -271,4 +271,22 @@ COMMANDS = (
         add_arguments=segmentation.train_clicks_arguments,
         run=segmentation.train_clicks,
     ),
+    Command(
+        name="train-instances",
+        help="train a detector that outlines each thing it finds",
+        add_arguments=segmentation.train_instances_arguments,
+        run=segmentation.train_instances,
+    ),
+    Command(
+        name="evaluate-instances",
+        help="COCO average precision of masks and boxes",
+        add_arguments=segmentation.evaluate_segmenter_arguments,
+        run=segmentation.evaluate_instances,
+    ),
+    Command(
+        name="find-instances",
+        help="find objects with their masks, one line of JSON a picture",
+        add_arguments=segmentation.find_instances_arguments,
+        run=segmentation.find_instances,
+    ),
 )

@@ -22,7 +22,7 @@ _NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large")
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     # The evaluator prints; a child process speaks only events on that stream.
     with contextlib.redirect_stdout(io.StringIO()):
         yield
@@ -119,7 +119,7 @@ def _curve(name: str, precision_R: Any, scores_R: Any) -> dict[str, Any]:
 
 
 def _evaluated(truth: dict[str, Any], results: list[dict[str, Any]]) -> Any:
-    with _quiet():
+    with quiet():
         gold = COCO(truth)
         run = COCOeval_faster(gold, gold.loadRes(results), "bbox")
         run.evaluate()

@@ -1,10 +1,10 @@
-"""Segment, train and evaluate segmenters, train clicks: their command line."""
+"""Segmenters of pixels and of objects, training of clicks: their command line."""
 
 import argparse
 import importlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,18 +125,10 @@ def segment_arguments(parser: argparse.ArgumentParser) -> None:
 
 def segment(options: argparse.Namespace, *, report: Report, should_stop: Stop) -> bool:
     del report
-    num_failed = 0
-    files = _part("semantic.files")
-    for answer in files.segment_files(
+    answers = _part("semantic.files").segment_files(
         options.model, options.paths, options.out, is_drawn=options.draw
-    ):
-        sys.stdout.write(json.dumps(answer) + "\n")
-        num_failed += "error" in answer
-        if should_stop():
-            return False
-    if num_failed:
-        raise ValueError(f"{num_failed} files could not be read")
-    return True
+    )
+    return _told(answers, should_stop)
 
 
 def train_clicks_arguments(parser: argparse.ArgumentParser) -> None:
@@ -173,3 +165,73 @@ def train_clicks(
     recipe = _recipe(training.ClickRecipe, options)
     run.train(job, recipe, should_stop=should_stop)
     return not should_stop()
+
+
+def train_instances_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "data", nargs="+", type=Path, help="folders with annotations.json and images/"
+    )
+    parser.add_argument("--start-from", help="a detector that is taken whole")
+    parser.add_argument("--go-on-from", type=Path, help="an instance segmenter")
+    _teaching(parser)
+
+
+def train_instances(
+    options: argparse.Namespace, *, report: Report, should_stop: Stop
+) -> bool:
+    del report
+    run, training = _part("instances.run"), _part("instances.training")
+    job = run.InstanceJob(
+        data=tuple(options.data),
+        out=options.out,
+        name=options.name or options.out.resolve().name,
+        start_from=options.start_from,
+        go_on_from=options.go_on_from,
+        device=options.device,
+    )
+    recipe = _recipe(training.InstanceRecipe, options, seed=options.seed)
+    run.train(job, recipe, should_stop=should_stop)
+    return not should_stop()
+
+
+def evaluate_instances(
+    options: argparse.Namespace, *, report: Report, should_stop: Stop
+) -> bool:
+    del report, should_stop
+    found = _part("instances.run").evaluate(
+        options.model, options.data, split=options.split
+    )
+    sys.stdout.write(json.dumps(found) + "\n")
+    return True
+
+
+def find_instances_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="the folder that train-instances wrote")
+    parser.add_argument("paths", nargs="+", type=Path, help="pictures or folders")
+    parser.add_argument("--score", type=float, help="least score, 0 to 1")
+    parser.add_argument("--draw", type=Path, help="folder for pictures with masks")
+
+
+def find_instances(
+    options: argparse.Namespace, *, report: Report, should_stop: Stop
+) -> bool:
+    del report
+    answers = _part("instances.files").find_in_files(
+        options.model,
+        options.paths,
+        score_threshold=options.score,
+        draw_into=options.draw,
+    )
+    return _told(answers, should_stop)
+
+
+def _told(answers: Iterator[dict[str, Any]], should_stop: Stop) -> bool:
+    num_failed = 0
+    for answer in answers:
+        sys.stdout.write(json.dumps(answer) + "\n")
+        num_failed += "error" in answer
+        if should_stop():
+            return False
+    if num_failed:
+        raise ValueError(f"{num_failed} files could not be read")
+    return True

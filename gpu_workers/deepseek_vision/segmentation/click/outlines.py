@@ -33,7 +33,15 @@ def outlines_of(answer: Answer, prompt: Prompt) -> list[Outline]:
     logits = answer.logits(most_px=_MOST_PX)
     window = answer.window
     scale = max(logits.shape) / max(window.width, window.height)
-    corner = np.array([window.left, window.top])
+    return trace_logits(
+        logits, prompt, corner=np.array([window.left, window.top]), scale=scale
+    )
+
+
+def trace_logits(
+    logits: Array, prompt: Prompt, *, corner: Array, scale: float
+) -> list[Outline]:
+    """The same of logits from `corner` of the picture on, `scale` of them a pixel."""
     kept = _meant(logits > 0, prompt, corner, scale)
     outlines = []
     for mask in kept:

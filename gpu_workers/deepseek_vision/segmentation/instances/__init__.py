@@ -1,0 +1,1 @@
+"""Instance masks: a detector that outlines each thing it finds."""
