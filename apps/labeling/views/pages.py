@@ -35,7 +35,7 @@ from apps.labeling.views.allocation import assign_chosen
 from apps.marketplace.selectors import list_detectors
 from apps.marketplace.types import Detector
 
-GALLERY_PAGE = 48
+GALLERY_PAGE = 36
 NUM_ROWS_AT_HOME = 6
 
 
