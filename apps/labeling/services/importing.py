@@ -191,10 +191,12 @@ class _Merger:
             images = images.select_for_update()
         locked = images.in_bulk(list(chunk))
         present: dict[int, dict[UUID, Key]] = {pk: {} for pk in locked}
-        for row in Annotation.objects.filter(image__in=locked):
-            bbox = tuple(round(value, 2) for value in row.bbox)
-            key = (row.label_id, str(row.kind), bbox, bytes(row.packed))
-            present[row.image_id][row.uid] = key
+        rows = Annotation.objects.filter(image__in=list(locked)).values_list(
+            "image_id", "uid", "label_id", "kind", "packed", "x1", "y1", "x2", "y2"
+        )
+        for image_id, uid, label_id, kind, packed, *corners in rows:
+            bbox = tuple(round(value, 2) for value in corners)
+            present[image_id][uid] = (label_id, kind, bbox, bytes(packed))
         operations = {
             image: self._operations(chunk[pk][1], present[pk])
             for pk, image in locked.items()
