@@ -14,7 +14,7 @@ MOST_PICTURES = 6
 MOST_ROWS = 60
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
-color:#1b1f2a}
+color:#1b1f2a;overflow-wrap:anywhere}
 h2{margin-top:2.5rem;border-top:1px solid #ddd;padding-top:1.2rem}
 table{border-collapse:collapse;margin:.8rem 0;font-size:13px;display:block;overflow-x:auto}
 th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #e6e6e6;white-space:nowrap}

@@ -136,6 +136,8 @@ def _marks(
     number: int,
     color: str,
 ) -> list[str]:
+    if not points:
+        return []
     if plot.kind == "line":
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         return [f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"/>']

@@ -18,7 +18,15 @@ from deepseek_diagnostics.average import AREAS, judge, mean_ap
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.errors import DataError, NotApplicableError
 from deepseek_diagnostics.measuring import Bystander
-from deepseek_diagnostics.result import Headline, ToolResult, verdict
+from deepseek_diagnostics.result import (
+    Axis,
+    Headline,
+    Plot,
+    Series,
+    ToolResult,
+    verdict,
+)
+from deepseek_diagnostics.svg import draw
 from deepseek_diagnostics.tools import (
     calibration,
     confusion,
@@ -259,6 +267,16 @@ def test_the_threshold_lies_between_right_and_wrong(tmp_path: Path):
         )
     )  # fmt: skip
     assert cheap.values["cheapest"] > 0.4
+
+
+def test_a_series_without_values_draws_nothing():
+    axis = Axis(label="Recall", low=0, high=1)
+    full, none = Series(name="a", x=(0, 1), y=(1, 0)), Series(name="b", x=(), y=())
+
+    drawn = draw(Plot(title="P", kind="line", x=axis, y=axis, series=(full, none)), str)
+
+    assert 'd="M"' not in drawn
+    assert drawn.count("stroke-width") == 1
 
 
 def test_what_others_take_of_the_machine_is_seen():
