@@ -23,6 +23,7 @@ class Verdict:
     action: Action
     reason: str = ""
     loss_z: float = 0.0
+    is_spike: bool = False
 
 
 class Guard:
@@ -77,7 +78,8 @@ class Guard:
         else:
             action, without_rollback = self.config.on_nonfinite, "stop"
             reason = f"loss {loss}, gradient norm {norm}"
-        verdict = self._act(step, action, reason)
+        is_spike = without_rollback == "skip"
+        verdict = replace(self._act(step, action, reason), is_spike=is_spike)
         if verdict.action == "rollback" and not self.can_roll_back:
             return replace(verdict, action=without_rollback)
         return verdict
@@ -104,6 +106,15 @@ class Guard:
                 "stop", f"{reason}, after {self.config.max_rollbacks} rollbacks"
             )
         return Verdict("rollback", reason)
+
+    def take_for_a_new_level(self, verdict: Verdict) -> Verdict:
+        """Go on from a spike that asks for a rollback where nothing was saved yet."""
+        self.num_rollbacks -= 1
+        self._losses.clear()
+        self._norms.clear()
+        self._centres = centre(self._losses), centre(self._norms)
+        reason = f"{verdict.reason}; nothing saved to go back to: taken for a new level"
+        return Verdict("skip", reason)
 
     def state_dict(self) -> dict[str, Any]:
         return {

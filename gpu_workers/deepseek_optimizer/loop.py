@@ -299,12 +299,13 @@ class Loop:
                 is_skipped=outcome.is_skipped,
             )
         if verdict.action == "rollback":
-            self._unknown.clear()
-            if self.chooser is not None:
-                self.chooser.expire()
-            self.outputs.recovery.roll_back(state, step.number, verdict.reason)
-            self._start_feed()
-            return
+            if self.outputs.recovery.roll_back(state, step.number, verdict):
+                self._unknown.clear()
+                if self.chooser is not None:
+                    self.chooser.expire()
+                self._start_feed()
+                return
+            verdict = state.guard.take_for_a_new_level(verdict)
         self._tell(step, outcome, verdict)
         if verdict.action == "stop":
             raise NonFiniteLossError(

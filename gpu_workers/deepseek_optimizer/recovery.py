@@ -12,6 +12,7 @@ import torch.distributed as dist
 from deepseek_optimizer.checkpoint import Checkpointer
 from deepseek_optimizer.errors import CheckpointError
 from deepseek_optimizer.events import Event, GuardActed, Recovered, Resumed
+from deepseek_optimizer.guard import Verdict
 from deepseek_optimizer.reporting import Heartbeat
 from deepseek_optimizer.state import RunState
 
@@ -57,25 +58,29 @@ class Recovery:
         if step > state.progress.step or self._attempt:
             self._lost = max(0, step - state.progress.step), at
 
-    def roll_back(self, state: RunState, step: int, reason: str) -> None:
+    def roll_back(self, state: RunState, step: int, verdict: Verdict) -> bool:
         """Return to the last good checkpoint and go on in another order of samples.
 
+        False, the same on all ranks, where there is none yet and the numbers are finite.
+
         Raises:
-            CheckpointError: There is none yet.
+            CheckpointError: There is none yet, and the numbers are not finite.
         """
-        manifest = (
-            next(self.checkpointer.candidates(), None) if self.checkpointer else None
-        )
-        if self.checkpointer is None or manifest is None:
+        checkpointer, reason = self.checkpointer, verdict.reason
+        manifest = next(checkpointer.candidates(), None) if checkpointer else None
+        if checkpointer is None or manifest is None:
+            if verdict.is_spike:
+                return False
             raise CheckpointError(
-                f"step {step}: {reason}; there is no checkpoint to roll back to yet: "
-                "save earlier (checkpoint.every_steps) or set guard.on_spike to 'skip'"
+                f"step {step}: {reason}; there is no checkpoint to roll back to yet: save "
+                "earlier (checkpoint.every_steps) or set guard.on_nonfinite to 'skip'"
             )
-        state.load(self.checkpointer, manifest)
+        state.load(checkpointer, manifest)
         order = state.feed.order
         order.move_to(order.position.reshuffled(state.guard.num_rollbacks))
         text = f"{reason}; back to step {manifest.step}"
         self._report_first(GuardActed(step=step, action="rollback", reason=text))
+        return True
 
     def after_step(self, step: int) -> None:
         """Note a sign of life; tell of a recovery at the first new step."""

@@ -260,7 +260,8 @@ def everything(options: argparse.Namespace) -> None:
     group = "{python} -m torch.distributed.run --master-port {port} --nproc-per-node"
     scaled = "-m tests.bench.trainer_gpus scale"
     tests = (
-        "{python} -m pytest -q -c /dev/null --rootdir . tests/gpu/test_trainer_gpu.py"
+        "{python} -m pytest -q -c /dev/null --noconftest --rootdir . "
+        "tests/gpu/test_trainer_gpu.py"
     )
     first = f"{one} arms {small} --seconds {long} --short 5"
     second = (

@@ -205,6 +205,25 @@ def test_a_rollback_before_any_checkpoint_says_so(tmp_path):
         train(9, tmp_path, model=Poisoned(3), guard={"on_nonfinite": "rollback"})
 
 
+class Stepped(Poisoned):
+    """Has a loss a thousand times as large from one call on."""
+
+    def forward(self, x, y):
+        self.count += 1
+        return self.net(x, y) * (1000 if self.count > min(self.calls) else 1)
+
+
+def test_a_new_level_before_any_checkpoint_ends_no_run(tmp_path):
+    late = {"dir": str(tmp_path), "every_steps": 1000}
+
+    _, events = train(30, model=Stepped(15), checkpoint=late)
+
+    acted = _of(events, GuardActed)
+    assert [e.action for e in acted] == ["skip", "skip", "skip"]
+    assert "taken for a new level" in acted[-1].reason
+    assert _of(events, StepDone)[-1].step == 30
+
+
 def test_bad_items_are_replaced_up_to_the_limit_and_named():
     dataset = Numbered(bad=(17, 18))
 
