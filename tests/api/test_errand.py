@@ -5,14 +5,16 @@ import json
 import subprocess
 import sys
 import uuid
+import zipfile
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from pycocotools.coco import COCO
 
-from dsportal.client import Client
+from dsportal.client import Client, cli
 from tests.stack import Stack
 
 NUM_IMAGES = 4
@@ -77,6 +79,30 @@ def test_from_a_token_to_a_coco_file(
     assert events[-1].payload["status"] == "done"
     assert exported(path) == sorted(box for boxes in saved for box in boxes)
     assert found_share(path, truth) >= 0.8
+
+
+def test_a_zip_is_added_from_the_shell(
+    stack: Stack, truth: dict[str, Any], tmp_path: Path
+):
+    zipped = tmp_path / "line.zip"
+    with zipfile.ZipFile(zipped, "w") as file:
+        for path in sorted(truth["folder"].iterdir()):
+            file.write(path, f"monday/{path.name}")
+        file.writestr("monday/broken.png", b"no image")
+    token = str(stack.python(MAKE_TOKEN))
+    env = {"DSPORTAL_URL": stack.url, "DSPORTAL_TOKEN": token}
+    with Client(stack.url, token) as client:
+        project = client.create_project("Zipped", labels=["scratch"])
+
+        run = CliRunner().invoke(
+            cli.main, ["add", str(project.id), str(zipped)], env=env
+        )
+
+        job = client.job(run.output.split()[1])
+    assert run.exit_code == 0, run.output
+    assert job.result["num_added"] == NUM_IMAGES
+    assert job.result["num_failed"] == 1
+    assert "monday/broken.png" in run.output
 
 
 def label(client: Client, image_id: int) -> list[tuple[str, str, list[float]]]:
