@@ -102,7 +102,7 @@ TOOLS = (
         id="attention",
         title=_("Attention"),
         question=_("What did its dynamic parts choose for each image?"),
-        version=3,
+        version=4,
         fixed_s=6.0,
     ),
     ToolInfo(

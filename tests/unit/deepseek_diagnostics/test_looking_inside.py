@@ -227,6 +227,15 @@ def test_what_dynamic_parts_chose_is_read(made: Any):
     assert 0 <= rows["gate"][1] <= 1
 
 
+def test_one_picture_says_nothing_of_what_differs_between_pictures(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(attention, "NUM_PROBED", 1)
+
+    with pytest.raises(NotApplicableError, match="one picture says nothing"):
+        attention.run(made())
+
+
 def test_every_corruption_changes_the_picture_more_when_severer():
     rng = np.random.default_rng(0)
     rows, columns = np.mgrid[0:96, 0:128]
