@@ -9,9 +9,22 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 
+class _Client(RedisCacheClient):
+    """Keeps the clients that Django makes anew for each call; threads may share one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._made: dict[bool, Any] = {}
+
+    def get_client(self, key: Any | None = None, *, write: bool = False) -> Any:
+        if write not in self._made:
+            self._made[write] = super().get_client(key, write=write)
+        return self._made[write]
+
+
 @cache
 def _client(servers: tuple[str, ...], options: tuple[tuple[str, Any], ...]) -> Any:
-    return RedisCacheClient(list(servers), **dict(options))
+    return _Client(list(servers), **dict(options))
 
 
 class ForgivingRedisCache(RedisCache):
@@ -54,12 +67,13 @@ class ForgivingRedisCache(RedisCache):
         return bool(self._try(super().delete, *args, instead=False, **kwargs))
 
     def count(self, key: str, *, timeout_s: int) -> int:
-        """Add one to a counter that starts anew after ``timeout_s``, in one round trip."""
+        """Add one to a counter that starts anew after ``timeout_s``."""
         return int(self._try(self._count, key, timeout_s, instead=0))
 
     def _count(self, key: str, timeout_s: int) -> int:
         name = self.make_and_validate_key(key)
-        pipe = self._cache.get_client(name, write=True).pipeline(transaction=False)
-        pipe.incr(name)
-        pipe.expire(name, timeout_s, nx=True)
-        return int(pipe.execute()[0])
+        client = self._cache.get_client(name, write=True)
+        num = int(client.incr(name))
+        if num == 1:
+            client.expire(name, timeout_s)
+        return num

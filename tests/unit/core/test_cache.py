@@ -1,5 +1,6 @@
 import contextvars
 import os
+import time
 
 from django.core.cache import CacheHandler
 
@@ -25,3 +26,13 @@ def test_a_valkey_that_is_away_is_an_empty_cache():
 
     assert cache.get("a", "nothing") == "nothing"
     assert cache.count("a", timeout_s=60) == 0
+
+
+def test_a_counter_counts_and_starts_anew():
+    cache = CacheHandler({"default": valkey_cache(os.environ["REDIS_URL"])})["default"]
+
+    told = [cache.count("asked", timeout_s=1) for _ in range(3)]
+    time.sleep(1.1)
+
+    assert told == [1, 2, 3]
+    assert cache.count("asked", timeout_s=1) == 1
