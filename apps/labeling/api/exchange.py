@@ -5,22 +5,16 @@ from uuid import UUID
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 
 from apps.core.files import blob_response
 from apps.core.http import Api, ApiRequest
-from apps.jobs.types import JobStatus
 from apps.labeling import selectors
+from apps.labeling.api.queued import queued
 from apps.labeling.serializers.exchange import ExportIn, ImportIn
 from apps.labeling.services.exporting import access_export, start_export
 from apps.labeling.services.importing import apply_import, start_import
-
-
-def _queued(job_id: object, status_now: str) -> Response:
-    answer = {"job_id": str(job_id), "status": JobStatus(status_now).value}
-    return Response(answer, status.HTTP_202_ACCEPTED)
 
 
 class ExportListApi(Api):
@@ -37,7 +31,7 @@ class ExportListApi(Api):
         job = start_export(
             user=request.user, project_id=project_id, **body.validated_data
         )
-        return _queued(job.pk, job.status)
+        return queued(job)
 
 
 class ExportFileApi(Api):
@@ -70,7 +64,7 @@ class ImportListApi(Api):
             name=file.name,
             **given,
         )
-        return _queued(job.pk, job.status)
+        return queued(job)
 
 
 class ApplyImportApi(Api):
@@ -82,4 +76,4 @@ class ApplyImportApi(Api):
     def post(self, request: ApiRequest, import_id: UUID) -> Response:
         """Do what a dry run has shown."""
         job = apply_import(user=request.user, job_id=import_id)
-        return _queued(job.pk, job.status)
+        return queued(job)

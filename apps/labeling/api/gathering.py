@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 
 from apps.accounts.types import Role
 from apps.core.http import Api, ApiRequest
 from apps.labeling import selectors
+from apps.labeling.api.queued import queued
 from apps.labeling.serializers.gathering import (
     BucketsOut,
     GatherAddressesIn,
@@ -21,12 +21,7 @@ from apps.labeling.serializers.gathering import (
 from apps.labeling.services import gathering
 
 if TYPE_CHECKING:
-    from apps.jobs.models import Job
-
-
-def _queued(job: "Job") -> Response:
-    answer = {"job_id": str(job.pk), "status": job.status}
-    return Response(answer, status.HTTP_202_ACCEPTED)
+    pass
 
 
 class GatherFileApi(Api):
@@ -50,7 +45,7 @@ class GatherFileApi(Api):
             name=file.name,
             every_s=body.validated_data["every_s"],
         )
-        return _queued(job)
+        return queued(job)
 
 
 class GatherAddressesApi(Api):
@@ -67,7 +62,7 @@ class GatherAddressesApi(Api):
         job = gathering.gather_addresses(
             user=request.user, project_id=project_id, urls=body.validated_data["urls"]
         )
-        return _queued(job)
+        return queued(job)
 
 
 class GatherBucketApi(Api):
@@ -92,4 +87,4 @@ class GatherBucketApi(Api):
         job = gathering.gather_bucket(
             user=request.user, project_id=project_id, **body.validated_data
         )
-        return _queued(job)
+        return queued(job)

@@ -7,31 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_vision.errors import ImageError, ModelFormatError, VisionError
-from deepseek_vision.images import Picture, read_picture
+from deepseek_vision.errors import VisionError
+from deepseek_vision.images import Picture
 from deepseek_vision.segmentation.instances.files import as_wire
 from deepseek_vision.segmentation.instances.predict import load_instances
+from deepseek_vision.segmentation.serving import described, read, threads_of
 
 
 class ServedInstances:
     """A picture in; out comes each object with its box, polygons and mask."""
 
     def __init__(self, directory: Path, options: Mapping[str, Any]) -> None:
-        if options["device"] != "cpu":
-            raise ModelFormatError(
-                "instance segmenters serve on the CPU; leave --device cuda out"
-            )
-        self._model = load_instances(directory, num_threads=options["num_threads"])
+        num_threads = threads_of(options, kind="instance segmenters")
+        self._model = load_instances(directory, num_threads=num_threads)
 
     def describe(self) -> dict[str, Any]:
-        labels = list(self._model.config.classes)
-        return {"platform": "onnxruntime_onnx", "labels": labels}
+        return described(self._model.config.classes)
 
     def read(self, image: bytes | NDArray[np.uint8]) -> Picture:
-        try:
-            return read_picture(image)
-        except ImageError as error:
-            raise ValueError(str(error)) from None
+        return read(image)
 
     def answer(
         self, pictures: Sequence[Picture], options: Sequence[Mapping[str, Any]]

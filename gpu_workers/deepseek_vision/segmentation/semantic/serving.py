@@ -7,30 +7,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_vision.errors import ImageError, ModelFormatError
-from deepseek_vision.images import Picture, read_picture
+from deepseek_vision.errors import ImageError
+from deepseek_vision.images import Picture
 from deepseek_vision.segmentation.semantic.predict import ClassMap, load_segmenter
+from deepseek_vision.segmentation.serving import described, read, threads_of
 
 
 class ServedSegmenter:
     """A picture in; out comes, for each class found, its area and its mask."""
 
     def __init__(self, directory: Path, options: Mapping[str, Any]) -> None:
-        if options["device"] != "cpu":
-            raise ModelFormatError(
-                "segmenters serve on the CPU; leave --device cuda out"
-            )
-        self._model = load_segmenter(directory, num_threads=options["num_threads"])
+        num_threads = threads_of(options, kind="segmenters")
+        self._model = load_segmenter(directory, num_threads=num_threads)
 
     def describe(self) -> dict[str, Any]:
-        classes = list(self._model.config.classes)
-        return {"platform": "onnxruntime_onnx", "labels": classes}
+        return described(self._model.config.classes)
 
     def read(self, image: bytes | NDArray[np.uint8]) -> Picture:
-        try:
-            return read_picture(image)
-        except ImageError as error:
-            raise ValueError(str(error)) from None
+        return read(image)
 
     def answer(
         self, pictures: Sequence[Picture], options: Sequence[Mapping[str, Any]]
