@@ -119,7 +119,7 @@ def run_trainer(size: str, seconds: float) -> dict[str, Any]:
 
 def prepare(arm: str, model: Any, loader: Any, device: torch.device) -> Any:
     """Set up model, optimizer, loader and backward as the arm's library wants."""
-    for block in model.blocks:
+    for block in (*model.blocks, model.head):
         block.compile()
     make = functools.partial(torch.optim.AdamW, lr=3e-4, fused=True)
     if arm == "fabric":

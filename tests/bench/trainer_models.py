@@ -42,6 +42,20 @@ def _init(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=0.02)
 
 
+class Head(nn.Module):
+    """The last norm, the logits and their loss: a region of its own."""
+
+    def __init__(self, tokens: nn.Embedding) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(tokens.embedding_dim)
+        self.out = nn.Linear(tokens.embedding_dim, tokens.num_embeddings, bias=False)
+        self.out.weight = tokens.weight
+
+    def forward(self, x: Tensor, targets: Tensor) -> Tensor:
+        logits = self.out(self.norm(x))
+        return cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+
 class Gpt(nn.Module):
     def __init__(self, layers: int, width: int, heads: int, vocabulary: int) -> None:
         super().__init__()
@@ -50,9 +64,7 @@ class Gpt(nn.Module):
         self.blocks = nn.ModuleList(
             Block(width, heads, is_causal=True) for _ in range(layers)
         )
-        self.norm = nn.LayerNorm(width)
-        self.head = nn.Linear(width, vocabulary, bias=False)
-        self.head.weight = self.tokens.weight
+        self.head = Head(self.tokens)
         self.apply(_init)
 
     def forward(self, text: Tensor) -> Tensor:
@@ -60,8 +72,7 @@ class Gpt(nn.Module):
         x = self.tokens(inputs) + self.positions.weight[: inputs.shape[1]]
         for block in self.blocks:
             x = block(x)
-        logits = self.head(self.norm(x))
-        return cross_entropy(logits.flatten(0, 1), targets.flatten())
+        return self.head(x, targets)
 
 
 class Text(Dataset[Tensor]):

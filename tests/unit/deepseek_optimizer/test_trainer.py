@@ -21,12 +21,10 @@ from deepseek_optimizer.events import (
     CheckpointSaved,
     GuardActed,
     ItemSkipped,
-    RegionCompiled,
     Resumed,
     SharesChanged,
     StepDone,
 )
-from deepseek_optimizer.regions import repeated_blocks
 from tests.unit.deepseek_optimizer.ranks import run_ranks
 from tests.unit.deepseek_optimizer.toys import (
     Net,
@@ -265,50 +263,6 @@ def test_a_part_that_cannot_be_sent_is_named_before_anything_starts():
 
     with pytest.raises(NotPicklableError, match="loss cannot be sent"):
         trainer.train(Net(), toy_data(), loss=lambda m, b: m(*b))
-
-
-class Block(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.linear = nn.Linear(8, 8)
-
-    def forward(self, x):
-        return self.linear(x)
-
-
-class Tower(nn.Module):
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.blocks = nn.Sequential(Block(), Block())
-        self.head = nn.Linear(8, 1)
-
-    def forward(self, x, y):
-        return (self.head(self.blocks(x)) - y).square().mean()
-
-
-def test_of_blocks_inside_blocks_only_the_outer_are_regions():
-    stages = nn.Sequential(*(nn.Sequential(Block(), Block()) for _ in range(2)))
-
-    assert list(repeated_blocks(stages)) == ["0", "1"]
-
-
-def test_a_region_that_does_not_compile_runs_eagerly_and_says_so(monkeypatch):
-    def refuse(function):
-        def compiled(*args):
-            raise RuntimeError("no kernel for this")
-
-        return compiled
-
-    monkeypatch.setattr(torch, "compile", refuse)
-    eager, _ = train(8, model=Tower(), compile="off")
-
-    fallen, events = train(8, model=Tower(), compile="regional")
-
-    assert torch.equal(eager, fallen)
-    assert [
-        (e.region, e.num_blocks, e.fallback_reason) for e in _of(events, RegionCompiled)
-    ] == [("Block", 2, "RuntimeError: no kernel for this")]
 
 
 def _shard(folder, kind, steps):
