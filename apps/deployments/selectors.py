@@ -23,6 +23,7 @@ from apps.deployments.models import (
 )
 from apps.deployments.types import (
     LATENCY_MS,
+    USUAL_SCORE,
     Figures,
     KeyLimits,
     ReleaseState,
@@ -35,7 +36,7 @@ from apps.deployments.types import (
     Stage as RolloutStage,
 )
 from apps.labeling.selectors.versions import versions_of
-from apps.marketplace.selectors import trained_on
+from apps.marketplace.selectors import access_model_revision, trained_on
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -370,3 +371,15 @@ def routes() -> dict[str, Route]:
         )
         for each in endpoints
     }
+
+
+def first_threshold(*, user: "User", revision_id: int) -> float:
+    """What the model itself leaves out of its answers, as its configuration says."""
+    try:
+        config = access_model_revision(user=user, revision_id=revision_id).config
+    except NotFoundError:
+        config = {}
+    value = config.get("score_threshold")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return min(1.0, max(0.0, float(value)))
+    return USUAL_SCORE

@@ -3,12 +3,14 @@ from django.urls import include, path
 from apps.deployments.api import endpoints as api
 from apps.deployments.api.sampling import SamplingApi
 from apps.deployments.targets import urls as targets
+from apps.deployments.trials import urls as trials
 from apps.deployments.views import pages as views
 from apps.deployments.views import sampling
 
 # /deployments/
 page_urls = [
     path("targets/", include(targets.page_urls)),
+    path("trials/", include(trials.page_urls)),
     path("", views.endpoints, name="endpoints"),
     path("summary/", views.summary, name="summary"),
     path("new/", views.new_endpoint, name="new"),
@@ -37,6 +39,7 @@ page_urls = [
 _one = "endpoints/<int:endpoint_id>/"
 api_urls = [
     path("targets/", include(targets.api_urls)),
+    path("trials/", include(trials.api_urls)),
     path("endpoints/", api.EndpointListApi.as_view(), name="endpoint-list"),
     path(_one, api.EndpointApi.as_view(), name="endpoint"),
     path(f"{_one}pause/", api.EndpointPauseApi.as_view(), name="pause"),

@@ -19,6 +19,12 @@ class InvalidModelError(DomainError):
     code = "invalid_model"
 
 
+class NoPictureModelError(DomainError):
+    """The model does not say anything about a picture alone."""
+
+    code = "takes_no_picture"
+
+
 class BadPathError(DomainError):
     code = "bad_path"
 

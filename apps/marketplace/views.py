@@ -19,7 +19,7 @@ from apps.marketplace.formats.cards import read_card
 from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import SettingsForm
 from apps.marketplace.models import AccessRequest, Model, ModelRevision
-from apps.marketplace.selectors.serving import is_servable
+from apps.marketplace.selectors.serving import is_servable, takes_pictures
 from apps.marketplace.services import gates, inspecting, repositories
 from apps.marketplace.services.describing import LARGEST_CARD, read_text
 from apps.marketplace.services.likes import set_like
@@ -109,6 +109,9 @@ def model(request: PageRequest, namespace: str, name: str) -> HttpResponse:
         text = read_card(read_text(readme, LARGEST_CARD)).text if readme else ""
         url = f"/{found.full_name}/resolve/{revision.revision if revision else ''}/"
         context["card"] = render_card(text, files_url=url)
+    context["may_try"] = (
+        context["may_read"] and revision is not None and takes_pictures(revision)
+    )
     context["relatives"] = inspecting.find_relatives(found, user=request.user)
     return render(request, "marketplace/model.html", context)
 

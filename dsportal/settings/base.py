@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "apps.diagnostics",
     "apps.deployments",
     "apps.deployments.targets",
+    "apps.deployments.trials",
     "apps.marketplace.feedback",
     "apps.accounts.webhooks",
 ]

@@ -46,7 +46,25 @@ DEPLOYMENTS_API: Rules = {
     "deployments-api:key": {"DELETE": write(MANAGER, 204)},
 }
 
+DEPLOYMENTS_API |= {
+    "deployments-api:trial-list": {
+        "POST": write(
+            VIEWER,
+            202,
+            is_upload=True,
+            body=lambda w: {
+                "workspace_id": w["workspace_id"],
+                "revision_id": w["revision_id"],
+                "image": w["new_file"](),
+            },
+        )
+    },
+    "deployments-api:trial": {"GET": read()},
+}
+
 DEPLOYMENTS_PAGES: Rules = {
+    "deployments:try-model": {"POST": write(VIEWER, stranger=200)},
+    "deployments:trial": {"GET": read()},
     "deployments:endpoints": {"GET": read(**OWN)},
     "deployments:summary": {"GET": read(**OWN)},
     "deployments:new": {

@@ -259,7 +259,12 @@ PAGES: Rules = (
 PAGES |= DEPLOYMENTS_PAGES | MARKETPLACE_PAGES
 
 # Rows that belong to one person: for all others, whatever their role, they are absent.
-PERSONAL = {"accounts-api:token", "accounts:revoke-token"}
+PERSONAL = {
+    "accounts-api:token",
+    "accounts:revoke-token",
+    "deployments-api:trial",
+    "deployments:trial",
+}
 
 # django-allauth's and Django's own pages, for everybody; the admin has its own claim.
 THIRD_PARTY = {

@@ -44,6 +44,7 @@ from tests.factories.labeling import AllocationRuleFactory
 from tests.factories.marketplace import ModelRevisionFactory
 from tests.factories.targets import CredentialFactory, DeploymentFactory
 from tests.factories.training import TrainingRunFactory
+from tests.factories.trials import TrialFactory
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -53,6 +54,7 @@ TOKENS = {f"{scope}-token": scope for scope in Scope}
 ADMIN = {name for name in ROUTES if name.startswith("admin:")}
 OUR_APPS = (
     "core", "accounts", "webhooks", "jobs", "marketplace", "feedback", "labeling", "deployments",
+    "trials",
 )  # fmt: skip
 
 
@@ -160,6 +162,7 @@ def world(
         "endpoint_id": key.endpoint_id,
         "key_id": key.pk,
         "deployment_id": DeploymentFactory(workspace=workspace).pk,
+        "trial_id": TrialFactory(created_by=alice, job__workspace=workspace).pk,
         "credential_id": CredentialFactory(workspace=workspace).pk,
         "target": "kubernetes",
         "model_name": f"{revision.model.name}@{revision.revision[:12]}",

@@ -10,18 +10,24 @@ import httpx
 from django.utils.translation import gettext as _
 from PIL import Image
 
-from apps.core.images import inspect
+from apps.core.images import Inspected, inspect
 from apps.deployments.errors import NoAnswerError
 
 TIMEOUT_S = 20
 LARGEST_MASK, MASK_ALPHA = 640, 110
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
+RIGHT = 0.7
 LARGEST_SHOWN = 3 * 1024 * 1024  # larger pictures are shown as their thumbnails
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """A found object, in the picture's pixels."""
+    """A found object, in the picture's pixels.
+
+    Attributes:
+        label_x: Where its label begins, or ends where the box lies far to the right.
+        label_y: Base line of its label: above the box, or just inside the picture.
+    """
 
     label: str
     score: float
@@ -29,6 +35,9 @@ class Outline:
     y: float
     width: float
     height: float
+    label_x: float
+    label_y: float
+    is_right: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +47,11 @@ class Region:
     Attributes:
         mask: A data URL.
         percent: Of the picture.
+        score: 1 where the model gives none.
     """
 
     label: str
+    score: float
     color: str
     mask: str
     percent: float
@@ -52,6 +63,7 @@ class Shown:
 
     Attributes:
         picture: A data URL.
+        has_classes: Regions are whole classes, each with its share of the picture.
         text: The whole answer as JSON.
     """
 
@@ -60,6 +72,7 @@ class Shown:
     height: int
     outlines: list[Outline]
     regions: list[Region]
+    has_classes: bool
     labels: list[dict[str, Any]]
     version: str
     time_ms: float
@@ -68,10 +81,14 @@ class Shown:
     @property
     def text_px(self) -> float:
         """Height of the labels, in the picture's pixels."""
-        return max(8.0, self.width / 36)
+        return _text_px(self.width)
 
 
-def ask(port: int, image: bytes) -> Shown:
+def _text_px(width: int) -> float:
+    return max(8.0, width / 36)
+
+
+def ask(port: int, image: bytes, *, least_score: float | None = None) -> Shown:
     """Ask the replica behind a port of this host.
 
     Raises:
@@ -80,8 +97,9 @@ def ask(port: int, image: bytes) -> Shown:
     """
     seen = inspect(io.BytesIO(image))
     url = f"http://127.0.0.1:{port}/predict"
+    options = {} if least_score is None else {"score_threshold": least_score}
     try:
-        reply = httpx.post(url, content=image, timeout=TIMEOUT_S)
+        reply = httpx.post(url, content=image, params=options, timeout=TIMEOUT_S)
         answer = reply.json()
     except (httpx.HTTPError, ValueError) as error:
         raise NoAnswerError(
@@ -89,25 +107,35 @@ def ask(port: int, image: bytes) -> Shown:
         ) from error
     if reply.status_code != 200:
         raise NoAnswerError(str(answer.get("error", reply.status_code)))
+    return shown(image, seen, answer)
+
+
+def shown(image: bytes, seen: Inspected, answer: dict[str, Any]) -> Shown:
+    """Put what a model said beside the picture that it is about."""
     picture, media_type = seen.thumbnail, "image/jpeg"
     if seen.shown is None and len(image) <= LARGEST_SHOWN:
         picture, media_type = image, seen.media_type
     encoded = base64.b64encode(picture).decode()
+    objects = answer.get("instances", [])
+    boxes = [*answer.get("detections", []), *objects]
+    areas = [*answer.get("segments", []), *objects]
     return Shown(
         picture=f"data:{media_type};base64,{encoded}",
         width=seen.width,
         height=seen.height,
-        outlines=[_outline(row) for row in answer.get("detections", [])],
-        regions=[_region(*each) for each in enumerate(answer.get("segments", []))],
+        outlines=[_outline(row, seen.width) for row in boxes],
+        regions=[_region(*each) for each in enumerate(areas)],
+        has_classes="segments" in answer,
         labels=answer.get("labels", []),
-        version=answer["version"],
-        time_ms=answer["time_ms"],
+        version=answer.get("version", ""),
+        time_ms=answer.get("time_ms", 0.0),
         text=json.dumps(answer, indent=2),
     )
 
 
-def _outline(row: dict[str, Any]) -> Outline:
+def _outline(row: dict[str, Any], picture_width: int) -> Outline:
     left, top, right, bottom = row["bbox"]
+    text_px, is_right = _text_px(picture_width), left > RIGHT * picture_width
     return Outline(
         label=row["label"],
         score=row["score"],
@@ -115,6 +143,9 @@ def _outline(row: dict[str, Any]) -> Outline:
         y=top,
         width=right - left,
         height=bottom - top,
+        is_right=is_right,
+        label_x=right if is_right else left,
+        label_y=max(text_px, top - text_px / 4),
     )
 
 
@@ -135,6 +166,7 @@ def _region(number: int, row: dict[str, Any]) -> Region:
     encoded = base64.b64encode(file.getvalue()).decode()
     return Region(
         label=row["label"],
+        score=row.get("score", 1.0),
         color=color,
         mask=f"data:image/png;base64,{encoded}",
         percent=100 * sum(counts[1::2]) / (height * width),

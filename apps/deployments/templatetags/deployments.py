@@ -7,6 +7,7 @@ from django import template
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from apps.deployments.engines.asking import Outline
 from apps.deployments.models import Endpoint, EndpointKey
 from apps.deployments.types import EndpointState, Figures, Stage
 
@@ -84,6 +85,12 @@ def traffic_chart(history: Sequence[Figures]) -> dict[str, Any]:
         "width": WIDTH,
         "height": HEIGHT,
     }
+
+
+@register.filter
+def num_above(found: Sequence[Outline], threshold: float | str) -> int:
+    """How many are at least so sure; all of them where no threshold is given."""
+    return sum(one.score >= float(threshold or 0) for one in found)
 
 
 @register.filter

@@ -29,7 +29,7 @@ from apps.deployments.services import endpoints as endpoint_services
 from apps.deployments.services import keys as key_services
 from apps.deployments.services import ledger
 from apps.deployments.services import releases as release_services
-from apps.deployments.types import NewEndpoint, Rollout
+from apps.deployments.types import LOWEST_SCORE, NewEndpoint, Rollout
 from apps.marketplace.selectors.serving import list_servable
 
 NUM_LEDGER = 12
@@ -231,7 +231,8 @@ def try_it(request: PageRequest, endpoint_id: int) -> HttpResponse:
         context["error"] = _("Choose a picture of at most 16 MB.")
     else:
         try:
-            context["answer"] = ask(_port(found), file.read())
+            context["threshold"] = _threshold(request, found)
+            context["answer"] = ask(_port(found), file.read(), least_score=LOWEST_SCORE)
         except DomainError as exc:
             context["error"] = str(exc)
     return render(request, "deployments/answer.html", context)
@@ -279,6 +280,12 @@ def _port(found: Endpoint) -> int:
         if each.release_id == serving and each.answers:
             return each.port
     raise NoReplicaError(_("No replica answers yet; try again in a moment."))
+
+
+def _threshold(request: PageRequest, found: Endpoint) -> float:
+    serving = found.stable or found.candidate
+    revision_id = serving.model_revision_id if serving else 0
+    return selectors.first_threshold(user=request.user, revision_id=revision_id)
 
 
 def _row(found: Endpoint) -> dict[str, object]:

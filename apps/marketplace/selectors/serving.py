@@ -8,13 +8,17 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
+from apps.marketplace.errors import NoPictureModelError
 from apps.marketplace.models import Model, ModelRevision, RevisionFile
+from apps.marketplace.selectors import revision_info
 from apps.marketplace.types import (
+    CLICK_FORMAT,
     OWN_FORMAT,
     PACKAGED,
     WEIGHTS,
     Answers,
     Kind,
+    ModelRevisionInfo,
     Servable,
 )
 
@@ -72,6 +76,34 @@ def is_servable(revision: ModelRevision) -> bool:
         return True
     rows = ModelRevision.objects.filter(_has_weights("pk"), pk=revision.pk)
     return revision.format in served_formats() and rows.exists()
+
+
+def takes_pictures(revision: ModelRevision) -> bool:
+    """Whether a served model answers about a picture, given nothing beside it."""
+    is_alone = revision.format != CLICK_FORMAT and _answers(revision) != Answers.TENSORS
+    return is_alone and is_servable(revision)
+
+
+def access_picture_model(*, user: "User", revision_id: int) -> ModelRevisionInfo:
+    """Return a revision whose files the user may have and that answers about pictures.
+
+    Raises:
+        NotFoundError: No such revision for this user, or a gate stands before it.
+        NoPictureModelError: It wants something else than a picture.
+    """
+    models = Model.objects.read_by(user)
+    revisions = ModelRevision.objects.filter(pk=revision_id, model__in=models)
+    row = revisions.select_related("model__namespace").first()
+    if row is None:
+        raise NotFoundError(_("model revision not found"))
+    if not takes_pictures(row):
+        raise NoPictureModelError(
+            _(
+                "{model} does not answer about a picture alone: deploy it, and ask it "
+                "with a program"
+            ).format(model=row.model.full_name)
+        )
+    return revision_info(row)
 
 
 @functools.cache
