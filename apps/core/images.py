@@ -28,6 +28,7 @@ DAMAGED = (
 )  # fmt: skip
 # Our own limit is judged first, and says how many pixels there are.
 Image.MAX_IMAGE_PIXELS = None
+WINDOWED_QUALITY = 92
 WINDOWED_MODES = {"I", "I;16", "I;16B", "I;16L", "F"}
 
 
@@ -126,14 +127,50 @@ def _inspect(file: IO[bytes]) -> Inspected:
     )
 
 
+def levels_of(file: IO[bytes]) -> tuple[float, float] | None:
+    """The darkest and the lightest value of a deep grey image; None for all others."""
+    image = Image.open(file, formats=list(MEDIA_TYPES))
+    return _extremes(image) if image.mode in WINDOWED_MODES else None
+
+
+def windowed(file: IO[bytes], *, low: float, high: float) -> bytes:
+    """Draw a deep grey image upright as JPEG: black up to `low`, white from `high` on.
+
+    Raises:
+        NotAnImageError: It is no deep grey image, or the window is empty.
+    """
+    if not low < high:
+        raise NotAnImageError(
+            _("the darkest level ({low}) must lie below the lightest ({high})").format(
+                low=f"{low:g}", high=f"{high:g}"
+            )
+        )
+    image = Image.open(file, formats=list(MEDIA_TYPES))
+    if image.mode not in WINDOWED_MODES:
+        raise NotAnImageError(
+            _("this image has 8 bits a channel and needs no levels: leave them out")
+        )
+    grey = ImageOps.exif_transpose(_stretched(image, low, high))
+    out = io.BytesIO()
+    grey.save(out, "JPEG", quality=WINDOWED_QUALITY)
+    return out.getvalue()
+
+
+def _extremes(image: Image.Image) -> tuple[float, float]:
+    return cast("tuple[float, float]", image.convert("F").getextrema())  # one band
+
+
+def _stretched(image: Image.Image, low: float, high: float) -> Image.Image:
+    scale = 255.0 / (high - low) if high > low else 0.0
+    wide = image.convert("F")
+    return wide.point(lambda value: value * scale - low * scale).convert("L")
+
+
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Bring any mode to RGB; deep grey is stretched from its darkest to its lightest."""
     if image.mode not in WINDOWED_MODES:
         return image.convert("RGB")
-    wide = image.convert("F")
-    low, high = cast("tuple[float, float]", wide.getextrema())  # one band
-    scale = 255.0 / (high - low) if high > low else 0.0
-    return wide.point(lambda value: value * scale - low * scale).convert("RGB")
+    return _stretched(image, *_extremes(image)).convert("RGB")
 
 
 def _encode(image: Image.Image, form: str) -> bytes:

@@ -176,6 +176,7 @@ api_urls = [
     path(f"{_version}/export/", versions.ExportApi.as_view(), name="version-export"),
     path(f"{_image}/", images.ImageApi.as_view(), name="image"),
     path(f"{_image}/file/", images.ImageFileApi.as_view(), name="image-file"),
+    path(f"{_image}/levels/", images.ImageLevelsApi.as_view(), name="image-levels"),
     path(f"{_image}/shown/", images.ImageShownApi.as_view(), name="image-shown"),
     path(
         f"{_image}/thumbnail/",

@@ -98,6 +98,7 @@ LABELING_API: Rules = {
     "labeling-api:restore-version": {"POST": write(MANAGER)},
     "labeling-api:image": {"GET": read(), "DELETE": write(MANAGER, 204)},
     "labeling-api:image-file": {"GET": read()},
+    "labeling-api:image-levels": {"GET": read()},
     "labeling-api:image-shown": {"GET": read()},
     "labeling-api:image-thumbnail": {"GET": read()},
     "labeling-api:document": {"GET": read()},

@@ -5,6 +5,7 @@ import io
 import random
 import struct
 import zlib
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -322,3 +323,34 @@ def test_a_blob_that_is_gone_is_not_found(client: APIClient, send: Callable[...,
         "detail": "file not found in the blob store",
         "code": "not_found",
     }
+
+
+def test_a_deep_image_is_shown_through_the_window_that_is_asked_for(
+    client: APIClient, send: Callable[..., Any]
+):
+    row = array("H", [1000] * 10 + [5000] * 10)
+    deep = PillowImage.frombytes("I;16", (20, 10), row.tobytes() * 10)
+    file = io.BytesIO()
+    deep.save(file, "PNG")
+    pk = send(file.getvalue(), "deep.png").json()["id"]
+    shown = reverse("labeling-api:image-shown", args=[pk])
+
+    levels = client.get(reverse("labeling-api:image-levels", args=[pk])).json()
+    dark = client.get(shown, {"low": "4000", "high": "9000"})
+    empty = client.get(shown, {"low": "9", "high": "9"})
+    words = client.get(shown, {"low": "dark", "high": "9"})
+
+    assert levels == {"low": 1000, "high": 5000}
+    assert dark["Content-Type"] == "image/jpeg"
+    with PillowImage.open(io.BytesIO(dark.content)) as picture:
+        left, right = picture.getpixel((2, 5)), picture.getpixel((17, 5))
+    assert left == 0
+    assert right == pytest.approx(51, abs=3)
+    assert (empty.status_code, words.status_code) == (400, 400)
+    assert "must lie below" in empty.json()["detail"]
+
+
+def test_a_plain_image_has_no_levels(client: APIClient, image: Image):
+    levels = client.get(reverse("labeling-api:image-levels", args=[image.pk]))
+
+    assert levels.json() == {"low": None, "high": None}

@@ -1,7 +1,9 @@
-from django.http import HttpResponseBase
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import status
+from rest_framework import serializers, status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 
@@ -81,11 +83,49 @@ class ImageFileApi(Api):
         )
 
 
-class ImageShownApi(Api):
-    @extend_schema(responses={(200, "image/*"): OpenApiTypes.BINARY})
-    def get(self, request: ApiRequest, image_id: int) -> HttpResponseBase:
-        """Answer what a browser can draw: the original, or an upright copy of it."""
+class LevelsOut(serializers.Serializer[Any]):
+    """Null for an image of 8 bits a channel, whose values a browser has all."""
+
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+
+
+class WindowIn(serializers.Serializer[Any]):
+    low = serializers.FloatField(required=False)
+    high = serializers.FloatField(required=False)
+
+
+class ImageLevelsApi(Api):
+    @extend_schema(operation_id="image_levels", responses=LevelsOut)
+    def get(self, request: ApiRequest, image_id: int) -> Response:
+        """Answer between which values a deep grey image lies, for its window."""
         image = selectors.access_image(user=request.user, image_id=image_id)
+        low, high = selectors.levels_of(image) or (None, None)
+        return Response({"low": low, "high": high})
+
+
+class ImageShownApi(Api):
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("low", float, description="Shown black; with high alone."),
+            OpenApiParameter("high", float, description="Shown white."),
+        ],
+        responses={(200, "image/*"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: ApiRequest, image_id: int) -> HttpResponseBase:
+        """Answer what a browser can draw: the original, or an upright copy of it.
+
+        Of a deep grey image, `low` and `high` choose the window of values.
+        """
+        image = selectors.access_image(user=request.user, image_id=image_id)
+        window = WindowIn(data=request.query_params)
+        window.is_valid(raise_exception=True)
+        if {"low", "high"} <= window.validated_data.keys():
+            return HttpResponse(
+                selectors.windowed(image, **window.validated_data),
+                content_type="image/jpeg",
+                headers={"Cache-Control": "private, max-age=3600"},
+            )
         return blob_response(
             request, image.shown, media_type=image.shown_media_type, name=image.name
         )

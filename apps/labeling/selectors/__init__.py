@@ -14,6 +14,7 @@ from apps.labeling.selectors.images import (
     own_copy,
     position_of,
 )
+from apps.labeling.selectors.levels import levels_of, windowed
 from apps.labeling.selectors.projects import (
     count_labels,
     first_steps,
@@ -45,6 +46,7 @@ __all__ = [
     "count_open_proposals",
     "count_unsubmitted",
     "first_steps",
+    "levels_of",
     "list_dataset_versions",
     "list_history",
     "list_images",
@@ -61,4 +63,5 @@ __all__ = [
     "position_of",
     "recent_submissions",
     "submitted_by_day",
+    "windowed",
 ]

@@ -1,10 +1,11 @@
 import io
+from array import array
 
 import pytest
 from PIL import Image
 
 from apps.core.errors import TooLargeError
-from apps.core.images import NotAnImageError, inspect
+from apps.core.images import NotAnImageError, inspect, levels_of, windowed
 
 
 def encoded(image: Image.Image, form: str, **options: object) -> io.BytesIO:
@@ -60,6 +61,35 @@ def test_sixteen_bits_are_stretched_over_what_is_there():
         (0, 0, 0),
         (255, 255, 255),
     )
+
+
+def test_a_window_of_deep_values_is_black_below_and_white_above():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    row = array("H", [1000] * 100 + [3000] * 100 + [5000] * 100)
+    deep = Image.frombytes("I;16", (300, 100), row.tobytes() * 100)
+    file = encoded(deep, "PNG", exif=exif)
+
+    assert levels_of(file) == (1000, 5000)
+    shown = opened(windowed(file, low=2000, high=4000))
+
+    assert (shown.mode, shown.size) == ("L", (100, 300))
+    values = [shown.getpixel((50, y)) for y in (50, 150, 250)]
+    assert values == [0, pytest.approx(127, abs=2), 255]
+
+
+def test_an_image_of_eight_bits_has_no_levels():
+    flat = encoded(Image.new("L", (4, 4)), "PNG")
+
+    assert levels_of(flat) is None
+    with pytest.raises(NotAnImageError, match="8 bits a channel"):
+        windowed(flat, low=0, high=9)
+
+
+@pytest.mark.parametrize(("low", "high"), [(9, 9), (10, 2), (float("nan"), 2)])
+def test_a_window_that_is_none_is_refused(low: float, high: float):
+    with pytest.raises(NotAnImageError, match="must lie below"):
+        windowed(encoded(Image.new("I;16", (4, 4)), "PNG"), low=low, high=high)
 
 
 def test_an_animation_is_its_first_frame():
