@@ -76,6 +76,25 @@ def test_a_click_beside_the_image_is_refused_with_its_size(
     assert f"{image.width} x {image.height}" in answer.json()["detail"]
 
 
+def test_a_box_is_cut_out_by_colors_and_a_click_alone_is_refused(
+    api_as: Any, alice: Any, image: Any, click_server: str, settings: Any
+) -> None:
+    settings.CLICK_SERVER_URL = click_server
+    url = f"/api/v1/labeling/images/{image.pk}/outlines/"
+    box = [image.width / 4, image.height / 4, image.width / 2, image.height / 2]
+
+    cut = api_as(alice).post(url, {"box": box, "by": "colors"}, format="json")
+    bare = api_as(alice).post(
+        url, {"clicks": [[3, 3, 1]], "by": "colors"}, format="json"
+    )
+    unknown = api_as(alice).post(url, {"box": box, "by": "magic"}, format="json")
+
+    assert cut.status_code == 200, cut.content
+    assert bare.status_code == 400
+    assert "drag a box around the object first" in bare.json()["detail"]
+    assert unknown.status_code == 400
+
+
 def test_a_model_server_that_is_down_is_said_to_be(
     api_as: Any, alice: Any, image: Any, settings: Any
 ) -> None:

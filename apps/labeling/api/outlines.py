@@ -24,6 +24,11 @@ class PromptIn(serializers.Serializer[Any]):
     box = serializers.ListField(
         child=serializers.FloatField(), min_length=4, max_length=4, required=False
     )
+    by = serializers.ChoiceField(
+        choices=["model", "colors"],
+        default="model",
+        help_text="colors cuts by what differs from the ground around the box (GrabCut).",
+    )
 
 
 class OutlineOut(serializers.Serializer[Any]):

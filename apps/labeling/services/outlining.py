@@ -42,6 +42,10 @@ def find_outlines(
         NoClickModelError: The model server is down, starting, or has no model.
     """
     image = selectors.access_image(user=user, image_id=image_id, needs=Role.ANNOTATOR)
+    if prompt.get("by") == "colors" and prompt["clicks"] and not prompt.get("box"):
+        raise BadPromptError(
+            _("drag a box around the object first, then click to correct")
+        )
     if not settings.CLICK_SERVER_URL:
         raise NoClickModelError(
             _("no click model runs here: start the portal with ./portal up")

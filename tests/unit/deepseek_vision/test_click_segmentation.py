@@ -14,6 +14,7 @@ from deepseek_vision.__main__ import main
 from deepseek_vision.errors import ModelFormatError, UnknownModelError
 from deepseek_vision.images import Picture
 from deepseek_vision.segmentation.click import protocol
+from deepseek_vision.segmentation.click.colors import outlines_by_color
 from deepseek_vision.segmentation.click.directory import (
     find_click_folder,
     list_click_models,
@@ -85,6 +86,47 @@ def test_the_same_prompt_has_the_same_answer_after_a_restart(planted, segmenter)
     fresh = Segmenter(segmenter.model)
     again = fresh.answer(picture, Prompt(clicks=clicks), key="b")
     assert np.array_equal(first.logits_HW, again.logits_HW)
+
+
+def _drawn(outlines, size=SIZE):
+    flat = [value for point in outlines[0].points for value in point]
+    return draw_polygons([flat], size)
+
+
+def test_colors_alone_cut_a_planted_disc_out_of_a_loose_box(planted):
+    picture, truth = planted
+    outlines = outlines_by_color(picture, Prompt(box=(100, 40, 262, 205)))
+    assert len(outlines) == 1
+    assert protocol.iou(_drawn(outlines), truth) >= 0.95
+
+
+def test_a_click_beside_takes_a_color_away_and_the_answer_is_always_the_same(planted):
+    picture, truth = planted
+    box = (100, 40, 390, 290)  # around the disc and the square
+    both = outlines_by_color(picture, Prompt(box=box))
+    clicks = (Click(x=180, y=120), Click(x=340, y=240, is_positive=False))
+    corrected = outlines_by_color(picture, Prompt(box=box, clicks=clicks))
+    assert len(both) == 2
+    assert len(corrected) == 1
+    assert protocol.iou(_drawn(corrected), truth) >= 0.95
+    assert corrected == outlines_by_color(picture, Prompt(box=box, clicks=clicks))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "says"),
+    [
+        (Prompt(clicks=(Click(x=1, y=1),)), "drag a box around the object first"),
+        (Prompt(box=(500, 5, 600, 50)), "beside the picture of 400 x 300"),
+    ],
+)
+def test_colors_need_a_box_on_the_picture(planted, prompt, says):
+    with pytest.raises(ValueError, match=says):
+        outlines_by_color(planted[0], prompt)
+
+
+def test_a_picture_of_one_color_has_no_outline_and_does_not_fail():
+    flat = Picture(pixels=np.full((8, 9, 3), 7, np.uint8), width=9, height=8)
+    assert outlines_by_color(flat, Prompt(box=(0, 0, 9, 8))) == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deepseek_vision.errors import ImageError, ModelFormatError
 from deepseek_vision.images import Picture, read_picture
+from deepseek_vision.segmentation.click.colors import outlines_by_color
 from deepseek_vision.segmentation.click.directory import load_click_model
 from deepseek_vision.segmentation.click.outlines import outlines_of
 from deepseek_vision.segmentation.click.prompts import Prompt
@@ -56,18 +57,24 @@ class ServedClicks:
         self, pictures: Sequence[KnownPicture], options: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
         return [
-            self._answer(known, Prompt.from_wire(wish.get("prompt") or {}))
+            self._answer(known, wish.get("prompt") or {})
             for known, wish in zip(pictures, options, strict=True)
         ]
 
-    def _answer(self, known: KnownPicture, prompt: Prompt) -> dict[str, Any]:
-        picture = known.picture
+    def _answer(self, known: KnownPicture, wire: Mapping[str, Any]) -> dict[str, Any]:
+        picture, prompt = known.picture, Prompt.from_wire(wire)
         size = {"width": picture.width, "height": picture.height}
+        by_color = wire.get("by", "model") == "colors"
         if prompt.is_empty:
+            if by_color:
+                return {**size, "outlines": []}
             self._segmenter.prepare(picture, key=known.key, prompt=prompt)
             return {**size, "outlines": []}
-        answer = self._segmenter.answer(picture, prompt, key=known.key)
-        outlines = outlines_of(answer, prompt)
+        if by_color:
+            outlines = outlines_by_color(picture, prompt)
+        else:
+            answer = self._segmenter.answer(picture, prompt, key=known.key)
+            outlines = outlines_of(answer, prompt)
         return {
             **size,
             "outlines": [
