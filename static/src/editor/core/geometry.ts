@@ -169,12 +169,17 @@ function distanceToRing(ring: Ring, at: Vertex, isClosed: boolean): number {
   return nearest;
 }
 
-export function distanceToSegment([x, y]: Vertex, [ax, ay]: Vertex, [bx, by]: Vertex): number {
+export function nearestOnSegment([x, y]: Vertex, [ax, ay]: Vertex, [bx, by]: Vertex): Vertex {
   const [dx, dy] = [bx - ax, by - ay];
   const length = dx * dx + dy * dy;
   const along = length === 0 ? 0 : ((x - ax) * dx + (y - ay) * dy) / length;
   const t = Math.min(Math.max(along, 0), 1);
-  return Math.hypot(x - ax - t * dx, y - ay - t * dy);
+  return [ax + t * dx, ay + t * dy];
+}
+
+export function distanceToSegment(at: Vertex, from: Vertex, to: Vertex): number {
+  const [x, y] = nearestOnSegment(at, from, to);
+  return Math.hypot(at[0] - x, at[1] - y);
 }
 
 export function boundsOfRing(ring: Ring): Bbox {

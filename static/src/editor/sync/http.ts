@@ -4,6 +4,7 @@ import type { DocumentWire } from "../core/wire.ts";
 import type {
   Adviser,
   Failure,
+  LevelRange,
   SegmentAnswer,
   Segmenting,
   SendAnswer,
@@ -117,6 +118,13 @@ export function httpTransport(options: HttpOptions): Transport & Adviser & Segme
       return answer.name === "told" || answer.name === "refused" || answer.name === "gone";
     },
 
+    levels: async (imageId) => {
+      const answer = await ask(`images/${imageId}/levels/`, {}, ({ status, body }) =>
+        status === 200 ? ({ name: "read", range: body as LevelRange } as const) : null,
+      );
+      return answer.name === "read" && answer.range.low !== null ? answer.range : null;
+    },
+
     calibration: async (projectId) => {
       const answer = await ask(`projects/${projectId}/calibration/`, {}, ({ status, body }) =>
         status === 200 ? ({ name: "read", calibration: body as Calibration } as const) : null,
@@ -124,11 +132,11 @@ export function httpTransport(options: HttpOptions): Transport & Adviser & Segme
       return answer.name === "read" ? answer.calibration : null;
     },
 
-    segment: (imageId, { clicks, box }) => {
+    segment: (imageId, { clicks, box }, by) => {
       const init = {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ clicks, ...(box ? { box } : {}) }),
+        body: JSON.stringify({ clicks, by, ...(box ? { box } : {}) }),
       };
       return ask<SegmentAnswer>(`images/${imageId}/outlines/`, init, ({ status, body }) => {
         if (status === 200) {

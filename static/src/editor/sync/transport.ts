@@ -1,5 +1,5 @@
 import type { Calibration } from "../core/calibration.ts";
-import type { ClickPrompt, Outline } from "../core/tools/clickMask.ts";
+import type { ClickPrompt, Finder, Outline } from "../core/tools/clickMask.ts";
 import type { DocumentWire, OperationWire } from "../core/wire.ts";
 
 export type Failure =
@@ -34,8 +34,16 @@ export interface Transport {
   reopen(imageId: number): Promise<SubmitAnswer>;
 }
 
-/** What is said and asked of proposals; none of it is work that could be lost. */
+/** The darkest and the lightest value of an image with more of them than a screen shows. */
+export interface LevelRange {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What is said and asked beside the work; none of it could be lost. */
 export interface Adviser {
+  /** Null for an image of 8 bits a channel, and where it cannot be had. */
+  levels(imageId: number): Promise<LevelRange | null>;
   /** Say that proposals are wrong; false where the server may not have heard it. */
   reject(imageId: number, ids: readonly string[]): Promise<boolean>;
   /** How often proposals of a score have turned out right; null where it cannot be had. */
@@ -46,7 +54,7 @@ export type SegmentAnswer =
   | { readonly name: "segmented"; readonly outlines: readonly Outline[] }
   | Failure;
 
-/** A model that finds the object which clicks and a box mean. */
+/** Who finds the object that clicks and a box mean. */
 export interface Segmenting {
-  segment(imageId: number, prompt: ClickPrompt): Promise<SegmentAnswer>;
+  segment(imageId: number, prompt: ClickPrompt, by: Finder): Promise<SegmentAnswer>;
 }

@@ -3,6 +3,7 @@ import * as edit from "../core/commands.ts";
 import { screenPoint } from "../core/units.ts";
 import type { App } from "./app.ts";
 import { Copying, PASTE_OFFSET_PX } from "./copying.ts";
+import { Corners } from "./corners.ts";
 import { Judging } from "./judging.ts";
 import type { Command } from "./keys.ts";
 
@@ -27,6 +28,7 @@ function toolCommands(app: App): Command[] {
     { id: "polygon", group: "tools", keys: ["Q"], run: () => app.pickTool("polygon") },
     { id: "scissors", group: "tools", keys: ["U"], run: () => app.pickTool("scissors") },
     { id: "clickMask", group: "tools", keys: [";"], run: () => app.pickTool("clickMask") },
+    { id: "grabCut", group: "tools", keys: ["Shift+U"], run: () => app.pickTool("grabCut") },
     { id: "brush", group: "tools", keys: ["N"], run: () => app.pickTool("brush") },
     { id: "eraser", group: "tools", keys: ["Shift+N"], run: () => app.pickTool("eraser") },
     {
@@ -61,6 +63,7 @@ function toolCommands(app: App): Command[] {
 function objectCommands(app: App): Command[] {
   const on = (run: (bench: Parameters<typeof edit.nudge>[0]) => void) => () => app.onBench(run);
   const copying = new Copying(app);
+  const corners = new Corners(app);
   const push = (x: number, y: number) => on((bench) => edit.nudge(bench, x, y));
   return [
     { id: "undo", group: "objects", keys: ["Ctrl+Z"], run: () => app.undo() },
@@ -104,6 +107,8 @@ function objectCommands(app: App): Command[] {
       run: on((bench) => edit.toggleTag(bench, bench.activeLabel)),
     },
     { id: "snap", group: "objects", keys: ["Shift+S"], run: on(edit.snap) },
+    { id: "carry", group: "objects", keys: ["`"], run: () => corners.carry() },
+    { id: "snapping", group: "objects", keys: ["Shift+C"], run: () => corners.toggleSnapping() },
     { id: "hide", group: "objects", keys: ["H"], run: on(edit.toggleHidden) },
     { id: "hideAll", group: "objects", keys: ["Shift+H"], run: on(edit.toggleAllHidden) },
     { id: "lock", group: "objects", keys: ["L"], run: on(edit.toggleLocked) },

@@ -1,7 +1,8 @@
 import type { GeometryKind } from "../core/geometry.ts";
-import { Brush, BrushSize } from "../core/tools/brush.ts";
+import { BrushSize } from "../core/tools/brush.ts";
+import type { Carry } from "../core/tools/carry.ts";
 import type { Tool } from "../core/tools/tool.ts";
-import { boundsOfAll, type Camera, type ImagePoint, toImage } from "../core/units.ts";
+import { boundsOfAll, type Camera } from "../core/units.ts";
 import type { DocumentWire } from "../core/wire.ts";
 import type { Topic, Workbench } from "../core/workbench.ts";
 import { realClock } from "../sync/clock.ts";
@@ -13,15 +14,16 @@ import { editorCommands } from "./actions.ts";
 import { clicking } from "./clicking.ts";
 import { Documents } from "./documents.ts";
 import { find } from "./dom.ts";
-import type { OverlayScene } from "./draw.ts";
 import { HandIn } from "./handIn.ts";
 import { KeyBoard } from "./keyboard.ts";
 import { Keymap } from "./keys.ts";
 import type { Words } from "./messages.ts";
+import { overlayOf } from "./overlay.ts";
 import { type Palette, watchPalette } from "./palette.ts";
 import { Bar } from "./panels/bar.ts";
 import { toggleGuide } from "./panels/guide.ts";
 import { KeysDialog } from "./panels/keysDialog.ts";
+import { Levels } from "./panels/levels.ts";
 import { Notices } from "./panels/notices.ts";
 import { ReviewPanel } from "./panels/review.ts";
 import { SavingPanel } from "./panels/saving.ts";
@@ -54,7 +56,7 @@ export class App {
   readonly stage: Stage;
   readonly keymap: Keymap;
   readonly #options: AppOptions;
-  readonly #pointer: Pointer;
+  readonly pointer: Pointer;
   readonly #keyboard: KeyBoard;
   readonly #bar: Bar;
   readonly #sidebar: Sidebar;
@@ -64,6 +66,7 @@ export class App {
   readonly #keysDialog: KeysDialog;
   readonly #couriers: Couriers;
   readonly #notices: Notices;
+  readonly #levels: Levels;
   readonly #handIn: HandIn;
   readonly #review: ReviewPanel;
   readonly #pictures = new Pictures();
@@ -82,18 +85,13 @@ export class App {
     const { root, words } = options;
     this.#documents = new Documents(options.transport);
     this.stage = new Stage(find("[data-stage]", HTMLElement, root), {
-      overlay: () => ({
-        sketch: this.tool()?.sketch ?? null,
-        crosshair: this.#showsCrosshair() ? this.#pointer.hover : null,
-        brush: this.#brushAtPointer(),
-        reach: this.#pointer.reach,
-      }),
+      overlay: () => overlayOf(this.tool(), this.pointer, this.#hasCrosshair),
       onCamera: (camera) => this.#showCamera(camera),
     });
     this.keymap = new Keymap(editorCommands(this), localStorage);
     this.#notices = new Notices(find("[data-notice]", HTMLElement, root));
     this.#bar = new Bar(root, words, this.keymap);
-    this.#pointer = new Pointer({
+    this.pointer = new Pointer({
       stage: this.stage,
       bench: () => this.bench,
       tool: () => this.tool(),
@@ -155,6 +153,11 @@ export class App {
         return state !== undefined && state.waiting > 0 && !state.isKept;
       },
     });
+    this.#levels = new Levels(root, {
+      adviser: options.transport,
+      image: () => this.read?.image ?? null,
+      show: (url) => this.#session && void this.#showPicture(this.#session, url),
+    });
     this.#bar.onFilter = (filter) => this.stage.setFilter(filter);
   }
 
@@ -168,12 +171,16 @@ export class App {
     return this.#session?.bench ?? null;
   }
 
+  get carry(): Carry | null {
+    return this.#session?.carry ?? null;
+  }
+
   get read(): DocumentWire | null {
     return this.#session?.document ?? null;
   }
 
   tool(): Tool | null {
-    return this.#session?.tools.get(this.#toolName) ?? null;
+    return this.carry?.isBusy ? this.carry : (this.#session?.tools.get(this.#toolName) ?? null);
   }
 
   /** Open an image; what waits of the one before stays in the journal and goes on its own. */
@@ -263,6 +270,7 @@ export class App {
 
   toggleAdjust(): void {
     this.#bar.toggleAdjust();
+    void this.#levels.offer();
   }
 
   togglePanel(): void {
@@ -286,12 +294,6 @@ export class App {
   zoomToSelection(): void {
     const shapes = this.bench?.selectedShapes() ?? [];
     if (shapes.length > 0) this.stage.fit(boundsOfAll(shapes));
-  }
-
-  /** What a key acts on: the image point under the pointer; null where it is elsewhere. */
-  pointed(): { readonly at: ImagePoint; readonly reach: number } | null {
-    const { hover, reach } = this.#pointer;
-    return hover && { at: toImage(this.stage.camera, hover), reach };
   }
 
   step(which: "next_id" | "previous_id"): void {
@@ -327,13 +329,13 @@ export class App {
     this.#bar.showTools(Array.from(session.tools.keys()));
     this.pickTool(this.#toolName);
     if (bench.labels.length === 0) this.notice("noLabels");
-    void this.#showPicture(session);
+    void this.#showPicture(session).then(() => this.#levels.offer());
     void this.#strip.show(read);
     void this.#review.show(read);
   }
 
-  async #showPicture(session: Session): Promise<void> {
-    const picture = await this.#pictures.get(session.document.image.url);
+  async #showPicture(session: Session, url = session.document.image.url): Promise<void> {
+    const picture = await this.#pictures.get(url);
     if (session !== this.#session) return;
     this.#picture = picture;
     this.stage.showPicture(picture);
@@ -380,16 +382,6 @@ export class App {
   #showCamera(camera: Camera): void {
     find("[data-zoom]", HTMLOutputElement).textContent = `${Math.round(camera.zoom * 100)} %`;
     this.#review.follow(camera);
-  }
-
-  #showsCrosshair(): boolean {
-    const tool = this.tool();
-    return this.#hasCrosshair && tool?.name !== "select" && !(tool instanceof Brush);
-  }
-
-  #brushAtPointer(): OverlayScene["brush"] {
-    const [tool, at] = [this.tool(), this.#pointer.hover];
-    return at && tool instanceof Brush ? { at, radius: tool.radius } : null;
   }
 
   #setting() {

@@ -1,4 +1,4 @@
-import type { ClickPrompt, Outline } from "../core/tools/clickMask.ts";
+import type { ClickPrompt, Finder, Outline } from "../core/tools/clickMask.ts";
 import type { Failure, Segmenting } from "../sync/transport.ts";
 import type { App } from "./app.ts";
 
@@ -6,6 +6,7 @@ export interface Clicking {
   readonly askOutlines: (
     imageId: number,
     prompt: ClickPrompt,
+    by: Finder,
   ) => Promise<readonly Outline[] | null>;
   readonly repaint: () => void;
 }
@@ -13,8 +14,8 @@ export interface Clicking {
 /** What the click tool needs of the page: the way to the model, and a voice when it fails. */
 export function clicking(app: App, transport: Segmenting): Clicking {
   return {
-    askOutlines: async (imageId, prompt) => {
-      const answer = await transport.segment(imageId, prompt);
+    askOutlines: async (imageId, prompt, by) => {
+      const answer = await transport.segment(imageId, prompt, by);
       if (answer.name === "segmented") return answer.outlines;
       // What was only prepared for fails in silence: nobody has clicked yet.
       if (prompt.clicks.length > 0 || prompt.box) tell(app, answer);

@@ -36,7 +36,7 @@ export class Judging {
 
   #judge(verdict: (bench: Workbench) => void): void {
     this.#app.onBench((bench) => {
-      const pointed = this.#app.pointed();
+      const pointed = this.#app.pointer.pressed;
       const hit = pointed && bench.proposals.at(pointed.at, pointed.reach);
       if (hit && !bench.proposals.focused) bench.proposals.focus(hit.id);
       verdict(bench);

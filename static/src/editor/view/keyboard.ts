@@ -90,6 +90,7 @@ export class KeyBoard {
 
 /** Tab, Space and Enter belong to the button or link that the keyboard is on. */
 function isControl({ key, target }: KeyboardEvent): boolean {
+  if (key.startsWith("Page")) return target instanceof HTMLInputElement; // a slider's big step
   if (key !== "Tab" && key !== " " && key !== "Enter" && !key.startsWith("Arrow")) return false;
   const element = target as Element;
   const isStage = element === document.body || element.closest("[data-stage]") !== null;

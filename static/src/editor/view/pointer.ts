@@ -1,6 +1,14 @@
 import { panBy, pinch, zoomAt } from "../core/camera.ts";
+import { snapped } from "../core/snapping.ts";
 import type { Press, Tool } from "../core/tools/tool.ts";
-import { type Camera, clampToImage, type ScreenPoint, toImage } from "../core/units.ts";
+import {
+  type Camera,
+  clampToImage,
+  type ImagePoint,
+  type ScreenPoint,
+  toImage,
+  toScreen,
+} from "../core/units.ts";
 import type { Workbench } from "../core/workbench.ts";
 import type { Stage } from "./stage.ts";
 
@@ -29,6 +37,8 @@ type Drag =
 
 /** Mouse, pen and fingers on the stage, turned into tool presses and camera moves. */
 export class Pointer {
+  /** Whether corners are pulled to other shapes and to the border of the image. */
+  isSnapping = false;
   readonly #host: PointerHost;
   readonly #down = new Map<number, ScreenPoint>();
   #drag: Drag = { name: "none" };
@@ -50,6 +60,17 @@ export class Pointer {
   /** Where the mouse or pen hovers; null while a finger draws or nothing is there. */
   get hover(): ScreenPoint | null {
     return this.#hover;
+  }
+
+  /** Where a press would count: the hovering place, or what pulls at it. */
+  get aim(): ScreenPoint | null {
+    const { pressed } = this;
+    return pressed && toScreen(this.#host.stage.camera, pressed.at);
+  }
+
+  /** What a key acts on: a press at the hovering place; null where the pointer is elsewhere. */
+  get pressed(): Press | null {
+    return this.#hover && this.#pressAt(this.#hover, {});
   }
 
   get reach(): number {
@@ -146,16 +167,23 @@ export class Pointer {
   }
 
   #read(event: PointerEvent): Press | null {
+    return this.#pressAt(this.#host.stage.toStage(event), event);
+  }
+
+  #pressAt(place: ScreenPoint, keys: Pick<Partial<PointerEvent>, "shiftKey" | "altKey">) {
     const bench = this.#host.bench();
     if (!bench) return null;
-    const { stage } = this.#host;
-    const at = toImage(stage.camera, stage.toStage(event));
+    const at = clampToImage(toImage(this.#host.stage.camera, place), bench.image);
     return {
-      at: clampToImage(at, bench.image),
+      at: this.#snapped(bench, at),
       reach: this.reach,
-      shift: event.shiftKey,
-      alt: event.altKey,
+      shift: keys.shiftKey ?? false,
+      alt: keys.altKey ?? false,
     };
+  }
+
+  #snapped(bench: Workbench, at: ImagePoint): ImagePoint {
+    return this.isSnapping && this.#host.tool()?.snaps ? snapped(bench, at, this.reach) : at;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Patch } from "../core/document.ts";
 import type { GeometryKind } from "../core/geometry.ts";
 import { Brush, type BrushSize } from "../core/tools/brush.ts";
+import { Carry } from "../core/tools/carry.ts";
 import { ClickMask } from "../core/tools/clickMask.ts";
 import { DrawByDrag } from "../core/tools/drawByDrag.ts";
 import { DrawPath } from "../core/tools/drawPath.ts";
@@ -33,7 +34,12 @@ const TOOLS: readonly (readonly [kind: GeometryKind | null, make: MakeTool])[] =
   [
     "polygon",
     (bench, { imageId, askOutlines, repaint }) =>
-      new ClickMask(bench, (prompt) => askOutlines(imageId, prompt), repaint),
+      new ClickMask(bench, (prompt) => askOutlines(imageId, prompt, "model"), repaint),
+  ],
+  [
+    "polygon",
+    (bench, { imageId, askOutlines, repaint }) =>
+      new ClickMask(bench, (prompt) => askOutlines(imageId, prompt, "colors"), repaint, "colors"),
   ],
   ["polyline", (bench) => new DrawPath(bench, "polyline")],
   ["points", (bench) => new DrawPath(bench, "points")],
@@ -59,6 +65,7 @@ export class Session {
   readonly document: DocumentWire;
   readonly bench: Workbench;
   readonly tools: ReadonlyMap<string, Tool>;
+  readonly carry: Carry;
   readonly outbox: Outbox;
   #news: Patch[] = [];
 
@@ -72,6 +79,7 @@ export class Session {
       proposals: document.predictions.map(fromPrediction),
       newId: newUuid,
     });
+    this.carry = new Carry(this.bench);
     const tools = TOOLS.filter(([kind]) => kind === null || options.kinds.includes(kind)).map(
       ([, make]) => make(this.bench, options),
     );

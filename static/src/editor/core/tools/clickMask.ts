@@ -23,6 +23,9 @@ export type AskOutlines = (prompt: ClickPrompt) => Promise<readonly Outline[] | 
 
 const NOTHING: ClickPrompt = { clicks: [], box: null };
 
+/** Who finds the outline: the click model, or GrabCut, which goes by colours alone. */
+export type Finder = "model" | "colors";
+
 /**
  * Click on an object and have its outline: click adds, Alt+click takes away, a drag is a box.
  *
@@ -30,7 +33,7 @@ const NOTHING: ClickPrompt = { clicks: [], box: null };
  * left out. Enter takes the outline as a polygon, Shift+Enter as a mask.
  */
 export class ClickMask implements Tool {
-  readonly name = "clickMask";
+  readonly name: "clickMask" | "grabCut";
   readonly #bench: Workbench;
   readonly #ask: AskOutlines;
   readonly #changed: () => void;
@@ -42,7 +45,8 @@ export class ClickMask implements Tool {
   #pressed: ImagePoint | null = null;
   #band: Bbox | null = null;
 
-  constructor(bench: Workbench, ask: AskOutlines, changed: () => void) {
+  constructor(bench: Workbench, ask: AskOutlines, changed: () => void, by: Finder = "model") {
+    this.name = by === "model" ? "clickMask" : "grabCut";
     this.#bench = bench;
     this.#ask = ask;
     this.#changed = changed;

@@ -34,6 +34,7 @@ const SHAPES = {
 export class DrawByDrag implements Tool {
   readonly name: keyof typeof SHAPES;
   readonly sketch: Sketch | null = null;
+  readonly snaps = true;
   readonly #bench: Workbench;
   readonly #grab: Grab;
   #state: State = { name: "idle" };

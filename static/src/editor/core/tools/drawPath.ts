@@ -31,6 +31,7 @@ type State =
  */
 export class DrawPath implements Tool {
   readonly name: PathKind;
+  readonly snaps = true;
   readonly #bench: Workbench;
   readonly #grab: Grab;
   #state: State = { name: "idle" };

@@ -1,5 +1,5 @@
 import type { Shape } from "../document.ts";
-import { kindOf } from "../geometry.ts";
+import { type Handle, kindOf } from "../geometry.ts";
 import { clampToImage } from "../units.ts";
 import { reshaped, type Workbench } from "../workbench.ts";
 import type { Press } from "./tool.ts";
@@ -25,6 +25,20 @@ export class Grab {
     if (press.alt) this.#takeOut(hit.shape, hit.handle.key);
     else this.#held = { shape: hit.shape, handle: hit.handle.key };
     return true;
+  }
+
+  /** Take the handle that is nearest, however far; not one that would make a new vertex. */
+  takeNearest({ at }: Press): void {
+    const [shape, another] = this.#bench.editableSelection();
+    if (!shape || another) return;
+    const miss = (handle: Handle) => Math.hypot(handle.at[0] - at[0], handle.at[1] - at[1]);
+    const [nearest] = kindOf(shape.geometry)
+      .handles(shape.geometry, 0)
+      .filter(({ isMinor }) => !isMinor)
+      .sort((a, b) => miss(a) - miss(b));
+    if (!nearest) return;
+    this.#bench.editor.begin("reshape");
+    this.#held = { shape, handle: nearest.key };
   }
 
   pull({ at }: Press): void {

@@ -28,6 +28,10 @@ export class Select implements Tool {
     return this.#state.name !== "idle";
   }
 
+  get snaps(): boolean {
+    return this.#grab.isBusy;
+  }
+
   get sketch(): Sketch | null {
     return this.#state.name === "banding" ? { name: "band", bbox: this.#state.bbox } : null;
   }

@@ -16,6 +16,8 @@ export interface Tool {
   readonly name: string;
   /** Something is half done, which Escape would undo and undo must not cut into. */
   readonly isBusy: boolean;
+  /** It places corners, which may be pulled to what is near where people want that. */
+  readonly snaps?: boolean;
   pointerDown(press: Press): void;
   pointerMove(press: Press): void;
   pointerUp(press: Press): void;

@@ -107,7 +107,7 @@ export class Bar {
   }
 
   get #sliders(): HTMLInputElement[] {
-    return Array.from(this.#adjust.querySelectorAll("input"));
+    return Array.from(this.#adjust.querySelectorAll("[data-filter]"));
   }
 
   #find(selector: string): HTMLElement {
