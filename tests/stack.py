@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[1]
+CLICK_MODEL = ROOT / "gpu_workers/deepseek_vision/segmentation/weights/click_small"
 EMAIL, PASSWORD = "admin@example.com", "correct horse battery staple"
 
 
@@ -66,6 +67,10 @@ class Stack:
                 "--without-gossip", "--without-mingle", "-l", "warning",
             ],
             "replicas": ["django", "keep_replicas"],
+            "clicks": [
+                "model_server", f"clicks={CLICK_MODEL}", "--workers", "1",
+                "--port", self.env["CLICK_SERVER_URL"].rpartition(":")[2],
+            ],
         }  # fmt: skip
         role = {"DSPORTAL_ROLE": "web"} if name == "web" else {}
         log = (self.folder / f"{name}.log").open("ab")
@@ -110,10 +115,8 @@ def running_stack(
     ``settings`` are environment variables that differ from this process's.
     """
     name = f"stack_{secrets.token_hex(4)}"
-    with _database(name) as database_url, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+    with _database(name) as database_url:
+        port, click_port = _free_port(), _free_port()
         env = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "dsportal.settings.dev",
@@ -125,6 +128,7 @@ def running_stack(
             "PYTHONWARNINGS": "ignore",
             "RUN_CHECKPOINT_EVERY_S": "1",
             "RUN_CPUS": "1",
+            "CLICK_SERVER_URL": f"http://127.0.0.1:{click_port}",
             **settings,
         }
         stack = Stack(url=f"http://127.0.0.1:{port}", env=env, folder=folder)
@@ -139,6 +143,13 @@ def running_stack(
         finally:
             for part in list(stack.processes):
                 stack.kill(part, signal.SIGTERM)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextmanager

@@ -25,7 +25,7 @@ MEMBER = [
 ]  # fmt: skip
 OF_PROJECT = [
     "", "images/", "images/?name=none-is-called-so", "quality/",
-    "allocation/", "settings/",
+    "allocation/", "settings/", "wall/", "versions/", "data/",
 ]  # fmt: skip
 RUN = """() => axe.run(document, {resultTypes: ["violations"]}).then(({violations}) =>
   violations.filter(({impact}) => impact === "serious" || impact === "critical")
