@@ -125,6 +125,7 @@ def _photograph(folder: Path) -> None:
 
 def _crowd(page: Page, url: str, what: str, goal: float) -> Iterator[Row]:
     page.set_default_timeout(120_000)
+    httpx.get(url, timeout=60).raise_for_status()  # the harness renders it but once
     page.goto(url)
     page.wait_for_selector("#editor:not([data-loading])")
     opened = page.evaluate("performance.now()")

@@ -35,6 +35,7 @@ const state = { down: false, signedOut: false, refuseLabel: null, dropNext: fals
 const images = new Map();
 const answers = new Map();
 const log = [];
+const pages = new Map();
 
 function uuid(n) {
   return `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
@@ -223,10 +224,16 @@ function api(request, url, body) {
   return [404, { detail: "not found", code: "not_found" }];
 }
 
+/** The page as Django renders it; once for each look, for starting Django takes seconds. */
 function page(id, cookies) {
   const theme = /theme=(\w+)/.exec(cookies ?? "")?.[1] ?? "system";
   const language = /language=([\w-]+)/.exec(cookies ?? "")?.[1] ?? "en";
-  return execFileSync(python, [path.join(here, "render.py"), String(id), theme, language]);
+  const look = [String(id), theme, language];
+  const key = look.join();
+  if (!pages.has(key)) {
+    pages.set(key, execFileSync(python, [path.join(here, "render.py"), ...look]));
+  }
+  return pages.get(key);
 }
 
 function sendFile(response, file) {
