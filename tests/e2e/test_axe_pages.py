@@ -47,12 +47,22 @@ def session(browser: Browser, stack: Stack) -> Any:
 
 
 @pytest.fixture(scope="module")
-def project_path(stack: Stack) -> str:
-    pk = stack.python(
+def project_paths(stack: Stack) -> list[str]:
+    """A project's pages, with one of its images' and one of its labels'."""
+    made = stack.python(
         "import json; from apps.labeling.models import Project;"
-        "print(json.dumps(Project.objects.earliest('pk').pk))"
+        "project = Project.objects.earliest('pk');"
+        "print(json.dumps([project.pk, project.images.earliest('pk').pk,"
+        " project.labels.earliest('pk').pk]))"
     )
-    return f"/labeling/projects/{pk}/"
+    assert isinstance(made, list)
+    project, image, label = made
+    path = f"/labeling/projects/{project}/"
+    return [
+        *(path + rest for rest in OF_PROJECT),
+        f"{path}labels/{label}/schema/",
+        f"/labeling/images/{image}/history/",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +140,9 @@ def test_a_visitors_pages_are_sound(visitor: Page) -> None:
 
 @needs_axe
 def test_a_members_pages_are_sound(
-    member: Page, project_path: str, target_paths: list[str]
+    member: Page, project_paths: list[str], target_paths: list[str]
 ) -> None:
-    paths = MEMBER + [project_path + rest for rest in OF_PROJECT] + target_paths
+    paths = MEMBER + project_paths + target_paths
 
     assert findings(member, paths) == {}
 

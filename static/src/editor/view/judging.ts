@@ -1,12 +1,14 @@
 import { visibleRegion } from "../core/camera.ts";
 import * as edit from "../core/commands.ts";
-import { encloses } from "../core/units.ts";
+import { encloses, type ScreenPoint } from "../core/units.ts";
 import type { Workbench } from "../core/workbench.ts";
 import type { App } from "./app.ts";
 
 /** Accepting and rejecting proposals: the one under the pointer, or the one in focus. */
 export class Judging {
   readonly #app: App;
+  /** Where the pointer was when a key last moved the focus. */
+  #rested: ScreenPoint | null = null;
 
   constructor(app: App) {
     this.#app = app;
@@ -30,16 +32,20 @@ export class Judging {
   goTo(by: 1 | -1): void {
     this.#app.onBench((bench) => {
       edit.focusNextProposal(bench, by);
+      this.#rested = this.#app.pointer.hover;
       this.#show(bench);
     });
   }
 
   #judge(verdict: (bench: Workbench) => void): void {
     this.#app.onBench((bench) => {
-      const pointed = this.#app.pointer.pressed;
-      const hit = pointed && bench.proposals.at(pointed.at, pointed.reach);
-      if (hit && !bench.proposals.focused) bench.proposals.focus(hit.id);
+      const { pressed, hover } = this.#app.pointer;
+      const hit = pressed && bench.proposals.at(pressed.at, pressed.reach);
+      // Who has moved the pointer onto another one since means that one.
+      const isPointing = hover !== this.#rested || !bench.proposals.focused;
+      if (hit && isPointing) bench.proposals.focus(hit.id);
       verdict(bench);
+      this.#rested = hover;
       this.#show(bench);
     });
   }
