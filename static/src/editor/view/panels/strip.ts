@@ -1,5 +1,6 @@
 import type { DocumentWire } from "../../core/wire.ts";
 import { element, find } from "../dom.ts";
+import { idle } from "../idle.ts";
 
 const NUM_BEFORE = 2;
 const NUM_AFTER = 4;
@@ -30,11 +31,13 @@ export class Strip {
       this.#paint([...before.toReversed(), current, ...after], current.image.id);
     };
     paint();
-    await this.#walk(current.next_id, NUM_AFTER, (one) => one.next_id, after, paint);
-    await this.#walk(current.previous_id, NUM_BEFORE, (one) => one.previous_id, before, paint);
+    const { id } = current.image;
+    await this.#walk(id, current.next_id, NUM_AFTER, (one) => one.next_id, after, paint);
+    await this.#walk(id, current.previous_id, NUM_BEFORE, (one) => one.previous_id, before, paint);
   }
 
   async #walk(
+    current: number,
     from: number | null,
     count: number,
     onwards: (one: DocumentWire) => number | null,
@@ -42,6 +45,8 @@ export class Strip {
     paint: () => void,
   ): Promise<void> {
     for (let id = from; id !== null && found.length < count; ) {
+      await idle(); // a neighbour may hold as many shapes as the image that is waited for
+      if (this.#shown !== current) return;
       const one = await this.#read(id);
       if (!one) return;
       found.push(one);
