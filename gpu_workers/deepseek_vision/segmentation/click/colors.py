@@ -81,20 +81,15 @@ def _marks(
 
 def _cut(pixels: NDArray[np.uint8], marks: NDArray[np.uint8]) -> NDArray[np.bool_]:
     cv2.setRNGSeed(0)  # the same prompt has the same answer
-    state = np.zeros((1, 65)), np.zeros((1, 65))
+    ground, thing = np.zeros((1, 65)), np.zeros((1, 65))
+    unread = 0, 0, 1, 1  # a rectangle, where the marks say it all
+    image = np.ascontiguousarray(pixels)
+    mode = cv2.GC_INIT_WITH_MASK
     try:
-        cv2.grabCut(
-            np.ascontiguousarray(pixels),
-            marks,
-            None,  # type: ignore[call-overload] -- with marks no rectangle is read
-            *state,
-            _ROUNDS,
-            cv2.GC_INIT_WITH_MASK,
-        )
+        cv2.grabCut(image, marks, unread, ground, thing, _ROUNDS, mode)
     except cv2.error:  # one side has too few pixels for its five colours
-        return marks == cv2.GC_FGD
-    found: NDArray[np.bool_] = (marks & 1) == 1  # sure and likely foreground are odd
-    return found
+        return np.isin(marks, (cv2.GC_FGD,))
+    return np.isin(marks, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 
 def _soft(mask: NDArray[np.bool_]) -> Array:
