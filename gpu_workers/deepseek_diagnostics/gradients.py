@@ -1,7 +1,14 @@
-"""Saliency from inside: needs the weights, and loads torch."""
+"""Saliency from inside, by Captum: needs the weights, and loads torch.
+
+Kokhlikyan et al., "Captum: A unified and generic model interpretability library for
+PyTorch", 2020.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from captum.attr import IntegratedGradients, LayerAttribution, LayerGradCam
 from torch import Tensor
 
 from deepseek_diagnostics.case import Case
@@ -35,32 +42,35 @@ class WhiteBox:
         }
 
     def _cam(self, image: Tensor, aim: Aim) -> Floats:
-        image = image.clone()
-        image.requires_grad = True
-        answer = self._model(image, self._prompts)
+        encoder = self._model.encoder
+        # What makes the three maps that the heads read.
+        makers = (encoder.down[1], encoder.up[0], encoder.up[1])
         level = _level(aim.cell, image.shape[2], image.shape[3])
-        features = answer.pyramid[level]
-        score = answer.logits_BAP[0, aim.cell, aim.label]
-        (slope,) = torch.autograd.grad(score, features)
-        weights = slope.mean(dim=(2, 3), keepdim=True)
-        heat = torch.relu((weights * features).sum(dim=1, keepdim=True))
+        cam = LayerGradCam(self._score_of(aim), makers[level])
+        heat = cam.attribute(image, relu_attributions=True)
         size = (image.shape[2], image.shape[3])
-        large = torch.nn.functional.interpolate(heat, size=size, mode="bilinear")
+        large = LayerAttribution.interpolate(heat, size, "bilinear")
         return coarse(large[0, 0].detach().numpy().astype(np.float64))
 
     def _integrated(self, image: Tensor, aim: Aim) -> Floats:
-        base = torch.full_like(image, float(GREY))
-        total = torch.zeros_like(image)
-        for step in range(STEPS):
-            share = (step + 0.5) / STEPS
-            mixed = base + share * (image - base)
-            mixed.requires_grad = True
-            answer = self._model(mixed, self._prompts)
-            score = torch.sigmoid(answer.logits_BAP[0, aim.cell, aim.label])
-            (slope,) = torch.autograd.grad(score, mixed)
-            total += slope / STEPS
-        change = (total * (image - base)).abs().sum(dim=1)[0]
-        return coarse(change.numpy().astype(np.float64))
+        ways = IntegratedGradients(self._score_of(aim))
+        change = ways.attribute(
+            image,
+            baselines=float(GREY),
+            n_steps=STEPS,
+            method="riemann_middle",
+            internal_batch_size=1,
+        )
+        return coarse(change.abs().sum(dim=1)[0].detach().numpy().astype(np.float64))
+
+    def _score_of(self, aim: Aim) -> Callable[[Tensor], Tensor]:
+        """The score of the aim's class at its cell, for each picture."""
+
+        def score(images_B3HW: Tensor) -> Tensor:
+            answer = self._model(images_B3HW, self._prompts)
+            return torch.sigmoid(answer.logits_BAP[:, aim.cell, aim.label])
+
+        return score
 
 
 def _level(cell: int, height: int, width: int) -> int:

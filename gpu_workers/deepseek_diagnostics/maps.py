@@ -70,6 +70,19 @@ def find_aim(case: Case, prober: Prober, pixels: Pixels, row: int) -> Aim:
     return Aim(label=label, box_4=boxes[0][cell].astype(np.float64), cell=cell)
 
 
+def surest_boxes(case: Case, num: int, purpose: str) -> list[tuple[int, int]]:
+    """Some pictures and the surest right box of each."""
+    best: dict[int, int] = {}
+    for one in case.judged:
+        for at in np.flatnonzero(one.hits_TD[0] & (one.scores_D >= 0.3)):
+            image, row = int(one.image_D[at]), int(one.rows_D[at])
+            known = best.get(image)
+            if known is None or case.found.scores_M[row] > case.found.scores_M[known]:
+                best[image] = row
+    images = case.rng(purpose).permutation(sorted(best))[:num]
+    return [(int(one), best[int(one)]) for one in images]
+
+
 def rise(
     prober: Prober, pixels: Pixels, aim: Aim, *, rng: np.random.Generator, num: int
 ) -> Floats:

@@ -1,7 +1,7 @@
 """Makes a model's 8-bit file anew, with some layers left in float."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deepseek_diagnostics.data import read_truth
@@ -9,7 +9,12 @@ from deepseek_diagnostics.errors import DataError
 from deepseek_diagnostics.graphs import float_graph
 from deepseek_vision.hub import PRECISIONS, ModelDirectory
 from deepseek_vision.images import Pixels, letterbox, read_picture
-from deepseek_vision.quantize import quantize_onnx, read_plan, write_plan
+from deepseek_vision.quantize import (
+    Calibrated,
+    quantize_onnx,
+    read_plan,
+    write_plan,
+)
 
 NUM_CALIBRATION = 64
 
@@ -44,6 +49,36 @@ def requantise(
         ranges=ranges,
     )
     write_plan(out, float_parts=kept, ranges=ranges)
+
+
+def write_mixes(
+    directory: ModelDirectory,
+    folder: Path,
+    *,
+    data: Path,
+    mixes: Mapping[str, Sequence[str]],
+) -> dict[str, Path]:
+    """8-bit files of one calibration that keep more layers in float than the model's.
+
+    Args:
+        directory: The model.
+        folder: The files go there.
+        data: Its training pictures, or any, give the ranges.
+        mixes: The layers of each file, by a name for it.
+    """
+    parts, ranges = read_plan(directory.path)
+    calibrated = Calibrated(
+        float_graph(directory, folder / "graphs"),
+        folder,
+        pictures=_pictures(directory, data),
+        prompts_PD=directory.read_prompts(),
+        ranges=ranges,
+    )
+    files: dict[str, Path] = {}
+    for name, layers in mixes.items():
+        files[name] = folder / f"{len(files)}.onnx"
+        calibrated.write(files[name], float_parts=(*parts, *layers))
+    return files
 
 
 def _pictures(directory: ModelDirectory, data: Path) -> list[Pixels]:

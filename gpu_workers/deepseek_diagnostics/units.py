@@ -1,5 +1,6 @@
-"""Which units of a model no picture excites."""
+"""What weights and activations of a model's layers look like on some pictures."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,29 @@ from deepseek_diagnostics.graphs import (
 NUM_PROBED = 8
 
 
-def units_of(case: Case) -> list[tuple[str, int, int, float]]:
-    """Each layer's name, units, units that no picture excites, and mean weight."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One layer's units.
+
+    Attributes:
+        num_dead: Units that no picture excites.
+        weight: Mean size of its weights; ``weight_spread`` their deviation.
+        fired: Mean of what it answers; ``fired_spread`` its deviation.
+        silent: The share of its answers that are nothing.
+    """
+
+    name: str
+    num: int
+    num_dead: int
+    weight: float
+    weight_spread: float
+    fired: float
+    fired_spread: float
+    silent: float
+
+
+def layers_seen(case: Case) -> list[Layer]:
+    """Every layer that is cut off below, as eight pictures excite it."""
     model = onnx.load(float_file(case))
     following = {name: node for node in model.graph.node for name in node.input}
     watched: list[tuple[onnx.NodeProto, Any, str]] = []
@@ -36,16 +58,30 @@ def units_of(case: Case) -> list[tuple[str, int, int, float]]:
     )
     prompts = prompts_of(case)
     most: dict[str, Floats] = {}
-    for image in sample(case, NUM_PROBED, "health"):
+    sums: dict[str, Floats] = {}
+    images = sample(case, NUM_PROBED, "health")
+    for image in images:
         case.tell(0)
         answer = graph.run(pixels_of(case, image), prompts)
         for _node, _weights, read in watched:
-            top = answer[read][0].max(axis=(1, 2))
-            most[read] = np.maximum(most.get(read, top), top)
+            x = answer[read][0].astype(np.float64)
+            most[read] = np.maximum(most.get(read, 0.0), x.max(axis=(1, 2)))
+            moments = np.array([x.mean(), (x**2).mean(), (x <= 0).mean()])
+            sums[read] = sums.get(read, np.zeros(3)) + moments / len(images)
     return [
-        (
-            readable(node.name), len(weights), int((most[read] <= 0).sum()),
-            round(float(np.abs(weights).mean()), 5),
-        )
-        for node, weights, read in watched
-    ]  # fmt: skip
+        _layer(node, weights, most[read], sums[read]) for node, weights, read in watched
+    ]
+
+
+def _layer(node: onnx.NodeProto, weights: Any, most: Floats, sums: Floats) -> Layer:
+    mean, square, silent = sums.tolist()
+    return Layer(
+        name=readable(node.name),
+        num=len(weights),
+        num_dead=int((most <= 0).sum()),
+        weight=float(np.abs(weights).mean()),
+        weight_spread=float(weights.std()),
+        fired=mean,
+        fired_spread=float(max(0.0, square - mean**2) ** 0.5),
+        silent=silent,
+    )

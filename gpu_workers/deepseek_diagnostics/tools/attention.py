@@ -3,6 +3,8 @@
 The weights of the selective kernels (Li et al., "Selective Kernel Networks", CVPR 2019),
 the gate of the further attention step (after Graves, 2016) and the entropy of attention,
 read out of the graph. A part that chooses the same for every picture earns nothing.
+How far it looks is its effective receptive field (Luo et al., NIPS 2016): see
+``reaching``.
 """
 
 import numpy as np
@@ -14,7 +16,15 @@ from deepseek_diagnostics.catalog import BY_ID
 from deepseek_diagnostics.data import Floats, area
 from deepseek_diagnostics.errors import NotApplicableError
 from deepseek_diagnostics.graphs import Graph, pixels_of, prompts_of, sample
+from deepseek_diagnostics.maps import surest_boxes
 from deepseek_diagnostics.observing import serving_file
+from deepseek_diagnostics.reaching import (
+    NUM_BOXES,
+    WINDOWS,
+    finding_of,
+    look_through_windows,
+    plot_of,
+)
 from deepseek_diagnostics.result import (
     Action,
     Axis,
@@ -85,6 +95,8 @@ def run(case: Case) -> ToolResult:
         evidence=_extremes(case, images, columns[leading]),
     )
     half = 1.96 * float(gate.std()) / len(gate) ** 0.5
+    sure = surest_boxes(case, NUM_BOXES, "windows")
+    reach = look_through_windows(case, sure) if sure else None
     return ToolResult(
         tool=INFO.id,
         version=INFO.version,
@@ -93,8 +105,9 @@ def run(case: Case) -> ToolResult:
             name=_("gate"), value=float(gate.mean()), low=float(gate.mean()) - half,
             high=float(gate.mean()) + half,
         ),
-        findings=(finding,),
+        findings=(finding, finding_of(reach)) if reach else (finding,),
         plots=(
+            *([plot_of(case, reach)] if reach else []),
             Plot(
                 title=_("What was chosen over the size of objects"),
                 kind="scatter",
@@ -121,7 +134,12 @@ def run(case: Case) -> ToolResult:
                 ),
             ),
         ),
-        values={"spread": dynamic, "follows_size": follows, "num_images": len(images)},
+        values={
+            "spread": dynamic, "follows_size": follows, "num_images": len(images),
+            "windows": dict(zip(map(str, WINDOWS), reach.means.tolist(), strict=True))
+            if reach
+            else {},
+        },
     )  # fmt: skip
 
 

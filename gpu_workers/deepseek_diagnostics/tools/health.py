@@ -2,8 +2,9 @@
 
 Curves of the run: a spike is a loss more than six times the usual deviation above the
 median of its neighbours (Hampel, 1974); a stall is a step at less than half of the
-usual speed. Weights and activations of the model that came out: units that never fire
-(Lu et al., "Dying ReLU and Initialization", 2019), and weights that are no numbers.
+usual speed. Weights and activations of the model that came out, layer by layer (Glorot
+and Bengio, AISTATS 2010), and units that never fire (Lu et al., "Dying ReLU and
+Initialization", 2019).
 """
 
 import json
@@ -26,7 +27,7 @@ from deepseek_diagnostics.result import (
     Table,
     ToolResult,
 )
-from deepseek_diagnostics.units import units_of
+from deepseek_diagnostics.units import Layer, layers_seen
 from deepseek_diagnostics.words import gettext_noop as _
 
 INFO = BY_ID["health"]
@@ -55,9 +56,9 @@ def run(case: Case) -> ToolResult:
     spikes = spikes_of(loss)
     stall = stalled_share(series.get("images_per_s"))
     fall = fallen_since_best(series.get("val/AP"))
-    layers = units_of(case)
-    num_dead = sum(row[2] for row in layers)
-    num_units = max(1, sum(row[1] for row in layers))
+    layers = layers_seen(case)
+    num_dead = sum(one.num_dead for one in layers)
+    num_units = max(1, sum(one.num for one in layers))
     findings = [
         _spike_finding(steps, spikes, series.get("lr")),
         *_stall_finding(stall),
@@ -76,18 +77,11 @@ def run(case: Case) -> ToolResult:
             high=share + half, is_more_better=False,
         ),
         findings=tuple(findings),
-        plots=tuple(
-            _plot(name, *series[name])
-            for name in CURVES
-            if name in series
+        plots=(
+            *(_plot(name, *series[name]) for name in CURVES if name in series),
+            *_through_layers(layers),
         ),
-        tables=(
-            Table(
-                title=_("Units by layer"),
-                columns=(_("Layer"), _("Units"), _("Dead"), _("Mean weight")),
-                rows=tuple(sorted(layers, key=lambda row: -row[2])[:30]),
-            ),
-        ),
+        tables=(_table(layers),),
         values={
             "spikes": [float(steps[n]) for n in spikes], "stalled": stall,
             "fallen": fall, "dead": num_dead, "units": num_units,
@@ -208,12 +202,12 @@ def _share_finding(share: tuple[Floats, Floats] | None) -> list[Finding]:
 
 
 def _dead_finding(
-    layers: list[tuple[str, int, int, float]],
+    layers: list[Layer],
     num_dead: int,
     num_units: int,
     rates: Curve | None,
 ) -> Finding:
-    worst = max(layers, key=lambda row: row[2] / row[1], default=("", 1, 0, 0.0))
+    worst = max(layers, key=lambda one: one.num_dead / one.num, default=None)
     is_bad = num_dead > 0.05 * num_units
     return Finding(
         code="health.dead" if is_bad else "health.units",
@@ -225,9 +219,55 @@ def _dead_finding(
         )
         if is_bad
         else _("Nothing to do: nearly every unit is in use."),
-        figures={"num": num_dead, "all": num_units, "layer": worst[0]},
+        figures={
+            "num": num_dead,
+            "all": num_units,
+            "layer": worst.name if worst else "",
+        },
         action=Action.TRAIN if is_bad else Action.NONE,
         changes=_slower(rates) if is_bad else {},
+    )
+
+
+def _table(layers: list[Layer]) -> Table:
+    """The layers with the most dead units first."""
+    return Table(
+        title=_("Units, weights and activations by layer"),
+        columns=(
+            _("Layer"), _("Units"), _("Dead"), _("Mean weight"), _("Spread of weights"),
+            _("Mean activation"), _("Spread of activations"), _("Silent"),
+        ),
+        rows=tuple(
+            (
+                one.name, one.num, one.num_dead, round(one.weight, 5),
+                round(one.weight_spread, 5), round(one.fired, 4),
+                round(one.fired_spread, 4), f"{100 * one.silent:.0f} %",
+            )
+            for one in sorted(layers, key=lambda one: -one.num_dead)[:30]
+        ),
+    )  # fmt: skip
+
+
+def _through_layers(layers: list[Layer]) -> tuple[Plot, ...]:
+    """Weights and activations from the picture on: where they fade, or grow."""
+    if not layers:
+        return ()
+    at = tuple(float(n + 1) for n in range(len(layers)))
+    x = Axis(label=_("Layer, from the picture on"))
+    columns = {
+        _("Spread of weights"): [one.weight_spread for one in layers],
+        _("Spread of activations"): [one.fired_spread for one in layers],
+        _("Share of silent answers"): [one.silent for one in layers],
+    }
+    return tuple(
+        Plot(
+            title=title,
+            kind="line",
+            x=x,
+            y=Axis(label=title, low=0),
+            series=(Series(name=title, x=at, y=tuple(round(y, 5) for y in values)),),
+        )
+        for title, values in columns.items()
     )
 
 

@@ -51,7 +51,8 @@ def run(case: Case) -> ToolResult:
     total = np.array([sum(row.values()) for row in stages]) * 1000
     middle = {k: float(np.median([row[k] for row in stages])) * 1000 for k in STAGES}
     heaviest = max(middle, key=lambda one: middle[one])
-    operators, layers = trace(case, images[0])
+    traced = trace(case, images[0])
+    layers = traced.layers
     flops, bytes_s = roof()
     slowest = max(layers, key=lambda name: layers[name]["us"])
     top = layers[slowest]
@@ -88,11 +89,12 @@ def run(case: Case) -> ToolResult:
             severity=Severity.INFO,
             text=_(
                 "Inside the model “{layer}” takes longest ({ms} ms) and waits for "
-                "{bound_word}."
+                "{bound_word}; running it holds {peak} MB beside its weights."
             ),
             next=_("See the pruning tool: it says what a narrower layer would cost."),
             figures={
                 "layer": readable(slowest), "ms": top["us"] / 1000, "bound_word": bound,
+                "peak": round(traced.peak_bytes / 1e6, 1),
             },
             action=Action.MEASURE,
             changes={"tool": "pruning"},
@@ -108,10 +110,15 @@ def run(case: Case) -> ToolResult:
             high=float(np.percentile(total, 75)) * (1 + LEAST_DOUBT),
         ),
         findings=findings,
-        plots=(*_plots(operators, sweep), _by_size(case, images, total)),
-        tables=(_table(layers),),
+        plots=(
+            *_plots(traced.operators, sweep),
+            _roofline(layers, flops, bytes_s),
+            _by_size(case, images, total),
+        ),
+        tables=(_operators(traced.operators), _table(layers)),
         values={
-            "stages_ms": middle, "operators_us": operators, "sweep_ms": sweep,
+            "stages_ms": middle, "sweep_ms": sweep, "operators": traced.operators,
+            "peak_run_mb": traced.peak_bytes / 1e6,
             "peak_gflops": flops / 1e9, "peak_gb_s": bytes_s / 1e9,
             "share_of_others": round(others.share, 3),
         },
@@ -174,9 +181,9 @@ def _sweep(case: Case, image: int) -> dict[str, dict[str, float]]:
 
 
 def _plots(
-    operators: dict[str, float], sweep: dict[str, dict[str, float]]
+    operators: dict[str, dict[str, float]], sweep: dict[str, dict[str, float]]
 ) -> tuple[Plot, ...]:
-    top = sorted(operators.items(), key=lambda one: -one[1])[:8]
+    top = sorted(operators.items(), key=lambda one: -one[1]["us"])[:8]
     return (
         Plot(
             title=_("Time by operator"),
@@ -186,8 +193,8 @@ def _plots(
             series=(
                 Series(
                     name=_("Time"),
-                    x=tuple(name for name, _us in top),
-                    y=tuple(round(us / 1000, 4) for _name, us in top),
+                    x=tuple(name for name, _row in top),
+                    y=tuple(round(row["us"] / 1000, 4) for _name, row in top),
                 ),
             ),
         ),
@@ -234,6 +241,53 @@ def _by_size(case: Case, images: list[int], total: Floats) -> Plot:
             ),
         ),
     )
+
+
+def _roofline(
+    layers: dict[str, dict[str, float]], flops: float, bytes_s: float
+) -> Plot:
+    """Each convolution below what memory, then arithmetic, allows on this machine."""
+    rows = [row for row in layers.values() if row["us"] > 0 and row["bytes"] > 0]
+    dense = [row["flops"] / row["bytes"] for row in rows]
+    # Dense enough to be seen as a line.
+    edge = np.linspace(0, 1.05 * max([*dense, flops / bytes_s]), 60)
+    return Plot(
+        title=_("Roofline: speed over work a byte"),
+        kind="scatter",
+        x=Axis(label=_("FLOP a byte"), low=0),
+        y=Axis(label=_("Speed"), unit="GFLOP/s", low=0),
+        series=(
+            Series(
+                name=_("Layers"),
+                x=tuple(round(one, 2) for one in dense),
+                y=tuple(round(row["flops"] / row["us"] / 1000, 2) for row in rows),
+            ),
+            Series(
+                name=_("What this machine allows (32 bits)"),
+                x=tuple(edge.round(2).tolist()),
+                y=tuple((np.minimum(flops, edge * bytes_s) / 1e9).round(2).tolist()),
+            ),
+        ),
+    )
+
+
+def _operators(operators: dict[str, dict[str, float]]) -> Table:
+    top = sorted(operators.items(), key=lambda one: -one[1]["us"])[:12]
+    mega = 1e6
+    return Table(
+        title=_("Time and memory by operator"),
+        columns=(
+            _("Operator"), _("How many"), "ms", _("Weights, MB"), _("In, MB"), _("Out, MB"),
+        ),
+        rows=tuple(
+            (
+                name, round(row["nodes"]), round(row["us"] / 1000, 3),
+                round(row["weights"] / mega, 3), round(row["inputs"] / mega, 3),
+                round(row["outputs"] / mega, 3),
+            )
+            for name, row in top
+        ),
+    )  # fmt: skip
 
 
 def _table(layers: dict[str, dict[str, float]]) -> Table:

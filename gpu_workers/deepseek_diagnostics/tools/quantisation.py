@@ -3,9 +3,11 @@
 The signal-to-quantisation-noise ratio of each convolution's weights and of what comes
 out of it, the 8-bit graph that serves beside the 32-bit one on the same pictures (as in
 Krishnamoorthi, "Quantizing deep convolutional networks", 2018). Where the ratio falls
-most from one layer to the next, a layer does most damage and is kept in float first.
+most from one layer to the next, a layer does most damage and is kept in float first; how
+far that goes is tried, and shown as precision over time.
 """
 
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from deepseek_diagnostics.graphs import (
 )
 from deepseek_diagnostics.looking import boxes_of, joined
 from deepseek_diagnostics.observing import LEAST_SCORE
+from deepseek_diagnostics.requantising import write_mixes
 from deepseek_diagnostics.result import (
     Action,
     Axis,
@@ -50,7 +53,8 @@ from deepseek_vision.runtime import Session
 INFO = BY_ID["quantisation"]
 NUM_PROBED = 6
 NUM_JUDGED = 80
-NUM_KEPT = 5
+# How many layers are kept in float on the way from 8 bits to 32.
+MIXES = (2, 5)
 MOST_DB = 100.0
 SAME_IOU = 0.5
 
@@ -67,40 +71,31 @@ def run(case: Case) -> ToolResult:
     rows, noisy = ratios(case, exact, packed)
     if not rows:
         raise NotApplicableError(_("no layer of the 8-bit file is known by its name"))
-    worst = sorted(rows, key=lambda row: -row[3])[:NUM_KEPT]
+    worst = sorted(rows, key=lambda row: -row[3])[: MIXES[-1]]
     images = sample(case, NUM_JUDGED, "judged")
-    files = {"fp32": exact_file, "int8": packed_file}
-    found, ms = _found(case, files, images)
+    with tempfile.TemporaryDirectory() as folder:
+        mixes = {_mix(num): [row[0] for row in worst[:num]] for num in MIXES}
+        files = {"fp32": exact_file, "int8": packed_file}
+        files |= write_mixes(
+            directory, Path(folder), data=Path(case.spec.data), mixes=mixes
+        )
+        found, ms = _found(case, files, images)
     ap = _compared(case, found, images)
-    changed = changed_images(found["fp32"], found["int8"], case.score_threshold)
-    change = ap["int8"][0] - ap["fp32"][0]
-    low, high = interval(ap["int8"][1:] - ap["fp32"][1:])
-    faster = ms["fp32"] / ms["int8"]
+    gaps = {name: ap[name] - ap["fp32"] for name in ap if name != "fp32"}
+    spans = {name: interval(some[1:]) for name, some in gaps.items()}
+    changed = {
+        name: changed_images(found["fp32"], found[name], case.score_threshold)
+        for name in gaps
+    }
+    change, (low, high) = float(gaps["int8"][0]), spans["int8"]
     is_harmful = high < 0
-    finding = Finding(
-        code="quantisation.harm" if is_harmful else "quantisation.good",
-        severity=Severity.WARN if is_harmful else Severity.GOOD,
-        text=_(
-            "8 bits change AP by {change} points and are {faster} times as fast; the "
-            "most damage is done in “{layer}”."
-        ),
-        next=_("Keep these layers in float and make the 8-bit file again: {layers}.")
-        if is_harmful
-        else _("Serve the 8-bit file; no layer need stay in float for precision's sake.")
-        if faster > 1
-        else _(
-            "8 bits cost no precision, but save no time on this machine: serve 32 bits "
-            "here, and 8 where memory is short."
-        ),
-        figures={
-            "change": round(100 * change, 2), "faster": faster,
-            "layer": readable(worst[0][0]),
-            "layers": ", ".join(readable(row[0]) for row in worst),
-        },
-        interval=(low, high),
-        action=Action.PRECISION if is_harmful else Action.DEPLOY,
-        changes={"float_layers": " ".join(row[0] for row in worst)} if is_harmful else {},
-        evidence=_evidence(case, found, changed),
+    # The fewest layers in float that take the harm away.
+    num_kept = next((n for n in MIXES if spans[_mix(n)][1] >= 0), MIXES[-1])
+    kept = worst[:num_kept] if is_harmful else []
+    finding = _finding(
+        worst=worst, kept=kept, faster={n: ms["fp32"] / ms[n] for n in gaps},
+        changes={name: float(some[0]) for name, some in gaps.items()},
+        span=(low, high), evidence=_evidence(case, found, changed["int8"]),
     )  # fmt: skip
     return ToolResult(
         tool=INFO.id,
@@ -108,7 +103,10 @@ def run(case: Case) -> ToolResult:
         question=INFO.question,
         headline=Headline(name=_("AP by 8 bits"), value=change, low=low, high=high),
         findings=(finding,),
-        plots=(_plot(rows, noisy), _front(ap, ms, case.behind(changed))),
+        plots=(
+            _plot(rows, noisy),
+            _front(ap, ms, {name: case.behind(some) for name, some in changed.items()}),
+        ),
         tables=(
             Table(
                 title=_("By layer"),
@@ -121,11 +119,56 @@ def run(case: Case) -> ToolResult:
         ),
         values={
             "precision_map": {
-                row[0]: "fp32" if is_harmful and row in worst else "int8" for row in rows
+                row[0]: "fp32" if row in kept else "int8" for row in rows
             },
             "AP": {name: float(values[0]) for name, values in ap.items()},
             "ms": ms,
         },
+    )  # fmt: skip
+
+
+def _mix(num: int) -> str:
+    return f"int8, {num} fp32"
+
+
+def _finding(
+    *,
+    worst: list["Row"],
+    kept: list["Row"],
+    faster: dict[str, float],
+    changes: dict[str, float],
+    span: tuple[float, float],
+    evidence: tuple[Evidence, ...],
+) -> Finding:
+    mix = _mix(len(kept)) if kept else "int8"
+    return Finding(
+        code="quantisation.harm" if kept else "quantisation.good",
+        severity=Severity.WARN if kept else Severity.GOOD,
+        text=_(
+            "8 bits change AP by {change} points and are {faster} times as fast; the "
+            "most damage is done in “{layer}”."
+        ),
+        next=_(
+            "Keep these layers in float and make the 8-bit file again: AP then changes "
+            "by {mixed} points, at {mixed_faster} times the speed of 32 bits. {layers}."
+        )
+        if kept
+        else _("Serve the 8-bit file; no layer need stay in float for precision's sake.")
+        if faster["int8"] > 1
+        else _(
+            "8 bits cost no precision, but save no time on this machine: serve 32 bits "
+            "here, and 8 where memory is short."
+        ),
+        figures={
+            "change": round(100 * changes["int8"], 2), "faster": faster["int8"],
+            "mixed": round(100 * changes[mix], 2), "mixed_faster": faster[mix],
+            "layer": readable(worst[0][0]),
+            "layers": ", ".join(readable(row[0]) for row in kept),
+        },
+        interval=span,
+        action=Action.PRECISION if kept else Action.DEPLOY,
+        changes={"float_layers": " ".join(row[0] for row in kept)} if kept else {},
+        evidence=evidence,
     )  # fmt: skip
 
 
@@ -304,9 +347,9 @@ def _plot(rows: list[Row], noisy: dict[str, tuple[int, ...]]) -> Plot:
 
 
 def _front(
-    ap: dict[str, Floats], ms: dict[str, float], changed: tuple[int, ...]
+    ap: dict[str, Floats], ms: dict[str, float], changed: dict[str, tuple[int, ...]]
 ) -> Plot:
-    """Behind both points the pictures in which they differ most."""
+    """From all in 8 bits to all in 32; behind a point the pictures that it changes."""
     return Plot(
         title=_("Precision and time"),
         kind="scatter",
@@ -317,7 +360,7 @@ def _front(
                 name=name,
                 x=(round(ms[name], 2),),
                 y=(round(float(ap[name][0]), 4),),
-                images=(changed,),
+                images=(changed.get(name, changed["int8"]),),
             )
             for name in ap
         ),

@@ -20,6 +20,7 @@ from deepseek_diagnostics.maps import (
     chance_map,
     find_aim,
     rise,
+    surest_boxes,
     without_padding,
 )
 from deepseek_diagnostics.result import (
@@ -47,7 +48,7 @@ STEPS = 8
 
 def run(case: Case) -> ToolResult:
     prober = Prober(case)
-    chosen = _chosen(case)
+    chosen = surest_boxes(case, NUM_IMAGES, "saliency images")
     if not chosen:
         raise NotApplicableError(
             _("the model is sure of no box: there is nothing to explain")
@@ -140,19 +141,6 @@ def _advice(*, is_trusted: bool, has_weights: bool) -> str:
             "images in which that context is missing."
         )
     return _("Train longer or on more images; then look at the maps again.")
-
-
-def _chosen(case: Case) -> list[tuple[int, int]]:
-    """Some pictures and the surest right box of each."""
-    best: dict[int, int] = {}
-    for one in case.judged:
-        for at in np.flatnonzero(one.hits_TD[0] & (one.scores_D >= 0.3)):
-            image, row = int(one.image_D[at]), int(one.rows_D[at])
-            known = best.get(image)
-            if known is None or case.found.scores_M[row] > case.found.scores_M[known]:
-                best[image] = row
-    images = case.rng("saliency images").permutation(sorted(best))[:NUM_IMAGES]
-    return [(int(one), best[int(one)]) for one in images]
 
 
 def judged(

@@ -23,6 +23,7 @@ from deepseek_diagnostics.errors import (
 )
 from deepseek_diagnostics.graphs import layers_of, readable
 from deepseek_diagnostics.maps import coarse
+from deepseek_diagnostics.profiling import trace
 from deepseek_diagnostics.spec import ApplySpec, DiagnoseSpec
 from deepseek_diagnostics.tools import (
     attention,
@@ -33,6 +34,7 @@ from deepseek_diagnostics.tools import (
     robustness,
     saliency,
 )
+from deepseek_diagnostics.units import layers_seen
 from deepseek_vision.hub import DEFAULT_MODEL, SHIPPED, find_model
 from deepseek_vision.images import read_picture
 from deepseek_vision.predict import ObjectDetector, load_model
@@ -91,13 +93,31 @@ def test_the_time_of_a_picture_is_taken_apart(made: Any):
         told.headline.value, rel=0.5
     )
     assert set(told.values["sweep_ms"]["1"]) == {"1", "2", "4"}
-    assert any("Conv" in name for name in told.values["operators_us"])
+    convolutions = {n: o for n, o in told.values["operators"].items() if "Conv" in n}
+    packed = (SHIPPED / DEFAULT_MODEL / "model.int8.onnx").stat().st_size
+    held = sum(one["weights"] for one in convolutions.values())
+    assert 0.5 * packed < held < packed  # the rest of the file is text and structure
+    assert told.values["peak_run_mb"] > 1
+    layers, roof = told.plots[2].series
+    assert len(layers.x) > 50
+    assert max(roof.y) == pytest.approx(told.values["peak_gflops"], rel=0.01)
     sizes = told.plots[-1].series[0]
     assert len(sizes.x) == 4
     assert all(len(some) == 1 for some in sizes.images)
     # What others took of the machine is no difference of two models.
     idle = told.headline.value * (1 - told.values["share_of_others"])
     assert told.headline.low <= idle
+
+
+def test_8_bits_do_the_same_work_as_32_on_fewer_bytes(made: Any):
+    packed, exact = (
+        trace(made(precision=one), 0).layers.values() for one in ("int8", "fp32")
+    )
+
+    work, same = (sum(one["flops"] for one in some) for some in (packed, exact))
+    assert work == pytest.approx(same, rel=0.01)
+    assert all(one["flops"] > 0 for one in packed)
+    assert sum(one["bytes"] for one in packed) < 0.6 * sum(o["bytes"] for o in exact)
 
 
 def test_the_layer_that_8_bits_spoil_is_named(made: Any, copy: Path):
@@ -121,7 +141,7 @@ def test_the_layer_that_8_bits_spoil_is_named(made: Any, copy: Path):
 
     worst = min(told.tables[0].rows, key=lambda row: row[1])
     assert worst[0] == readable(node.name)
-    assert set(told.values["AP"]) == {"fp32", "int8"}
+    assert set(told.values["AP"]) == {"fp32", "int8", "int8, 2 fp32", "int8, 5 fp32"}
     layers, front = told.plots
     assert all(layers.series[1].images)  # the probed pictures; weights have none
     assert not layers.series[0].images
@@ -218,13 +238,20 @@ def test_filters_that_do_nothing_are_spare(made: Any, copy: Path):
     assert told.findings[0].changes == {"preset": "edge"}  # nothing to narrow
 
 
-def test_what_dynamic_parts_chose_is_read(made: Any):
+def test_what_dynamic_parts_chose_is_read_and_how_far_the_model_looks(made: Any):
     told = attention.run(made())
 
     assert {"gate", "reach.0", "reach.1"} <= set(told.values["spread"])
     rows = {row[0]: row for row in told.tables[0].rows}
     assert 1 <= rows["reach.0"][1] <= 3
     assert 0 <= rows["gate"][1] <= 1
+    left = told.values["windows"]
+    # Half of a defect is less of one; with some surroundings all of it is there.
+    assert left["0.5"] < left["1.5"]
+    assert left["4.0"] > 0.8
+    plot = told.plots[0]
+    assert plot.title == "How far around a box it looks"
+    assert all(plot.series[0].images)
 
 
 def test_one_picture_says_nothing_of_what_differs_between_pictures(
@@ -342,6 +369,23 @@ def test_spikes_stalls_and_learning_by_heart_are_seen(made: Any, tmp_path: Path)
     codes = {one.code for one in told.findings}
     assert {"health.spikes", "health.stalls", "health.overfit"} <= codes
     assert told.values["units"] > 1000
+
+
+def test_a_layer_that_learned_nothing_has_weights_without_spread(
+    made: Any, copy: Path, tmp_path: Path
+):
+    name = spoil(copy / "model.onnx", lambda array, _w: array * 0)
+    path = tmp_path / "curves.json"
+    path.write_text(json.dumps({"loss": {"steps": [0, 1], "values": [2.0, 1.0]}}))
+
+    told = health.run(made(copy, curves=str(path)))
+
+    layers = {one.name: one for one in layers_seen(made(copy))}
+    assert layers[readable(name)].weight_spread == 0
+    assert sum(one.weight_spread == 0 for one in layers.values()) == 1
+    spread, _fired, silent = told.plots[-3:]
+    assert min(spread.series[0].y) == 0
+    assert all(0 <= share <= 1 for share in silent.series[0].y)
 
 
 def test_a_broken_model_is_refused_in_one_sentence(made: Any, copy: Path):
