@@ -235,7 +235,8 @@ def first_choices(
     if version is not None:
         data, chosen = str(version.id), version.project_id
     detectors = list_detectors(user=user)
-    base = asked.get("base") or (str(detectors[-1].revision_id) if detectors else "")
+    # Asked for by an empty one: begin with nothing.
+    base = asked.get("base", str(detectors[-1].revision_id) if detectors else "")
     numbers = {key: asked[key] for key in (*INTEGERS, "lr", "preset") if key in asked}
     return {
         **numbers, "dataset": data, "base": base, "name": names.get(chosen or 0, ""),

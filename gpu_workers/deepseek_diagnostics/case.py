@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from deepseek_diagnostics.average import Judged, judge
-from deepseek_diagnostics.data import Boxes, Ints, Truth, read_truth
+from deepseek_diagnostics.data import Boxes, ImageRow, Ints, Truth, read_truth
 from deepseek_diagnostics.errors import DataError, NotApplicableError
 from deepseek_diagnostics.observing import Observations, observe
 from deepseek_diagnostics.result import Evidence, Mark, ToolResult
@@ -85,7 +85,7 @@ class Case:
     @cached_property
     def seen(self) -> Observations:
         """What the model says of each picture, in its own classes."""
-        return self._observe(self.truth, self.spec.model, self.tell)
+        return self._observe(self.truth.images, self.spec.model, self.tell)
 
     @cached_property
     def found(self) -> Boxes:
@@ -101,7 +101,9 @@ class Case:
     def other_seen(self) -> Observations:
         if self.spec.other_model is None:
             raise NotApplicableError(_("choose a second model to compare with"))
-        return self._observe(self.truth, self.spec.other_model, lambda _num: None)
+        return self._observe(
+            self.truth.images, self.spec.other_model, lambda _num: None
+        )
 
     @cached_property
     def other_found(self) -> Boxes:
@@ -119,13 +121,17 @@ class Case:
 
     @cached_property
     def reference_seen(self) -> Observations:
-        return self._observe(self.reference, self.spec.model, lambda _num: None)
+        return self._observe(self.reference.images, self.spec.model, lambda _num: None)
+
+    def look_at(self, images: Sequence[ImageRow]) -> Observations:
+        """What the model says of pictures beside the measured ones."""
+        return self._observe(images, self.spec.model, self.tell)
 
     def _observe(
-        self, truth: Truth, model: str, tell: Callable[[int], None]
+        self, images: Sequence[ImageRow], model: str, tell: Callable[[int], None]
     ) -> Observations:
         return observe(
-            truth.images,
+            images,
             model=model,
             precision=self.spec.precision,
             num_threads=self.spec.num_threads,

@@ -79,8 +79,9 @@ TOOLS = (
         id="duplicates",
         title=_("Duplicates and leaks"),
         question=_("Is the model tested on what it trained on?"),
-        version=3,
-        image_s=0.02,
+        version=4,
+        # Those of the other splits are looked at as well.
+        image_s=0.1,
     ),
     ToolInfo(
         id="drift",

@@ -72,7 +72,9 @@ def _link(report: Report, finding: ShownFinding) -> tuple[str, str]:
             address = reverse("labeling:gallery", args=[project])
             return address, _("Label more images")
         case "train" | "smaller":
-            choices = {"version": report.version_id, "base": report.revision_id or ""}
+            # A preset is a network of its own size, which nothing of another one fits.
+            base = "" if "preset" in finding.changes else report.revision_id or ""
+            choices = {"version": report.version_id, "base": base}
             query = urlencode(choices | dict(finding.changes))
             return f"{reverse('training:new')}?{query}", _("Choose how to train")
         case "precision":

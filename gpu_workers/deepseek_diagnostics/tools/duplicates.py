@@ -4,6 +4,11 @@ Near copies by a perceptual hash of the pixels (pHash: Zauner, "Implementation a
 Benchmarking of Perceptual Image Hash Functions", 2010), confirmed by the correlation of
 8 x 8 grey cells, so that two flat pictures are not taken for one another. Pictures of
 different splits that are near copies leak: figures measured on them flatter.
+
+A crop or a mirror image has another hash. The model's view of a picture stays (copy
+detection by embeddings: Douze et al., "The 2021 Image Similarity Dataset and
+Challenge"): those whose views are nearly one, and whose cells do not speak against it,
+are told apart from the sure ones, to be looked at.
 """
 
 from dataclasses import dataclass
@@ -33,6 +38,11 @@ from deepseek_diagnostics.words import gettext_noop as _
 INFO = BY_ID["duplicates"]
 MOST_BITS = 8
 LEAST_CORRELATION = 0.95
+# Of the model's views, and of the cells as they are or mirrored.
+LEAST_LIKENESS = 0.93
+LEAST_CELLS = 0.8
+# Fewer pictures do not say what is usual.
+LEAST_IMAGES = 20
 BLOCK = 512
 MEASURED = frozenset({"val", "test"})
 
@@ -52,6 +62,10 @@ def run(case: Case) -> ToolResult:
     pairs = near_copies(seen.hashes_I, seen.cells_I64)
     leaks = [one for one in pairs if _is_leak(images[one.first], images[one.second])]
     copies = [one for one in pairs if one not in leaks]
+    alike = []
+    if len(images) >= LEAST_IMAGES:
+        views = case.look_at(images).vectors_ID
+        alike = alike_pairs(views, seen.hashes_I, seen.cells_I64)
     measured = [row for row in images if row.split in MEASURED]
     leaked = {
         row.id
@@ -93,7 +107,9 @@ def run(case: Case) -> ToolResult:
                 evidence=_evidence(images, copies),
             )
         )
-    if not pairs:
+    if alike:
+        findings.append(_alike_finding(images, alike))
+    if not pairs and not alike:
         findings.append(
             Finding(
                 code="duplicates.none",
@@ -112,18 +128,19 @@ def run(case: Case) -> ToolResult:
             name=_("leaked"), value=share, low=share, high=share, is_more_better=False,
         ),
         findings=tuple(findings),
-        plots=(_plot(case, images, leaks, copies),) if pairs else (),
+        plots=(_plot(case, images, leaks, copies, alike),) if pairs or alike else (),
         tables=(
             Table(
                 title=_("Pairs"),
                 columns=(_("Image"), _("Split"), _("Copy"), _("Split"), _("Bits apart")),
-                rows=tuple(_row(images, one) for one in [*leaks, *copies][:60]),
+                rows=tuple(_row(images, one) for one in [*leaks, *copies, *alike][:60]),
             ),
         ),
         values={
             "num_images": len(images),
             "leaks": [[images[p.first].id, images[p.second].id] for p in leaks],
             "copies": [[images[p.first].id, images[p.second].id] for p in copies],
+            "alike": [[images[p.first].id, images[p.second].id] for p in alike],
         },
     )  # fmt: skip
 
@@ -165,6 +182,56 @@ def near_copies(hashes_I: NDArray[np.uint64], cells_I64: Floats) -> list[Pair]:
     return sorted(pairs, key=lambda one: one.bits)
 
 
+def alike_pairs(
+    views_ID: Floats, hashes_I: NDArray[np.uint64], cells_I64: Floats
+) -> list[Pair]:
+    """Pairs that the hash tells apart and the model's view does not, the closest first."""
+    views = (views_ID - views_ID.mean(axis=0)) / (views_ID.std(axis=0) + 1e-9)
+    views = _unit(views)
+    cells = _unit(cells_I64 - cells_I64.mean(axis=1, keepdims=True))
+    mirrored = cells.reshape(-1, 8, 8)[:, :, ::-1].reshape(-1, 64)
+    found = []
+    for start in range(0, len(views), BLOCK):
+        block = slice(start, start + BLOCK)
+        likeness = views[block] @ views.T
+        for row, second in np.argwhere(likeness >= LEAST_LIKENESS).tolist():
+            first = start + row
+            bits = int(np.bitwise_count(hashes_I[first] ^ hashes_I[second]))
+            same = max(
+                float(cells[first] @ cells[second]),
+                float(cells[first] @ mirrored[second]),
+            )
+            if second > first and bits > MOST_BITS and same >= LEAST_CELLS:
+                pair = Pair(first=first, second=second, bits=bits)
+                found.append((float(likeness[row, second]), pair))
+    return [pair for _likeness, pair in sorted(found, key=lambda one: -one[0])]
+
+
+def _unit(rows: Floats) -> Floats:
+    return np.asarray(
+        rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    )
+
+
+def _alike_finding(images: list[ImageRow], alike: list[Pair]) -> Finding:
+    between = sum(_is_leak(images[one.first], images[one.second]) for one in alike)
+    return Finding(
+        code="duplicates.alike",
+        severity=Severity.WARN if between else Severity.INFO,
+        text=_(
+            "To the model {num} more pairs look the same, {between} of them between "
+            "training and measured images: crops, mirror images, or one scene twice."
+        ),
+        next=_(
+            "Look at the pairs below. Where it is one scene, put both into the training "
+            "split in the gallery, make another version, and measure again."
+        ),
+        figures={"num": len(alike), "between": between},
+        action=Action.LABEL,
+        evidence=_evidence(images, alike),
+    )
+
+
 def _evidence(images: list[ImageRow], pairs: list[Pair]) -> tuple[Evidence, ...]:
     """Both pictures of each pair, side by side; of a leak the measured one first."""
     told = []
@@ -186,18 +253,26 @@ def _evidence(images: list[ImageRow], pairs: list[Pair]) -> tuple[Evidence, ...]
 
 
 def _plot(
-    case: Case, images: list[ImageRow], leaks: list[Pair], copies: list[Pair]
+    case: Case,
+    images: list[ImageRow],
+    leaks: list[Pair],
+    copies: list[Pair],
+    alike: list[Pair],
 ) -> Plot:
     """How many pairs are how far apart; behind each bar its pairs."""
-    bits = range(MOST_BITS + 1)
+    bits = range(MOST_BITS + 2)
+    names = (*map(str, bits[:-1]), f"> {MOST_BITS}")
     series = []
-    for name, pairs in ((_("Between splits"), leaks), (_("In one split"), copies)):
-        at = [[one for one in pairs if one.bits == num] for num in bits]
+    for name, pairs in (
+        (_("Between splits"), leaks), (_("In one split"), copies),
+        (_("Alike to the model"), alike),
+    ):  # fmt: skip
+        at = [[one for one in pairs if min(one.bits, bits[-1]) == num] for num in bits]
         both = [[n for one in some for n in (one.first, one.second)] for some in at]
         series.append(
             Series(
                 name=name,
-                x=tuple(str(num) for num in bits),
+                x=names,
                 y=tuple(float(len(some)) for some in at),
                 images=tuple(case.behind_ids(images[n].id for n in b) for b in both),
             )

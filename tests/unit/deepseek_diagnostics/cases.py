@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
 
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.data import Boxes
+from deepseek_diagnostics.graphs import layers_of
 from deepseek_diagnostics.observing import Observations
 from deepseek_diagnostics.spec import DiagnoseSpec
 
@@ -99,3 +102,15 @@ def case(
     )
     made.seen = seen(boxes, num_images=num_images, **(seen_more or {}))
     return made
+
+
+def spoil(file: Path, change: Any) -> str:
+    """Change the weights of the widest layer of a graph; returns its name."""
+    model = onnx.load(file)
+    node, weights = max(layers_of(model), key=lambda one: one[1].size)
+    for value in model.graph.initializer:
+        if value.name in node.input:
+            array = change(numpy_helper.to_array(value).copy(), weights)
+            value.CopyFrom(numpy_helper.from_array(array, value.name))
+    onnx.save(model, file)
+    return str(node.name)

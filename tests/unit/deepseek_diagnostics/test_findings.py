@@ -121,8 +121,23 @@ def test_a_copy_in_another_split_is_a_leak(tmp_path: Path):
     assert verdict(told.headline, mended)[0] == "gain"
     (pair,) = told.findings[0].evidence  # side by side, the measured one first
     assert {pair.image, pair.beside} == {1, 6}
-    between, _within = told.plots[0].series
+    between, _within, _alike = told.plots[0].series
     assert [set(some) for some in between.images if some] == [{1, 6}]
+
+
+def test_a_mirror_image_is_alike_to_the_model_and_a_chance_likeness_is_not():
+    rng = np.random.default_rng(4)
+    views, cells = rng.normal(size=(30, 16)), rng.random((30, 64))
+    hashes = rng.integers(0, 2**63, 30).astype(np.uint64)
+    views[21] = views[3] + 0.05  # its mirror image
+    cells[21] = cells[3].reshape(8, 8)[:, ::-1].ravel()
+    views[22] = views[4] + 0.05  # the same view of something else
+    views[23], cells[23], hashes[23] = views[5], cells[5], hashes[5]  # the hash knows
+
+    (pair,) = duplicates.alike_pairs(views, hashes, cells)
+
+    assert (pair.first, pair.second) == (3, 21)
+    assert pair.bits > duplicates.MOST_BITS
 
 
 def two_sets(tmp_path: Path, *, shift: float, seed: int) -> dict[str, object]:

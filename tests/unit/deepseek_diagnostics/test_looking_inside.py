@@ -1,7 +1,5 @@
 """Tools that run the model: on the detector that ships and pictures with known defects."""
 
-import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ from onnx import numpy_helper
 
 from deepseek_diagnostics import shrinking
 from deepseek_diagnostics.applying import apply, carry_out
-from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.corruptions import CORRUPTIONS, corrupted
 from deepseek_diagnostics.errors import (
     DataError,
@@ -24,64 +21,21 @@ from deepseek_diagnostics.errors import (
 from deepseek_diagnostics.graphs import layers_of, readable
 from deepseek_diagnostics.maps import coarse
 from deepseek_diagnostics.profiling import trace
-from deepseek_diagnostics.spec import ApplySpec, DiagnoseSpec
+from deepseek_diagnostics.spec import ApplySpec
 from deepseek_diagnostics.tools import (
     attention,
-    health,
     latency,
     pruning,
     quantisation,
     robustness,
     saliency,
 )
-from deepseek_diagnostics.units import layers_seen
 from deepseek_vision.hub import DEFAULT_MODEL, SHIPPED, find_model
 from deepseek_vision.images import read_picture
 from deepseek_vision.predict import ObjectDetector, load_model
 from deepseek_vision.quantize import read_plan
-from deepseek_vision.synthetic.production_line import write_production_line
 from deepseek_vision.training.run import restore
-
-
-@pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("line")
-    write_production_line(folder, num_images=4, seed=11)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def made(line: Path, cache: Path) -> Any:
-    def make(model: str | Path = DEFAULT_MODEL, **more: Any) -> Case:
-        spec = DiagnoseSpec(
-            model=str(model), data=str(line), out=str(cache), cache=str(cache), **more
-        )
-        return Case(spec, tell=lambda _num: None)
-
-    return make
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The detector that ships, to be spoiled."""
-    return Path(shutil.copytree(SHIPPED / DEFAULT_MODEL, tmp_path / "model"))
-
-
-def spoil(file: Path, change: Any) -> str:
-    """Change the weights of the widest layer of a graph; returns its name."""
-    model = onnx.load(file)
-    node, weights = max(layers_of(model), key=lambda one: one[1].size)
-    for value in model.graph.initializer:
-        if value.name in node.input:
-            array = change(numpy_helper.to_array(value).copy(), weights)
-            value.CopyFrom(numpy_helper.from_array(array, value.name))
-    onnx.save(model, file)
-    return str(node.name)
+from tests.unit.deepseek_diagnostics.cases import spoil
 
 
 def test_the_time_of_a_picture_is_taken_apart(made: Any):
@@ -342,50 +296,6 @@ def test_without_weights_gradients_are_left_out_and_said_so(
     assert "One picture cannot say" in told.findings[0].text
     with pytest.raises(NotApplicableError, match="neither a 32-bit graph nor weights"):
         quantisation.run(made(copy))
-
-
-def test_spikes_stalls_and_learning_by_heart_are_seen(made: Any, tmp_path: Path):
-    rng = np.random.default_rng(1)
-    steps = list(range(0, 2000, 20))
-    loss = 3 * np.exp(-np.arange(100) / 40) + 0.02 * rng.random(100)
-    loss[60] += 2
-    speed = np.full(100, 20.0)
-    speed[10:25] = 4
-    curves = {
-        "loss": {"steps": steps, "values": loss.tolist()},
-        "images_per_s": {"steps": steps, "values": speed.tolist()},
-        "val/AP": {
-            "steps": [0, 1, 2, 3, 4, 5],
-            "values": [0.1, 0.4, 0.5, 0.45, 0.4, 0.38],
-        },
-    }
-    path = tmp_path / "curves.json"
-    path.write_text(json.dumps(curves))
-
-    told = health.run(made(curves=str(path)))
-
-    assert told.values["spikes"] == [1200]
-    assert told.values["stalled"] == pytest.approx(0.15)
-    codes = {one.code for one in told.findings}
-    assert {"health.spikes", "health.stalls", "health.overfit"} <= codes
-    assert told.values["units"] > 1000
-
-
-def test_a_layer_that_learned_nothing_has_weights_without_spread(
-    made: Any, copy: Path, tmp_path: Path
-):
-    name = spoil(copy / "model.onnx", lambda array, _w: array * 0)
-    path = tmp_path / "curves.json"
-    path.write_text(json.dumps({"loss": {"steps": [0, 1], "values": [2.0, 1.0]}}))
-
-    told = health.run(made(copy, curves=str(path)))
-
-    layers = {one.name: one for one in layers_seen(made(copy))}
-    assert layers[readable(name)].weight_spread == 0
-    assert sum(one.weight_spread == 0 for one in layers.values()) == 1
-    spread, _fired, silent = told.plots[-3:]
-    assert min(spread.series[0].y) == 0
-    assert all(0 <= share <= 1 for share in silent.series[0].y)
 
 
 def test_a_broken_model_is_refused_in_one_sentence(made: Any, copy: Path):
