@@ -30,14 +30,14 @@ def database(url: str, *, threads: int = 0) -> dict[str, Any]:
     if threads:
         options["pool"] = {"min_size": 2, "max_size": threads + 4, "timeout": 10}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "dsportal.database",
         "NAME": unquote(parts.path[1:]),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": str(parts.port or ""),
         "OPTIONS": {**options, **query},
-        "CONN_HEALTH_CHECKS": True,
+        "CONN_HEALTH_CHECKS": not threads,  # a pool's are looked at by the backend
         "CONN_MAX_AGE": 0 if threads else 60,
     }
 

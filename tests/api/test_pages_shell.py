@@ -43,6 +43,19 @@ def client(alice: User) -> Client:
     return client
 
 
+def test_an_answer_to_a_program_has_the_policy_of_a_page(client: Client) -> None:
+    page = client.get(reverse("home:home"))["Content-Security-Policy"]
+    first = client.get("/api/v1/accounts/me/")["Content-Security-Policy"]
+    again = client.get("/api/v1/accounts/me/")["Content-Security-Policy"]
+
+    def directives(policy: str) -> set[str]:
+        return set(re.sub(r" 'nonce-[^']*'", "", policy).split("; "))
+
+    assert "'nonce-" in page
+    assert "nonce" not in first
+    assert directives(first) == directives(again) == directives(page)
+
+
 @override_settings(ALLOWED_HOSTS=["portal.example.com"], SECURE_SSL_REDIRECT=True)
 def test_a_probe_is_answered_by_address_and_without_tls(client: Client) -> None:
     probe = client.get("/healthz", headers={"host": "10.0.0.7:8000"})
