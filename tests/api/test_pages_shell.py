@@ -51,8 +51,6 @@ def test_an_answer_to_a_program_has_the_policy_of_a_page(client: Client) -> None
     def directives(policy: str) -> set[str]:
         return set(re.sub(r" 'nonce-[^']*'", "", policy).split("; "))
 
-    assert "'nonce-" in page
-    assert "nonce" not in first
     assert directives(first) == directives(again) == directives(page)
 
 
