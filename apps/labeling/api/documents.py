@@ -21,7 +21,7 @@ from apps.labeling.serializers import (
     RevisionOut,
     SubmittedOut,
 )
-from apps.labeling.services import allocating, images, restoring, saving
+from apps.labeling.services import allocating, restoring, saving
 
 
 class NewestRevision(NewestFirst):
@@ -132,19 +132,16 @@ class RestoreProjectApi(Api):
 class SubmitApi(Api):
     @extend_schema(request=None, responses=SubmittedOut)
     def post(self, request: ApiRequest, image_id: int) -> Response:
-        image = images.submit_image(user=request.user, image_id=image_id)
-        return _submitted(request, image)
+        image, next_id = allocating.submit_and_go_on(
+            user=request.user, image_id=image_id
+        )
+        return Response({"state": image.state, "next_id": next_id})
 
 
 class ReopenApi(Api):
     @extend_schema(request=None, responses=SubmittedOut)
     def post(self, request: ApiRequest, image_id: int) -> Response:
-        image = images.reopen_image(user=request.user, image_id=image_id)
-        return _submitted(request, image)
-
-
-def _submitted(request: ApiRequest, image: Image) -> Response:
-    next_id = allocating.take_next(
-        user=request.user, project_id=image.project_id, after_id=image.pk
-    )
-    return Response({"state": image.state, "next_id": next_id})
+        image, next_id = allocating.reopen_and_go_on(
+            user=request.user, image_id=image_id
+        )
+        return Response({"state": image.state, "next_id": next_id})

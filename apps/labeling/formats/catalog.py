@@ -1,6 +1,6 @@
 """A project's images as files may call them."""
 
-from pathlib import PurePosixPath
+import posixpath
 
 from django.utils.translation import gettext as _
 
@@ -24,10 +24,14 @@ class Catalog:
         fields = rows.values_list("pk", "name", "sha256", "width", "height")
         for pk, name, sha256, width, height in fields.iterator(chunk_size=5000):
             item = Item(id=pk, name=name, sha256=sha256, width=width, height=height)
-            plain = PurePosixPath(name.replace("\\", "/"))
-            for names, key in ((self._by_name, name), (self._by_stem, plain.stem)):
+            stem = _stem(_plain(name))
+            for names, key in ((self._by_name, name), (self._by_stem, stem)):
                 names[key] = None if key in names else item
             self._by_digest[sha256] = item
+
+    def known(self, stem: str) -> Item | None:
+        """Return the image that is called so without folder and ending, if it is one."""
+        return self._by_stem.get(stem)
 
     def find(self, name: str, *, sha256: str = "") -> Item | None:
         """Return the image, or None after noting that there is none.
@@ -37,11 +41,11 @@ class Catalog:
         """
         if sha256 in self._by_digest:
             return self._by_digest[sha256]
-        plain = PurePosixPath(name.replace("\\", "/"))
+        plain = _plain(name)
         for names, key in (
             (self._by_name, name),
-            (self._by_name, plain.name),
-            (self._by_stem, plain.stem),
+            (self._by_name, plain),
+            (self._by_stem, _stem(plain)),
         ):
             if key in names:
                 found = names[key]
@@ -54,3 +58,12 @@ class Catalog:
                 return found
         self.unknown[name] = None
         return None
+
+
+def _plain(name: str) -> str:
+    """Without its folder; pathlib says the same, ten times slower."""
+    return posixpath.basename(name.replace("\\", "/"))
+
+
+def _stem(plain: str) -> str:
+    return posixpath.splitext(plain)[0]

@@ -115,7 +115,7 @@ def _shapes(where: str, row: Row, label: str, item: Item) -> list[ItemShape]:
                 where=where, bbox=bbox
             )
         )
-    x, y, width, height = (number(where, value) for value in bbox)
+    x, y, width, height = [number(where, value) for value in bbox]
     return [box(where, [x, y, x + width, y + height], **more)]
 
 

@@ -1,19 +1,21 @@
 """Who labels what next: one image to one person, however many ask at once."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from apps.accounts.types import Role
 from apps.labeling import selectors
 from apps.labeling.models import BLIND, FREE, Image, Project
 from apps.labeling.services.copies import copy_for
-from apps.labeling.types import HELD_FOR, ImageState, Review
+from apps.labeling.services.images import reopen_image, submit_image
+from apps.labeling.services.queue_sql import FROM_QUEUE_SQL, STANDING_SQL
+from apps.labeling.types import HELD_FOR, ImageState
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -40,41 +42,60 @@ def take_next(*, user: "User", project_id: int, after_id: int = 0) -> int | None
     project = selectors.access_project(
         user=user, project_id=project_id, needs=Role.ANNOTATOR
     )
-    _let_go(user, after_id)
-    own = _own(user, project_id).exclude(pk=after_id)
-    found = own.values_list("pk", flat=True).first()
-    if found is not None:
-        return found
+    return _take(user, project, after_id)
+
+
+@transaction.atomic
+def submit_and_go_on(*, user: "User", image_id: int) -> tuple[Image, int | None]:
+    """Submit an image and take the next in one go; see submit_image and take_next."""
+    image = submit_image(user=user, image_id=image_id)
+    return image, _take(user, image.project, image.pk)
+
+
+@transaction.atomic
+def reopen_and_go_on(*, user: "User", image_id: int) -> tuple[Image, int | None]:
+    """Reopen an image and take the next in one go; see reopen_image and take_next."""
+    image = reopen_image(user=user, image_id=image_id)
+    return image, _take(user, image.project, image.pk)
+
+
+def _take(user: "User", project: Project, after_id: int) -> int | None:
     until = timezone.now() + HELD_FOR
+    asked = {
+        "user": user.pk, "project": project.pk, "after": after_id, "until": until,
+    }  # fmt: skip
+    stands = _ask(STANDING_SQL, asked)
+    assert stands is not None  # a SELECT without FROM has one row
+    own, has_shared, urgency, last = stands
+    if own is not None:
+        return int(own)
+    image = _shared(user, project, until) if has_shared else None
+    if image is not None:
+        Image.documents.filter(pk=image.pk).update(assignee=user, held_until=until)
+        return image.pk
+    place = {"urgency": urgency, "last": last}
+    if given := _ask(FROM_QUEUE_SQL, {**asked, **place}):
+        return int(given[0])
+    # What she passed over is all that there is.
+    found = _ask(STANDING_SQL, {**asked, "after": 0})
+    return found[0] if found else None
+
+
+def _ask(sql: str, given: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, given)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+def _shared(user: "User", project: Project, until: datetime) -> Image | None:
+    """What tests her, or several are to label, each in a copy."""
     ways: list[Callable[[], Image | None]] = [
         lambda: _test(user, project, until),
-        lambda: _left_copy(user, project_id),
-        lambda: _seat(user, project_id, until),
-        lambda: _from_queue(project_id, after_id),
+        lambda: _left_copy(user, project.pk),
+        lambda: _seat(user, project.pk, until),
     ]
-    image = next((given for way in ways if (given := way()) is not None), None)
-    if image is None:
-        # What she passed over is all that there is.
-        return _own(user, project_id).values_list("pk", flat=True).first()
-    Image.documents.filter(pk=image.pk).update(assignee=user, held_until=until)
-    return image.pk
-
-
-def _let_go(user: "User", image_id: int) -> None:
-    """Free what the user passes over without having begun it."""
-    Image.objects.filter(
-        pk=image_id, assignee=user, held_until__isnull=False, revision=0
-    ).exclude(state=ImageState.SUBMITTED).update(assignee=None, held_until=None)
-
-
-def _own(user: "User", project_id: int) -> Images:
-    lasting = Q(held_until=None) | Q(held_until__gt=timezone.now())
-    images = Image.documents.filter(lasting, project_id=project_id, assignee=user)
-    images = images.exclude(state=ImageState.SUBMITTED)
-    is_back = Q(review=Review.SENT_BACK)
-    return images.annotate(is_back=is_back).order_by(
-        "-is_back", F("due_at").asc(nulls_last=True), "-urgency", "pk"
-    )
+    return next((given for way in ways if (given := way()) is not None), None)
 
 
 def _waiting(project_id: int) -> Images:
@@ -136,30 +157,3 @@ def _open_to(user: "User", project_id: int) -> Images:
 def _without_copy_of(user: "User", images: Images) -> Images:
     hers = Image.documents.filter(copy_of=OuterRef("pk"), assignee=user)
     return images.filter(~Exists(hers))
-
-
-def _from_queue(project_id: int, after_id: int) -> Image | None:
-    free = _free(project_id)
-    for part in _parts(project_id, after_id):
-        image = (
-            free.filter(part)
-            .exclude(pk=after_id)
-            .order_by("-urgency", "pk")
-            .select_for_update(skip_locked=True)
-            .first()
-        )
-        if image is not None:
-            return image
-    return None
-
-
-def _parts(project_id: int, after_id: int) -> Iterator[Q]:
-    """What comes after an image in the queue, then the queue from its beginning.
-
-    Each is a range of the index that the queue is read by.
-    """
-    last = Image.documents.filter(project_id=project_id, pk=after_id).first()
-    if last is not None:
-        yield Q(urgency=last.urgency, pk__gt=last.pool_id)
-        yield Q(urgency__lt=last.urgency)
-    yield Q()

@@ -1,10 +1,10 @@
 """Operations on many images at once: what imports and restores write."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 from django.db.models import (
     Case,
@@ -19,72 +19,127 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from psycopg.sql import SQL, Identifier
-from psycopg.types.json import Jsonb
 
-from apps.labeling.models import Annotation, Image, OperationLog
-from apps.labeling.services.saving import CHANGED_BY_A_PUT, logged, row_of
+from apps.labeling.formats.geometry import pack
+from apps.labeling.models import Annotation, Image
+from apps.labeling.services.saving import CHANGED_BY_A_PUT, logged
 from apps.labeling.types import ImageState, Operation, Put, Remove, Review, Shape
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
 
-_ALL = Annotation._meta.concrete_fields  # noqa: SLF001 -- Django's documented door
-_FIELDS = [field for field in _ALL if not field.primary_key]
+Row = tuple[Any, ...]
+# In the order of _row.
+_COLUMNS = (
+    "image_id", "uid", "label_id", "kind", "packed", "source", "score", "attributes",
+    "is_occluded", "is_truncated", "group", "layer", "x1", "y1", "x2", "y2",
+    "created_by_id", "updated_by_id", "created_at", "updated_at",
+)  # fmt: skip
+_LOG_COLUMNS = ("image_id", "revision", "key", "user_id", "operations", "at")
+_encode = DjangoJSONEncoder(separators=(",", ":")).encode
 
 
 def apply_in_bulk(
-    *, user: "User", changes: Mapping[Image, Sequence[Operation]]
+    *,
+    user: "User",
+    changes: Mapping[Image, Sequence[Operation]],
+    present: Mapping[int, Container[UUID]],
 ) -> None:
     """Apply operations to images that the caller has locked, each as one revision.
 
     The caller has checked shapes and labels. Each image names an annotation once.
+
+    Args:
+        user: Who did it.
+        changes: By image.
+        present: By image, the ids of what is on it.
     """
     images = [image for image, operations in changes.items() if operations]
     _remove(changes)
-    _put(
-        _columns_of(image, user, operation.shape)
-        for image in images
-        for operation in changes[image]
-        if isinstance(operation, Put)
-    )
+    _put(user, {image.pk: changes[image] for image in images}, present)
     _note(images)
-    OperationLog.objects.bulk_create(
-        OperationLog(
-            image=image,
-            revision=image.revision,
-            key=str(uuid4()),
-            user=user,
-            operations=[logged(operation) for operation in changes[image]],
-        )
-        for image in images
+    at = timezone.now().isoformat()
+    _copy(
+        "labeling_operationlog",
+        _LOG_COLUMNS,
+        (
+            (
+                image.pk,
+                image.revision,
+                str(uuid4()),
+                user.pk,
+                _encode([logged(operation) for operation in changes[image]]),
+                at,
+            )
+            for image in images
+        ),
     )
 
 
-def _columns_of(image: Image, user: "User", shape: Shape) -> list[Any]:
-    """What saving writes, as plain values in the order of _FIELDS."""
-    row = row_of(image, user, shape)
-    row.created_at = row.updated_at = timezone.now()
-    values = [getattr(row, field.attname) for field in _FIELDS]
-    return [_plain(value) for value in values]
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case dict():
-            return Jsonb(value)
-        case StrEnum():
-            return str(value)
-    return value
-
-
-def _put(rows: Iterable[list[Any]]) -> None:
+def _put(
+    user: "User",
+    changes: Mapping[int, Sequence[Operation]],
+    present: Mapping[int, Container[UUID]],
+) -> None:
     """Write annotations past an INSERT's values: their quoting costs more than they."""
-    names = SQL(", ").join(Identifier(str(field.column)) for field in _FIELDS)
-    kept = SQL(", ").join(
-        SQL("{name} = EXCLUDED.{name}").format(name=Identifier(str(field.column)))
-        for field in _FIELDS
-        if field.name in CHANGED_BY_A_PUT
+    at = timezone.now().isoformat()
+    new: list[Row] = []
+    changed: list[Row] = []
+    for image_id, operations in changes.items():
+        there = present.get(image_id, ())
+        for operation in operations:
+            if isinstance(operation, Put):
+                row = _row(image_id, operation.shape, user.pk, at)
+                (changed if operation.shape.id in there else new).append(row)
+    _copy("labeling_annotation", _COLUMNS, new)
+    if changed:
+        _change(changed)
+
+
+def _row(image_id: int, shape: Shape, user_id: int, at: str) -> Row:
+    """What saving writes, as COPY takes it."""
+    return (
+        image_id,
+        shape.id,
+        shape.label_id,
+        shape.kind.value,
+        pack(shape.kind, shape.geometry),
+        shape.source.value,
+        shape.score,
+        _encode(shape.attributes) if shape.attributes else "{}",
+        shape.is_occluded,
+        shape.is_truncated,
+        shape.group,
+        shape.layer,
+        *shape.bbox,
+        user_id,
+        user_id,
+        at,
+        at,
     )
+
+
+def _copy(table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    into = SQL("COPY {} ({}) FROM STDIN").format(Identifier(table), _names(columns))
+    with connection.cursor() as cursor, cursor.copy(into) as out:
+        for row in rows:
+            out.write_row(row)
+
+
+def _names(columns: Sequence[str]) -> Any:
+    return SQL(", ").join(map(Identifier, columns))
+
+
+def _change(rows: Sequence[Row]) -> None:
+    attnames = {
+        field.name: str(field.column)
+        for field in Annotation._meta.concrete_fields  # noqa: SLF001 -- Django's documented door
+    }
+    kept = SQL(", ").join(
+        SQL("{name} = p.{name}").format(name=Identifier(attnames[name]))
+        for name in CHANGED_BY_A_PUT
+    )
+    names = _names(_COLUMNS)
     with connection.cursor() as cursor:
         cursor.execute(
             SQL(
@@ -92,14 +147,12 @@ def _put(rows: Iterable[list[Any]]) -> None:
                 "SELECT {} FROM labeling_annotation WITH NO DATA"
             ).format(names)
         )
-        with cursor.copy(SQL("COPY labeling_put ({}) FROM STDIN").format(names)) as out:
-            for row in rows:
-                out.write_row(row)
+        _copy("labeling_put", _COLUMNS, rows)
         cursor.execute(
             SQL(
-                "INSERT INTO labeling_annotation ({names}) SELECT {names} FROM labeling_put "
-                "ON CONFLICT (image_id, uid) DO UPDATE SET {kept}"
-            ).format(names=names, kept=kept)
+                "UPDATE labeling_annotation a SET {kept} FROM labeling_put p "
+                "WHERE a.image_id = p.image_id AND a.uid = p.uid"
+            ).format(kept=kept)
         )
         cursor.execute("TRUNCATE labeling_put")
 

@@ -1,5 +1,5 @@
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from apps.core import blobs, images
 from apps.core.errors import TooLargeError
 from apps.core.happenings import tell
 from apps.labeling import selectors
-from apps.labeling.models import Image
+from apps.labeling.models import Image, Project
 from apps.labeling.services.assigning import carry_out_rules
 from apps.labeling.types import ImageState, Review, Split
 
@@ -103,19 +103,24 @@ def delete_image(*, user: "User", image_id: int) -> None:
     image.delete()
 
 
+@transaction.atomic(savepoint=False)
 def submit_image(*, user: "User", image_id: int) -> Image:
     """Say that an image is labeled, whether or not anything is on it."""
-    image = selectors.access_image(user=user, image_id=image_id, needs=Role.ANNOTATOR)
-    submit_images(user=user, project_id=image.project_id, image_ids=[image_id])
-    image.refresh_from_db()
-    return image
+    image = _locked(user, image_id)
+    return _hand_in_one("images.submitted", image, _submitted(user))
 
 
+@transaction.atomic(savepoint=False)
 def reopen_image(*, user: "User", image_id: int) -> Image:
-    image = selectors.access_image(user=user, image_id=image_id, needs=Role.ANNOTATOR)
-    reopen_images(user=user, project_id=image.project_id, image_ids=[image_id])
-    image.refresh_from_db()
-    return image
+    image = _locked(user, image_id)
+    state = ImageState.IN_PROGRESS if image.num_annotations else ImageState.UNLABELED
+    return _hand_in_one("images.reopened", image, {**_reopened(), "state": state})
+
+
+def _locked(user: "User", image_id: int) -> Image:
+    return selectors.access_image(
+        user=user, image_id=image_id, needs=Role.ANNOTATOR, lock=True
+    )
 
 
 def submit_images(
@@ -135,9 +140,7 @@ def submit_images(
         user=user,
         project_id=project_id,
         image_ids=image_ids,
-        state=ImageState.SUBMITTED,
-        submitted_at=timezone.now(),
-        submitted_by=user,
+        changes=_submitted(user),
     )
 
 
@@ -150,13 +153,24 @@ def reopen_images(
         user=user,
         project_id=project_id,
         image_ids=image_ids,
-        state=Case(
-            When(num_annotations=0, then=Value(ImageState.UNLABELED)),
-            default=Value(ImageState.IN_PROGRESS),
-        ),
-        submitted_at=None,
-        submitted_by=None,
+        changes=_reopened(),
     )
+
+
+def _submitted(user: "User") -> dict[str, Any]:
+    return {
+        "state": ImageState.SUBMITTED,
+        "submitted_at": timezone.now(),
+        "submitted_by": user,
+    }
+
+
+def _reopened() -> dict[str, Any]:
+    state = Case(
+        When(num_annotations=0, then=Value(ImageState.UNLABELED)),
+        default=Value(ImageState.IN_PROGRESS),
+    )
+    return {"state": state, "submitted_at": None, "submitted_by": None}
 
 
 @transaction.atomic
@@ -184,7 +198,7 @@ def _hand_in(
     user: "User",
     project_id: int,
     image_ids: Collection[int],
-    **changes: Any,
+    changes: Mapping[str, Any],
 ) -> list[int]:
     project = selectors.access_project(
         user=user, project_id=project_id, needs=Role.ANNOTATOR
@@ -197,11 +211,29 @@ def _hand_in(
         for image in images.select_for_update().order_by("pk")
         if may_all or not image.is_hidden_from(user.pk)
     ]
+    _write(event, project, locked, changes)
+    return [image.pk for image in locked]
+
+
+def _hand_in_one(event: str, image: Image, changes: Mapping[str, Any]) -> Image:
+    _write(event, image.project, [image], changes)
+    image.review = Review.OPEN
+    for name, value in changes.items():
+        setattr(image, name, value)
+    return image
+
+
+def _write(
+    event: str, project: Project, locked: Sequence[Image], changes: Mapping[str, Any]
+) -> None:
     Image.documents.filter(pk__in=[image.pk for image in locked]).update(
         review=Review.OPEN, updated_at=timezone.now(), **changes
     )
     ids = [image.pk for image in locked if image.copy_of_id is None]
     if ids:
-        workspace_id = project.workspace_id
-        tell(event, workspace_id=workspace_id, project_id=project_id, image_ids=ids)
-    return [image.pk for image in locked]
+        tell(
+            event,
+            workspace_id=project.workspace_id,
+            project_id=project.pk,
+            image_ids=ids,
+        )

@@ -22,7 +22,7 @@ from apps.jobs.types import NewJob
 from apps.labeling import selectors
 from apps.labeling.formats.archive import Archive
 from apps.labeling.formats.catalog import Catalog
-from apps.labeling.formats.geometry import unpack
+from apps.labeling.formats.geometry import BBox, unpack
 from apps.labeling.formats.items import Item, ItemShape
 from apps.labeling.formats.registry import format_named
 from apps.labeling.models import Annotation, Image, Label, Project
@@ -39,7 +39,7 @@ CHUNK = 500
 NUM_NAMES_TOLD = 20
 Found = tuple[Item, list[ItemShape]]
 # Label, kind, corners to a hundredth of a pixel, geometry: what makes two shapes one.
-Key = tuple[int, str, tuple[float, ...], bytes]
+Key = tuple[int, str, BBox, bytes]
 
 
 @transaction.atomic
@@ -194,16 +194,15 @@ class _Merger:
         rows = Annotation.objects.filter(image__in=list(locked)).values_list(
             "image_id", "uid", "label_id", "kind", "packed", "x1", "y1", "x2", "y2"
         )
-        for image_id, uid, label_id, kind, packed, *corners in rows:
-            bbox = tuple(round(value, 2) for value in corners)
-            present[image_id][uid] = (label_id, kind, bbox, bytes(packed))
+        for image_id, uid, label_id, kind, packed, *corners in rows.iterator():
+            present[image_id][uid] = (label_id, kind, _rounded(*corners), bytes(packed))
         operations = {
             image: self._operations(chunk[pk][1], present[pk])
             for pk, image in locked.items()
         }
         self.changes.num_images += len(locked)
         if not self._params["is_dry_run"]:
-            apply_in_bulk(user=self._user, changes=operations)
+            apply_in_bulk(user=self._user, changes=operations, present=present)
 
     def _operations(
         self, shapes: Sequence[ItemShape], present: dict[UUID, Key]
@@ -216,8 +215,7 @@ class _Merger:
         found: list[Operation] = []
         for one in shapes:
             label_id = self._label_id(one.label)
-            bbox = tuple(round(value, 2) for value in one.bbox)
-            key = (label_id, str(one.kind), bbox, one.packed)
+            key = (label_id, one.kind.value, _rounded(*one.bbox), one.packed)
             is_known = one.id is not None and one.id in present and one.id not in kept
             if is_known and present[one.id] != key:  # type: ignore[index]  # not None
                 self.changes.changed += 1
@@ -250,6 +248,10 @@ class _Merger:
             ).pk
         self._label_ids[name.lower()] = made
         return made
+
+
+def _rounded(x1: float, y1: float, x2: float, y2: float) -> BBox:
+    return round(x1, 2), round(y1, 2), round(x2, 2), round(y2, 2)
 
 
 def _stated(one: ItemShape, uid: UUID, label_id: int) -> Shape:

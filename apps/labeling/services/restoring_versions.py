@@ -134,23 +134,23 @@ def _restore(
         if row.image.sha256 not in known
     ]
     known |= {image.sha256: image for image in Image.objects.bulk_create(missing)}
-    present: dict[int, list[UUID]] = {}
+    present: dict[int, set[UUID]] = {}
     held = Annotation.objects.filter(image__in=known.values())
     for image_id, uid in held.values_list("image_id", "uid"):
-        present.setdefault(image_id, []).append(uid)
+        present.setdefault(image_id, set()).add(uid)
     changes: dict[Image, list[Operation]] = {}
     for row in rows:
         image = known[row.image.sha256]
         image.name, image.state = row.image.name, row.state
         shapes = frozen_shapes(row.image)
         kept = {shape.id for shape in shapes}
-        gone = [uid for uid in present.get(image.pk, []) if uid not in kept]
+        gone = present.get(image.pk, set()) - kept
         changes[image] = [
             *(Remove(id=uid) for uid in gone),
             *(Put(shape=shape) for shape in shapes),
         ]
     Image.objects.bulk_update(changes, ["name", "state"])
-    apply_in_bulk(user=user, changes=changes)
+    apply_in_bulk(user=user, changes=changes, present=present)
     return len(missing), len(known) - len(missing)
 
 
