@@ -23,6 +23,12 @@ class RolloutRunningError(ConflictError):
     code = "rollout_running"
 
 
+class BadTaskError(DomainError):
+    """What Label Studio sent cannot be answered as it stands."""
+
+    code = "bad_task"
+
+
 class NoReplicaError(ConflictError):
     code = "no_replica"
 

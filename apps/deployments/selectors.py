@@ -11,6 +11,7 @@ from apps.accounts.selectors import check_role, role_in
 from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
 from apps.core.stages import Stage, tells_stage
+from apps.deployments.errors import NoReplicaError
 from apps.deployments.models import (
     Endpoint,
     EndpointKey,
@@ -85,6 +86,19 @@ def list_replicas(*, endpoint_id: int) -> list[Replica]:
         release__endpoint_id=endpoint_id, release__is_wanted=True
     )
     return list(rows.select_related("release").order_by("release__number", "index"))
+
+
+def port_of(endpoint: Endpoint) -> int:
+    """Return where a replica of the version that serves answers, on this host.
+
+    Raises:
+        NoReplicaError: None does, or not yet.
+    """
+    serving = endpoint.stable_id or endpoint.candidate_id
+    for each in list_replicas(endpoint_id=endpoint.pk):
+        if each.release_id == serving and each.answers:
+            return each.port
+    raise NoReplicaError(_("No replica answers yet; try again in a moment."))
 
 
 def list_releases(*, endpoint_id: int) -> QuerySet[Release]:

@@ -1,6 +1,7 @@
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from apps.deployments.api import endpoints as api
+from apps.deployments.api import label_studio as backend
 from apps.deployments.api.sampling import SamplingApi
 from apps.deployments.targets import urls as targets
 from apps.deployments.trials import urls as trials
@@ -37,6 +38,7 @@ page_urls = [
 
 # /api/v1/deployments/
 _one = "endpoints/<int:endpoint_id>/"
+_backend = f"{_one}label-studio/"
 api_urls = [
     path("targets/", include(targets.api_urls)),
     path("trials/", include(trials.api_urls)),
@@ -50,6 +52,17 @@ api_urls = [
     path(f"{_one}ledger/", api.LedgerListApi.as_view(), name="ledger-list"),
     path(f"{_one}served/", api.ServedApi.as_view(), name="served"),
     path(f"{_one}figures/", api.FiguresApi.as_view(), name="figures"),
+    # Without a slash at the end: that is how Label Studio asks.
+    path(f"{_backend}health", backend.HealthApi.as_view(), name="backend-health"),
+    path(f"{_backend}setup", backend.SetupApi.as_view(), name="backend-setup"),
+    path(f"{_backend}predict", backend.PredictApi.as_view(), name="backend-predict"),
+    path(f"{_backend}versions", backend.VersionsApi.as_view(), name="backend-versions"),
+    re_path(
+        r"^endpoints/(?P<endpoint_id>[0-9]+)/label-studio/"
+        r"(?P<news>webhook|validate|train|job_status|delete|duplicate_model)$",
+        backend.NewsApi.as_view(),
+        name="backend-news",
+    ),
     path(f"{_one}sampling/", SamplingApi.as_view(), name="sampling"),
     path(f"{_one}keys/", api.KeyListApi.as_view(), name="key-list"),
     path(f"{_one}keys/<int:key_id>/", api.KeyApi.as_view(), name="key"),

@@ -39,6 +39,11 @@ DEPLOYMENTS_API: Rules = {
         ),
         "DELETE": write(MANAGER, 204),
     },
+    "deployments-api:backend-health": {"GET": read(answer=409)},  # none answers yet
+    "deployments-api:backend-setup": {"POST": read(body=lambda _w: {})},
+    "deployments-api:backend-predict": {"POST": read(answer=400, body=lambda _w: {})},
+    "deployments-api:backend-versions": {"GET": read()},
+    "deployments-api:backend-news": {"POST": read()},
     "deployments-api:key-list": {
         "GET": read(needs=MANAGER),
         "POST": write(MANAGER, 201, body=lambda _w: {"name": "camera"}),

@@ -1,5 +1,6 @@
 """The click tool's route, before a real model server."""
 
+import base64
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import deepseek_vision
 from apps.labeling.services import outlining
+from tests.factories.deployments import EndpointFactory
 
 MODEL = (
     Path(deepseek_vision.__file__).parent / "segmentation" / "weights" / "click_small"
@@ -109,3 +111,43 @@ def test_a_model_server_that_is_down_is_said_to_be(
     assert answer.status_code == 503
     assert answer.json()["code"] == outlining.NoClickModelError.code
     assert "try again" in answer.json()["detail"]
+
+
+def test_label_studios_smart_points_become_a_polygon_in_per_cent(
+    api_as: Any, alice: Any, jpeg: Any, click_server: str, settings: Any
+) -> None:
+    settings.CLICK_SERVER_URL = click_server
+    endpoint = EndpointFactory(workspace=alice.memberships.get().workspace)
+    picture = base64.b64encode(jpeg().read()).decode()
+    point = {
+        "id": "k1", "type": "keypointlabels", "from_name": "kp", "to_name": "img",
+        "original_width": 320, "original_height": 240, "image_rotation": 0,
+        "is_positive": True,
+        "value": {
+            "x": 50, "y": 50, "width": 0.5, "labels": ["car"], "keypointlabels": ["car"],
+        },
+    }  # fmt: skip
+    body = {
+        "tasks": [{"id": 7, "data": {"image": f"data:image/jpeg;base64,{picture}"}}],
+        "project": "5.1795462386",
+        "label_config": '<View><Image name="img" value="$image"/>'
+        '<PolygonLabels name="area" toName="img" smart="true"><Label value="car"/>'
+        '</PolygonLabels><KeyPointLabels name="kp" toName="img" smartOnly="true">'
+        '<Label value="car"/></KeyPointLabels></View>',
+        "params": {"login": None, "password": None, "context": {"result": [point]}},
+    }
+
+    answer = api_as(alice).post(
+        f"/api/v1/deployments/endpoints/{endpoint.pk}/label-studio/predict",
+        body,
+        format="json",
+    )
+
+    (prediction,) = answer.json()["results"]
+    for region in prediction["result"]:
+        assert (region["type"], region["from_name"]) == ("polygonlabels", "area")
+        assert region["value"]["polygonlabels"] == ["car"]
+        for x, y in region["value"]["points"]:
+            assert 0 <= x <= 100
+            assert 0 <= y <= 100
+    assert prediction["result"]

@@ -160,6 +160,7 @@ def world(
             user=alice, model=model, title="Dents", text="Are missed."
         ).pk,
         "endpoint_id": key.endpoint_id,
+        "news": "webhook",
         "key_id": key.pk,
         "deployment_id": DeploymentFactory(workspace=workspace).pk,
         "trial_id": TrialFactory(created_by=alice, job__workspace=workspace).pk,
@@ -260,8 +261,12 @@ def _expected_of_person(name: str, rule: Rule, person: str) -> int:
 
 
 def _reaches(scope: Scope, rules: dict[str, Rule]) -> bool:
-    """A view asks one scope for whatever is not a read: the widest of its rules."""
-    needed = max([Scope.WRITE, *(rule.scope for rule in rules.values())], key=RANK)
+    """A view asks one scope for whatever is not a GET: the widest of its rules.
+
+    One that only answers questions which do not fit into an address says READ for it.
+    """
+    scopes = [rule.scope for method, rule in rules.items() if method != "GET"]
+    needed = max(scopes or [Scope.WRITE], key=RANK)
     return RANK(scope) >= RANK(needed)
 
 

@@ -16,7 +16,6 @@ from apps.core.parsers import number
 from apps.deployments import selectors
 from apps.deployments.engines.asking import ask
 from apps.deployments.engines.logs import read_log
-from apps.deployments.errors import NoReplicaError
 from apps.deployments.forms import (
     EndpointForm,
     KeyForm,
@@ -232,7 +231,9 @@ def try_it(request: PageRequest, endpoint_id: int) -> HttpResponse:
     else:
         try:
             context["threshold"] = _threshold(request, found)
-            context["answer"] = ask(_port(found), file.read(), least_score=LOWEST_SCORE)
+            context["answer"] = ask(
+                selectors.port_of(found), file.read(), least_score=LOWEST_SCORE
+            )
         except DomainError as exc:
             context["error"] = str(exc)
     return render(request, "deployments/answer.html", context)
@@ -272,14 +273,6 @@ def log(request: PageRequest, endpoint_id: int) -> HttpResponse:
         "logs": [(each, read_log(each.release_id, each.index)) for each in replicas],
     }
     return render(request, "deployments/log.html", context)
-
-
-def _port(found: Endpoint) -> int:
-    serving = found.stable_id or found.candidate_id
-    for each in selectors.list_replicas(endpoint_id=found.pk):
-        if each.release_id == serving and each.answers:
-            return each.port
-    raise NoReplicaError(_("No replica answers yet; try again in a moment."))
 
 
 def _threshold(request: PageRequest, found: Endpoint) -> float:

@@ -42,6 +42,18 @@ def find_outlines(
         NoClickModelError: The model server is down, starting, or has no model.
     """
     image = selectors.access_image(user=user, image_id=image_id, needs=Role.ANNOTATOR)
+    # The picture goes along each time: the server keeps what it has seen, not we.
+    with blobs.open_blob(image.shown_sha256) as file:
+        return outlines_in(file.read(), prompt=prompt)
+
+
+def outlines_in(picture: bytes, *, prompt: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Ask the click model what the prompt means on any picture.
+
+    Raises:
+        BadPromptError: The prompt makes no sense on this picture.
+        NoClickModelError: The model server is down, starting, or has no model.
+    """
     if prompt.get("by") == "colors" and prompt["clicks"] and not prompt.get("box"):
         raise BadPromptError(
             _("drag a box around the object first, then click to correct")
@@ -50,13 +62,11 @@ def find_outlines(
         raise NoClickModelError(
             _("no click model runs here: start the portal with ./portal up")
         )
-    # The picture goes along each time: the server keeps what it has seen, not we.
-    with blobs.open_blob(image.shown_sha256) as file:
-        picture = base64.b64encode(file.read()).decode()
+    encoded = base64.b64encode(picture).decode()
     try:
         answer = httpx.post(
             settings.CLICK_SERVER_URL + _PATH,
-            json={"image": picture, "prompt": dict(prompt)},
+            json={"image": encoded, "prompt": dict(prompt)},
             timeout=_TIMEOUT,
         )
     except httpx.HTTPError as error:
