@@ -220,6 +220,7 @@ class ExportForm(forms.Form):
     only_submitted = forms.BooleanField(
         label=_("Only submitted images"), required=False
     )
+    with_images = forms.BooleanField(label=_("With the images"), required=False)
 
 
 class ImportForm(forms.Form):

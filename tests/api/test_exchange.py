@@ -6,10 +6,12 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.urls import reverse
 from rest_framework.test import APIClient
 
 from apps.accounts.models import User
+from apps.core import blobs
 from apps.jobs import services as jobs
 from apps.jobs.models import Job
 from apps.labeling.models import Annotation, Image, Label, OperationLog, Project
@@ -131,13 +133,43 @@ def test_an_export_changed_elsewhere_comes_back_as_changes(
     assert [row.bbox for row in image.annotations.all()] == [(2, 2, 32, 22)]
 
 
-def zipped(client: APIClient, project: Project, form: str) -> zipfile.ZipFile:
+def zipped(
+    client: APIClient, project: Project, form: str, **how: bool
+) -> zipfile.ZipFile:
     url = reverse("labeling-api:export-list", args=[project.pk])
-    answer = client.post(url, {"form": form}, format="json")
+    answer = client.post(url, {"form": form, **how}, format="json")
     job = carried_out(answer.json()["job_id"])
     assert job.status == "done", job.error
     file = client.get(reverse("labeling-api:export-file", args=[job.pk]))
     return zipfile.ZipFile(io.BytesIO(file.getvalue()))
+
+
+@pytest.mark.parametrize(
+    ("form", "place"),
+    [
+        ("coco", "images/{name}"),
+        ("yolo-detect", "images/train/{name}"),
+        ("masks", "JPEGImages/{name}"),
+        ("labelme", "{name}"),
+    ],
+)
+def test_the_images_go_along_where_a_format_looks_for_them(
+    form: str,
+    place: str,
+    alice: User,
+    api_as: ApiAs,
+    project: Project,
+    image: Image,
+) -> None:
+    Image.objects.filter(pk=image.pk).update(name="../a.jpg")
+
+    out = zipped(api_as(alice), project, form, with_images=True)
+
+    with blobs.open_blob(image.sha256) as file:
+        assert out.read(place.format(name="a.jpg")) == file.read()
+    assert not any(".." in name for name in out.namelist())
+    job = Job.objects.get(kind="export")
+    assert (job.num_done, job.num_total) == (2, 2)
 
 
 def test_an_export_goes_on_where_it_broke_off(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+from uuid import UUID
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
@@ -45,19 +46,21 @@ def _document(labels: Sequence[ItemLabel], items: Iterable[Item]) -> Iterator[st
             f'width="{item.width}" height="{item.height}"{subset}>\n'
         )
         for one in item.shapes:
-            node = _element(one, joints.get(one.label, []))
+            node = node_of(one, joints.get(one.label, []))
             for key, value in one.attributes.items():
-                ET.SubElement(node, "attribute", {"name": key}).text = _said(value)
+                ET.SubElement(node, "attribute", {"name": key}).text = said_attributes(
+                    value
+                )
             yield f"    {ET.tostring(node, encoding='unicode')}\n"
         yield "  </image>\n"
     yield "</annotations>\n"
 
 
-def _said(value: object) -> str:
+def said_attributes(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _element(one: ItemShape, joints: Sequence[str]) -> ET.Element:
+def node_of(one: ItemShape, joints: Sequence[str]) -> ET.Element:
     source = "manual" if one.score is None else "auto"
     said = {"label": one.label, "source": source}
     if one.kind is ShapeKind.TAG:
@@ -142,9 +145,7 @@ def read_cvat(
             )
         if root.find("track") is not None:
             raise FormatError(
-                _("{name}: tracks of a video; export it as CVAT for images").format(
-                    name=name
-                )
+                _("{name}: tracks of a video; choose CVAT for videos").format(name=name)
             )
         for image in root.iter("image"):
             file = image.get("name", "")
@@ -155,20 +156,23 @@ def read_cvat(
             yield (
                 item,
                 [
-                    inside(where, _shape(where, node, item), item)
+                    inside(where, shape_of(where, node, item), item)
                     for at, node in enumerate(nodes, start=1)
                     for where in [f"{name}, {file}, {node.tag} {at}"]
                 ],
             )
 
 
-def _shape(where: str, node: ET.Element, item: Item) -> ItemShape:
+def shape_of(
+    where: str, node: ET.Element, item: Item, group: UUID | None = None
+) -> ItemShape:
     label = node.get("label")
     if not label:
         raise FormatError(_("{where}: it has no label").format(where=where))
     layer = number(where, node.get("z_order", "0"))
     more: dict[str, Any] = {
         "label": label,
+        "group": group,
         "attributes": {
             child.get("name", ""): child.text or "" for child in node.iter("attribute")
         },

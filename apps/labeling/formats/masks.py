@@ -49,10 +49,11 @@ def from_image_runs(counts: Sequence[int], *, width: int, height: int) -> bytes:
     """
     if min(counts, default=0) < 0 or sum(counts) != width * height:
         raise ValueError(f"its runs cover {sum(counts)} pixels of {width} x {height}")
-    return pack_columns(_split(counts, height))
+    return pack_columns(split_columns(counts, height))
 
 
-def _split(counts: Sequence[int], height: int) -> Iterable[Piece]:
+def split_columns(counts: Sequence[int], height: int) -> Iterable[Piece]:
+    """Split the runs that are on where a column ends."""
     at = 0
     for number, count in enumerate(counts):
         stop = at + count
@@ -89,6 +90,19 @@ def from_string(text: str) -> list[int]:
     return counts
 
 
+def to_string(counts: Sequence[int]) -> str:
+    """Write runs in COCO's compressed form."""
+    text = []
+    for at, count in enumerate(counts):
+        value = count - counts[at - 2] if at > 2 else count
+        is_more = True
+        while is_more:
+            bits, value = value & 31, value >> 5
+            is_more = value != (-1 if bits & 16 else 0)
+            text.append(chr(48 + bits + 32 * is_more))
+    return "".join(text)
+
+
 def transpose_runs(counts: Sequence[int], *, width: int, height: int) -> list[int]:
     """Turn runs of a rectangle from row by row into column by column, or back.
 
@@ -101,14 +115,15 @@ def transpose_runs(counts: Sequence[int], *, width: int, height: int) -> list[in
     turned = bytearray(width * height)
     for column in range(width):
         turned[column * height : (column + 1) * height] = cells[column::width]
-    return _runs(turned)
+    return runs_of(turned)
 
 
-def _runs(cells: bytearray) -> list[int]:
+def runs_of(cells: bytearray, *, on: int = 1) -> list[int]:
+    """Count cells that are off and on in turn; they are 0 and ``on``."""
     counts, at, value = [], 0, 0
     while at < len(cells):
-        found = cells.find(1 - value, at)
+        found = cells.find(on - value, at)
         stop = len(cells) if found < 0 else found
         counts.append(stop - at)
-        at, value = stop, 1 - value
+        at, value = stop, on - value
     return counts

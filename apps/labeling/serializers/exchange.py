@@ -9,6 +9,7 @@ class ExportIn(serializers.Serializer[Any]):
     form = serializers.ChoiceField(list(FORMATS))
     only_submitted = serializers.BooleanField(default=False)
     version_id = serializers.IntegerField(required=False, allow_null=True, default=None)
+    with_images = serializers.BooleanField(default=False)
 
 
 class ImportIn(serializers.Serializer[Any]):

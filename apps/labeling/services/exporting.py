@@ -1,6 +1,7 @@
 """Exports as jobs: a file in the blob store, to be fetched in parts if need be."""
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from apps.jobs.services import Holding
 from apps.jobs.types import JobStatus, NewJob
 from apps.labeling import selectors
 from apps.labeling.formats.items import Item
-from apps.labeling.formats.registry import format_named
+from apps.labeling.formats.registry import Format, format_named
 from apps.labeling.formats.source import (
     project_items,
     project_labels,
@@ -24,7 +25,7 @@ from apps.labeling.formats.source import (
     version_items,
     version_labels,
 )
-from apps.labeling.formats.writing import Out
+from apps.labeling.formats.writing import Names, Out
 from apps.labeling.models import DatasetVersion, Image
 from apps.labeling.selectors.versions import access_version
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 KIND = "export"
 NUM_A_REPORT = 1000
+NUM_A_COPY = 100
 
 
 @transaction.atomic
@@ -44,8 +46,17 @@ def start_export(
     form: str,
     only_submitted: bool = False,
     version_id: int | None = None,
+    with_images: bool = False,
 ) -> "Job":
     """Queue the writing of a project, or of one of its versions, in a format.
+
+    Args:
+        user: Who wants it.
+        project_id: Of what.
+        form: A format's name.
+        only_submitted: Leave the other images out.
+        version_id: One of the project's versions, rather than what is there now.
+        with_images: Put the images themselves into the zip, where the format has them.
 
     Raises:
         NotFoundError: No such project or version for this user.
@@ -68,6 +79,7 @@ def start_export(
             "form": form,
             "only_submitted": only_submitted,
             "version_id": version_id,
+            "with_images": with_images,
         },
     )
     return jobs.create_job(user=user, workspace_id=project.workspace_id, new=new)
@@ -90,12 +102,16 @@ def export(holding: Holding) -> None:
         wanted = Image.objects.filter(state__in=states(only_submitted=only))
         num_images = wanted.filter(project_id=project_id).count()
         name = f"project-{project_id}"
-    jobs.start_running(holding.claim, num_total=num_images)
+    pictures = _Pictures(form) if params.get("with_images") else None
+    num_total = num_images * (2 if pictures else 1)
+    jobs.start_running(holding.claim, num_total=num_total)
     folder = jobs.run_dir(holding.claim.job_id)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "export.zip"
     with Out(path) as out:
-        form.write(labels, _told(items, holding), out)
+        form.write(labels, _told(items, holding, pictures), out)
+        if pictures:
+            pictures.copy(out, holding)
     with path.open("rb") as file:
         blob = blobs.put(file)
     path.unlink()
@@ -110,10 +126,40 @@ def export(holding: Holding) -> None:
     )
 
 
-def _told(items: Iterator[Item], holding: Holding) -> Iterator[Item]:
+class _Pictures:
+    """The images of an export, copied once its annotations are written."""
+
+    def __init__(self, form: Format) -> None:
+        self._form, self._names = form, Names()
+        self._found: list[tuple[str, str]] = []
+
+    def note(self, item: Item) -> None:
+        parts = PurePosixPath(item.name.replace("\\", "/")).parts
+        path = "/".join(part for part in parts if part not in {"/", ".."})
+        has_folders = "{path}" in self._form.pictures
+        own = self._names.unique(path if has_folders else PurePosixPath(path).name)
+        split = item.split or self._form.no_split
+        place = self._form.pictures.format(path=own, name=own, split=split)
+        self._found.append((place, item.sha256))
+
+    def copy(self, out: Out, holding: Holding) -> None:
+        for at, (place, sha256) in enumerate(self._found, start=1):
+            with blobs.open_blob(sha256) as file:
+                out.copy(place, file)
+            if at % NUM_A_COPY == 0 or at == len(self._found):
+                newly = NUM_A_COPY if at % NUM_A_COPY == 0 else at % NUM_A_COPY
+                holding.report([], num_newly_done=newly)
+                holding.keep()
+
+
+def _told(
+    items: Iterator[Item], holding: Holding, pictures: _Pictures | None
+) -> Iterator[Item]:
     """Pass images on and say how many there were."""
     num = 0
     for num, item in enumerate(items, start=1):
+        if pictures:
+            pictures.note(item)
         yield item
         if num % NUM_A_REPORT == 0:
             holding.report([], num_newly_done=NUM_A_REPORT)

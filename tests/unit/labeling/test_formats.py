@@ -1,19 +1,17 @@
 """What is written in a format is read back as it was, in the format's own terms."""
 
-import json
-import math
 import random
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
+import cv2
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
 from apps.labeling.formats.catalog import Catalog
 from apps.labeling.formats.geometry import bounds, outline, pack, unpack
@@ -46,9 +44,16 @@ KEEPS = {
     "yolo-pose": {ShapeKind.SKELETON},
     "voc": {BOX},
     "cvat": set(ShapeKind),
+    "cvat-video": set(ShapeKind) - {ShapeKind.TAG},
+    "datumaro": set(ShapeKind),
+    "labelme": {BOX, POLYGON, ShapeKind.POLYLINE, ShapeKind.POINTS, ShapeKind.MASK},
+    "masks": {ShapeKind.MASK},
     "label-studio": {BOX, TURNED, ShapeKind.ELLIPSE, POLYGON, ShapeKind.TAG},
     "csv": {BOX},
 }
+
+# What a format says of videos, it says of their frames.
+NAMES = {"cvat-video": ("größe-000000.jpg", "größe-000001.png", "größe-000007.jpg")}
 
 
 def random_geometry(rng: random.Random, kind: ShapeKind) -> dict[str, object]:
@@ -133,7 +138,7 @@ def test_what_a_format_can_hold_comes_back(
     rng = random.Random(seed)
     images = [
         ImageFactory(project=project, name=name, width=WIDTH, height=HEIGHT)
-        for name in ("plate 1.jpg", "größe.png", "empty.jpg")
+        for name in NAMES.get(form, ("plate 1.jpg", "größe.png", "empty.jpg"))
     ]
     kinds = sorted(KEEPS[form])
     items = [
@@ -223,120 +228,57 @@ def test_pycocotools_reads_what_we_write(project: Project, tmp_path: Path):
     assert by_kind["skeleton"]["num_keypoints"] == 3
 
 
-def file(tmp_path: Path, name: str, text: str | bytes) -> Path:
-    path = tmp_path / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
+def test_a_group_over_frames_is_written_as_one_track(project: Project, tmp_path: Path):
+    group = UUID(int=5)
+    items = [
+        Item(
+            name=f"clip-{frame:06d}.jpg",
+            width=WIDTH,
+            height=HEIGHT,
+            shapes=(
+                ItemShape(
+                    label="scratch",
+                    kind=BOX,
+                    bbox=(frame, 0, 9 + frame, 9),
+                    group=group,
+                ),
+            ),
+        )
+        for frame in (0, 1, 4)
+    ]
+
+    write("cvat-video", items, tmp_path / "a.zip")
+
+    text = zipfile.ZipFile(tmp_path / "a.zip").read("clip.xml").decode()
+    assert text.count("<track ") == 1
+    assert text.count('outside="1"') == 2
 
 
-def coco(**changes: object) -> str:
-    content = {
-        "images": [{"id": 0, "file_name": "a.jpg"}],
-        "categories": [{"id": 0, "name": "scratch"}],
-        "annotations": [
-            {"id": 0, "image_id": 0, "category_id": 0, "bbox": [1, 2, 3, 4]}
-        ],
-    }
-    return json.dumps({**content, **changes})
-
-
-def annotation(**changes: object) -> list[dict[str, object]]:
-    row = {"id": 5, "image_id": 0, "category_id": 0, "bbox": [1, 2, 3, 4]}
-    return [{**row, **changes}]
-
-
-def test_ids_may_begin_at_0(project: Project, tmp_path: Path):
-    ImageFactory(project=project, name="a.jpg")
-
-    found = read("coco", file(tmp_path, "a.json", coco()), project)
-
-    assert [one.bbox for one in found["a.jpg"]] == [(1, 2, 4, 6)]
-
-
-@pytest.mark.parametrize(
-    ("form", "name", "text", "reason"),
-    [
-        ("coco", "a.json", '{"images": [\n\n oops', "a.json line 3"),
-        ("coco", "a.json", "[]", "COCO has images, annotations and categories"),
-        ("coco", "a.json", coco(annotations=annotation(image_id=9)), "annotation 5: no image"),
-        ("coco", "a.json", coco(annotations=annotation(category_id=9)), "no category has the id 9"),
-        ("coco", "a.json", coco(annotations=annotation(bbox=[1, 2, math.nan, 4])), "nan"),
-        ("coco", "a.json", coco(annotations=annotation(bbox=[1, 2, 9000, 4])), "not inside"),
-        ("coco", "a.json", coco(annotations=annotation(bbox=[1, 2])), "bbox must be"),
-        ("voc", "a.xml", "<annotation><object>", "a.xml line 1"),
-        ("voc", "a.xml", '<!DOCTYPE a [<!ENTITY b "c">]><annotation/>', "document type"),
-        ("cvat", "a.xml", "<annotation/>", "not CVAT"),
-        ("cvat", "a.xml", "<annotations><track/></annotations>", "tracks"),
-        ("label-studio", "a.json", '{"a": 1}', "list of tasks"),
-        ("csv", "a.csv", "image,label\na.jpg,x\n", "line 1: no column x1"),
-        ("csv", "a.csv", "image,label,x1,y1,x2,y2\na.jpg,x,1,2,3,four\n", "line 2: 'four'"),
-        ("csv", "a.csv", b"image,label,x1,y1,x2,y2\n\xff\xfe", "line 2: not UTF-8"),
-        ("yolo-detect", "a.zip", b"PK nonsense", "no zip"),
-        ("coco", "a.txt", "", "no .json file"),
-    ],
-)  # fmt: skip
-def test_a_broken_file_names_place_and_reason(
-    form: str,
-    name: str,
-    text: str | bytes,
-    reason: str,
-    project: Project,
-    tmp_path: Path,
+@pytest.mark.parametrize("seed", range(3))
+def test_masks_have_the_pixels_whose_middle_a_shape_covers(
+    seed: int, project: Project, tmp_path: Path
 ):
-    ImageFactory(project=project, name="a.jpg")
+    rng = random.Random(seed)
+    image = ImageFactory(project=project, name="a.jpg", width=WIDTH, height=HEIGHT)
+    (one,) = shapes = (random_shape(rng, rng.choice([BOX, TURNED, POLYGON])),)
+    item = Item(name=image.name, width=WIDTH, height=HEIGHT, shapes=shapes)
 
-    with pytest.raises(FormatError, match=reason):
-        read(form, file(tmp_path, name, text), project)
+    write("masks", [item], tmp_path / "a.zip")
+    ((back,),) = read("masks", tmp_path / "a.zip", project).values()
 
-
-def zip_of(tmp_path: Path, *members: tuple[str, bytes]) -> Path:
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, content in members:
-            out.writestr(name, content)
-    return path
-
-
-@pytest.mark.parametrize("name", ["../a.json", "/etc/a.json", "a/../../b.json", "C:/a"])
-def test_a_name_that_leads_out_is_refused(name: str, tmp_path: Path):
-    with pytest.raises(FormatError, match="leads out"):
-        Archive(zip_of(tmp_path, (name, b"{}")), name="a.zip")
-
-
-def test_a_bomb_is_refused_unopened(tmp_path: Path):
-    with pytest.raises(FormatError, match="a bomb"):
-        Archive(zip_of(tmp_path, ("a.json", bytes(30_000_000))), name="a.zip")
+    geometry = unpack(ShapeKind.MASK, back.packed)
+    assert geometry is not None
+    rings = outline(one.kind, one.packed) if one.packed else [corners(one.bbox)]
+    ring = np.array(rings[0], np.float32)
+    (x, y), (_across, down) = geometry["origin"], geometry["size"]
+    cells = [n % 2 for n, num in enumerate(geometry["counts"]) for _ in range(num)]
+    for at in rng.sample(range(len(cells)), min(300, len(cells))):
+        middle = (x + at // down + 0.5, y + at % down + 0.5)
+        far = cv2.pointPolygonTest(ring, middle, measureDist=True)
+        if abs(far) > 0.01:
+            assert (far > 0) == bool(cells[at])
 
 
-@pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_name_twice_is_refused(tmp_path: Path):
-    with pytest.raises(FormatError, match="twice"):
-        Archive(zip_of(tmp_path, ("a.json", b"1"), ("a.json", b"2")), name="a.zip")
-
-
-YOLO_NAMES = {
-    "mapping": "names:\n  0: scratch\n  1: dent\n",
-    "list": "nc: 2\nnames:\n- scratch\n- dent\n",
-    "brackets": "names: ['scratch', \"dent\"]\nnc: 2\n",
-}
-
-
-@pytest.mark.parametrize("style", YOLO_NAMES)
-def test_class_names_of_every_yaml_style(style: str, project: Project, tmp_path: Path):
-    ImageFactory(project=project, name="a.jpg", width=100, height=100)
-    path = zip_of(
-        tmp_path,
-        ("data.yaml", YOLO_NAMES[style].encode()),
-        ("labels/train/a.txt", b"1 0.5 0.5 0.2 0.4\n"),
-    )
-
-    ((one,),) = read("yolo-detect", path, project).values()
-
-    assert (one.label, one.bbox) == ("dent", pytest.approx((40, 30, 60, 70)))
-
-
-def test_a_name_of_several_images_is_refused(project: Project, tmp_path: Path):
-    ImageFactory.create_batch(2, project=project, name="a.jpg")
-
-    with pytest.raises(FormatError, match="several images"):
-        read("coco", file(tmp_path, "a.json", coco()), project)
+def corners(bbox: tuple[float, float, float, float]) -> list[list[float]]:
+    x1, y1, x2, y2 = bbox
+    return [[x1, y1], [x2, y1], [x2, y2], [x1, y2]]
