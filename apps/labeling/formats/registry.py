@@ -87,7 +87,13 @@ FORMATS = {
             read=read_datumaro,
             pictures="images/{split}/{path}",
         ),
-        Format(name="labelme", title="LabelMe", write=write_labelme, read=read_labelme),
+        Format(
+            name="labelme",
+            title="LabelMe",
+            write=write_labelme,
+            read=read_labelme,
+            pictures="{name}",
+        ),
         Format(
             name="masks",
             title="Mask PNGs",
