@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from model_server.errors import ModelError, is_out_of_memory
 
 GROUP = "model_server.runners"
+MOST_SAID = 300
 BARE = "onnx"  # a directory without config.json, or a single file
 
 Array = NDArray[Any]
@@ -91,7 +92,9 @@ def load_runner(directory: Path, options: RunOptions) -> Runner:
     except Exception as error:
         if is_out_of_memory(error):
             raise MemoryError from error
-        raise ModelError(f"{directory}: does not load: {one_line(error)}") from error
+        # Its own folder is named already.
+        reason = one_line(error, without=f"{directory}/")
+        raise ModelError(f"{directory}: does not load: {reason}") from error
 
 
 def _format_of(directory: Path) -> str:
@@ -118,6 +121,15 @@ def _loader(wanted: str, directory: Path) -> Load:
     return load
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException, *, without: str = "") -> str:
+    """What an error says first, cut between two words where it is long.
+
+    Args:
+        error: Of any library.
+        without: What to leave out, such as a path that is named already.
+    """
     lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300]
+    text = lines[0].replace(without, "") if lines else type(error).__name__
+    if len(text) <= MOST_SAID:
+        return text
+    return f"{text[: MOST_SAID - 2].rpartition(' ')[0] or text[: MOST_SAID - 2]} …"

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from model_server.runners import MOST_SAID, one_line
 from tests.unit.model_server import graphs
 from tests.unit.model_server.running import ModelServer, admin
 
@@ -130,3 +131,15 @@ def test_a_load_that_makes_no_sense_is_refused(server, parameters):
 
     assert status in {400, 500}
     server.ask("POST", "/v2/repository/models/ghost/unload", "{}", admin())
+
+
+def test_a_long_reason_is_cut_between_two_words_and_names_no_folder_twice():
+    error = ValueError(
+        "/models/x/model.onnx: bad graph " + "in node /model/backbone " * 40
+    )
+
+    told = one_line(error, without="/models/x/")
+
+    assert told.startswith("model.onnx: bad graph in node")
+    assert len(told) <= MOST_SAID
+    assert told.endswith((" in …", " node …", "/model/backbone …"))
