@@ -40,7 +40,7 @@ def session(browser: Browser, stack: Stack) -> Any:
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/")
+    page.wait_for_url(lambda url: "/login/" not in url)
     state = context.storage_state()
     context.close()
     return state

@@ -55,7 +55,7 @@ def cookies(browser: Browser, stack: Stack) -> Any:
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/")
+    page.wait_for_url(lambda url: "/login/" not in url)
     given = context.cookies()
     context.close()
     return given
