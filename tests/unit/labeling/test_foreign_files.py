@@ -242,3 +242,22 @@ def test_a_track_is_one_object_over_frames_and_moves_between_keyframes(
         "clip-000004.jpg": (40, 20, 50, 30),
     }
     assert len({one.group for (one,) in found.values()}) == 1
+
+
+def test_frames_are_counted_from_where_the_task_began_and_by_its_step(
+    project: Project, tmp_path: Path
+):
+    ImageFactory(project=project, name="clip-000020.jpg", width=WIDTH, height=HEIGHT)
+    text = (
+        "<annotations><meta><task><name>clip</name><start_frame>10</start_frame>"
+        "<frame_filter>step=5</frame_filter></task></meta>"
+        '<track id="0" label="car">'
+        '<box frame="2" outside="0" xtl="1" ytl="2" xbr="3" ybr="4"/>'
+        '<box frame="3" outside="1" xtl="1" ytl="2" xbr="3" ybr="4"/>'
+        "</track></annotations>"
+    )
+
+    found = read("cvat-video", file(tmp_path, "a.xml", text), project)
+
+    assert [one.bbox for one in found["clip-000020.jpg"]] == [(1, 2, 3, 4)]
+    assert found["clip-000020.jpg"][0].group is None
