@@ -1,10 +1,12 @@
-from django.urls import path
+from django.urls import include, path
 
 from apps.diagnostics import api, views
+from apps.diagnostics.evaluations import urls as evaluations
 
 # /diagnostics/
 page_urls = [
     path("", views.reports, name="reports"),
+    path("evaluations/", include(evaluations.page_urls)),
     path("new/", views.new, name="new"),
     path("estimate/", views.estimate, name="estimate"),
     path("classes/", views.classes, name="classes"),
@@ -17,6 +19,7 @@ page_urls = [
 _report = "reports/<int:report_id>"
 # /api/v1/diagnostics/
 api_urls = [
+    path("evaluations/", include(evaluations.api_urls)),
     path("tools/", api.ToolListApi.as_view(), name="tool-list"),
     path("estimate/", api.EstimateApi.as_view(), name="estimate"),
     path("reports/", api.ReportListApi.as_view(), name="report-list"),

@@ -9,6 +9,7 @@ from typing import Any
 # The namespace of what ships with the platform.
 PACKAGED = "dsportal"
 OWN_FORMAT = "dsportal-detector"
+SEGMENTER_FORMAT = "dsportal-segmenter"
 CLICK_FORMAT = "dsportal-click"  # answers clicks, not pictures
 WEIGHTS = ("model.int8.onnx", "model.onnx")  # what is served, the first there is
 MAIN = "main"

@@ -19,7 +19,11 @@ from apps.marketplace.formats.cards import read_card
 from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import SettingsForm
 from apps.marketplace.models import AccessRequest, Model, ModelRevision
-from apps.marketplace.selectors.serving import is_servable, takes_pictures
+from apps.marketplace.selectors.serving import (
+    answers_boxes,
+    is_servable,
+    takes_pictures,
+)
 from apps.marketplace.services import gates, inspecting, repositories
 from apps.marketplace.services.describing import LARGEST_CARD, read_text
 from apps.marketplace.services.likes import set_like
@@ -112,6 +116,7 @@ def model(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     context["may_try"] = (
         context["may_read"] and revision is not None and takes_pictures(revision)
     )
+    context["answers_boxes"] = revision is not None and answers_boxes(revision)
     context["relatives"] = inspecting.find_relatives(found, user=request.user)
     return render(request, "marketplace/model.html", context)
 

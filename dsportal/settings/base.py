@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "apps.labeling",
     "apps.training",
     "apps.diagnostics",
+    "apps.diagnostics.evaluations",
     "apps.deployments",
     "apps.deployments.targets",
     "apps.deployments.trials",

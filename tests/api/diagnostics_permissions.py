@@ -3,6 +3,18 @@
 from tests.api.rules import ANNOTATOR, OWN, VIEWER, Rules, read, write
 
 DIAGNOSTICS_API: Rules = {
+    "diagnostics-api:evaluation-list": {
+        "GET": read(**OWN),
+        "POST": write(  # its one image is for training
+            ANNOTATOR,
+            400,
+            body=lambda w: {
+                "version_id": w["version_id"],
+                "revision_id": w["revision_id"],
+            },
+        ),
+    },
+    "diagnostics-api:evaluation": {"GET": read()},
     "diagnostics-api:tool-list": {"GET": read(**OWN)},
     "diagnostics-api:estimate": {
         "POST": write(VIEWER, body=lambda w: {"version_id": w["version_id"]})
@@ -29,6 +41,11 @@ DIAGNOSTICS_API: Rules = {
     "diagnostics-api:again": {"POST": write(ANNOTATOR, 400, body=lambda _w: {})},
 }
 DIAGNOSTICS_PAGES: Rules = {
+    "diagnostics:evaluations": {
+        "GET": read(**OWN),
+        "POST": write(VIEWER, stranger=200, body=lambda _w: {"split": ""}),
+    },
+    "diagnostics:leaderboard": {"GET": read()},
     "diagnostics:reports": {"GET": read(**OWN)},
     "diagnostics:new": {
         "GET": read(**OWN),

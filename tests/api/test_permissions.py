@@ -39,6 +39,7 @@ from tests.api.rules import Rule, World
 from tests.factories.accounts import UserFactory
 from tests.factories.deployments import EndpointFactory, ReleaseFactory
 from tests.factories.diagnostics import ReportFactory
+from tests.factories.evaluations import EvaluationFactory
 from tests.factories.jobs import JobFactory
 from tests.factories.labeling import AllocationRuleFactory
 from tests.factories.marketplace import ModelRevisionFactory
@@ -54,7 +55,7 @@ TOKENS = {f"{scope}-token": scope for scope in Scope}
 ADMIN = {name for name in ROUTES if name.startswith("admin:")}
 OUR_APPS = (
     "core", "accounts", "webhooks", "jobs", "marketplace", "feedback", "labeling", "deployments",
-    "trials",
+    "trials", "evaluations",
 )  # fmt: skip
 
 
@@ -134,6 +135,7 @@ def world(
         "revision_id": report.revision_id,
         "curve": "loss",
         "index": 0,
+        "evaluation_id": EvaluationFactory(version=run.dataset_version).pk,
         "export_id": JobFactory(
             workspace=workspace,
             created_by=alice,

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
 from apps.marketplace.errors import RepositoryNotFoundError
-from apps.marketplace.models import Model, ModelRevision, Ref
+from apps.marketplace.models import Model, ModelRevision, Ref, RevisionFile
 from apps.marketplace.types import (
     MAIN,
     OWN_FORMAT,
@@ -129,6 +129,11 @@ def find_revision(model: Model, name: str) -> ModelRevision | None:
         return None
     found = list(model.revisions.filter(revision__startswith=name)[:2])
     return found[0] if len(found) == 1 else None
+
+
+def holds_file(*, revision_id: int, sha256: str) -> bool:
+    """Whether these very bytes are among a revision's files."""
+    return RevisionFile.objects.filter(revision_id=revision_id, sha256=sha256).exists()
 
 
 def _revisions(user: "User") -> QuerySet[ModelRevision]:

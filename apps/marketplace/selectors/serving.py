@@ -15,6 +15,7 @@ from apps.marketplace.types import (
     CLICK_FORMAT,
     OWN_FORMAT,
     PACKAGED,
+    SEGMENTER_FORMAT,
     WEIGHTS,
     Answers,
     Kind,
@@ -84,6 +85,10 @@ def takes_pictures(revision: ModelRevision) -> bool:
     return is_alone and is_servable(revision)
 
 
+def answers_boxes(revision: ModelRevision) -> bool:
+    return _answers(revision) == Answers.DETECTIONS
+
+
 def access_picture_model(*, user: "User", revision_id: int) -> ModelRevisionInfo:
     """Return a revision whose files the user may have and that answers about pictures.
 
@@ -124,6 +129,8 @@ def _has_weights(revision: str) -> Q:
 def _answers(row: ModelRevision) -> Answers:
     if row.format in {"", "onnx"}:
         return Answers.TENSORS
+    if row.format == SEGMENTER_FORMAT:
+        return Answers.SEGMENTS
     decode = row.config.get("decode")
     kind = decode.get("kind") if isinstance(decode, dict) else ""
     return _OTHER_ANSWERS.get(str(kind), Answers.DETECTIONS)

@@ -1,0 +1,25 @@
+import factory
+from factory.django import DjangoModelFactory
+
+from apps.diagnostics.evaluations.models import Evaluation
+from tests.factories.jobs import JobFactory
+from tests.factories.marketplace import ModelRevisionFactory
+
+
+class EvaluationFactory(DjangoModelFactory[Evaluation]):
+    """One that waits, on a version that is given."""
+
+    class Meta:
+        model = Evaluation
+
+    workspace = factory.SelfAttribute("version.project.workspace")
+    created_by = factory.SelfAttribute("version.created_by")
+    job = factory.SubFactory(
+        JobFactory,
+        workspace=factory.SelfAttribute("..workspace"),
+        created_by=factory.SelfAttribute("..created_by"),
+        kind="evaluate",
+        task="evaluations.evaluate",
+    )
+    revision = factory.SubFactory(ModelRevisionFactory)
+    split = "val"
