@@ -88,9 +88,7 @@ def make_links(config: TrainConfig, device: torch.device) -> Links:
     """Flat, or (inside a host, across hosts) where several hosts have several ranks."""
     world = dist.get_world_size()
     flat = Wire(dist.new_group())
-    local = config.parallel.ranks_per_host or int(
-        os.environ.get("LOCAL_WORLD_SIZE", world)
-    )
+    local = _ranks_per_host(config, world)
     if world % local:
         raise ConfigError(f"{world} ranks are not whole hosts of {local} ranks")
     has_levels = 1 < local < world
@@ -113,6 +111,25 @@ def make_links(config: TrainConfig, device: torch.device) -> Links:
         inner=Wire(mesh.get_group("inner")),
         outer=Wire(mesh.get_group("outer")),
     )
+
+
+def _ranks_per_host(config: TrainConfig, world: int) -> int:
+    return config.parallel.ranks_per_host or int(
+        os.environ.get("LOCAL_WORLD_SIZE", world)
+    )
+
+
+def bucket_mib(config: TrainConfig, device: torch.device, world: int) -> float:
+    """Return the size of a DDP bucket: large where GPUs of one host send full precision.
+
+    There few large exchanges scale better (docs/benchmarks-trainer.md); a slow link or
+    a codec is hidden better behind many small ones.
+    """
+    if config.parallel.bucket_mib is not None:
+        return config.parallel.bucket_mib
+    is_near = device.type == "cuda" and _ranks_per_host(config, world) == world
+    is_plain = config.gradient_compression.kind in {"none", "auto"}
+    return 100.0 if is_near and is_plain else 8.0
 
 
 class Step(nn.Module):
@@ -211,7 +228,7 @@ def _replicate(
     ddp = DistributedDataParallel(
         step,
         device_ids=[device.index] if device.type == "cuda" else None,
-        bucket_cap_mb=config.parallel.bucket_mib,
+        bucket_cap_mb=bucket_mib(config, device, dist.get_world_size()),
         **no_buffer_sync,
         gradient_as_bucket_view=True,
         find_unused_parameters=config.parallel.find_unused_parameters,

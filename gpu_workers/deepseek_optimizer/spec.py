@@ -149,7 +149,13 @@ class ParallelConfig:
     hierarchical: Literal["auto", "on", "off"] = key(
         "auto", "full precision inside a host, compressed across hosts"
     )
-    bucket_mib: float = key(8.0, "size of a DDP bucket", unit="MiB", low=0.01)
+    bucket_mib: float | None = key(
+        None,
+        "size of a DDP bucket; default: 100 among GPUs of one host without a codec, "
+        "else 8",
+        unit="MiB",
+        low=0.01,
+    )
     find_unused_parameters: bool = key(
         False, "the loss may leave parameters without a gradient"
     )

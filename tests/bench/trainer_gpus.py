@@ -97,11 +97,11 @@ def scale(name: str, steps: int) -> None:
     dist.init_process_group(backend)
     ranks, is_first = dist.get_world_size(), dist.get_rank() == 0
     batch = BATCHES[name] * ranks
-    jobs: list[tuple[str, str, float]] = [("ddp", "none", 25.0)]
+    jobs: list[tuple[str, str, float | None]] = [("ddp", "none", 25.0)]
     if ranks > 1:
         kinds = KINDS if name.startswith("vit") else FEW
         jobs = [("ddp", kind, 25.0) for kind in kinds]
-        jobs.append(("ddp", "none", 100.0))
+        jobs.append(("ddp", "none", None))  # the default
         if name.startswith("vit"):  # the detector has scalars, which cannot be sharded
             jobs += [("fsdp2", "none", 25.0), ("fsdp2", "int8", 25.0)]
     with contextlib.suppress(RuntimeError):

@@ -1,9 +1,11 @@
 import json
 
 import pytest
+import torch
 
 from deepseek_optimizer.errors import ConfigError
 from deepseek_optimizer.events import EVENT_TYPES, StepDone, from_wire, to_line
+from deepseek_optimizer.parallel import bucket_mib
 from deepseek_optimizer.spec import RunSpec, TrainConfig, explain
 
 
@@ -100,3 +102,29 @@ def test_every_key_has_a_word_of_explanation():
     assert "checkpoint.interval_s" in lines
     assert "seconds" in lines["checkpoint.interval_s"]
     assert all(len(text.split(";")[0]) > 8 for text in lines.values())
+
+
+@pytest.mark.parametrize(
+    ("device", "kind", "ranks_per_host", "expected"),
+    [
+        ("cuda", "none", 4, 100.0),
+        ("cuda", "auto", 4, 100.0),
+        ("cuda", "int8", 4, 8.0),
+        ("cuda", "none", 2, 8.0),
+        ("cpu", "none", 4, 8.0),
+    ],
+)
+def test_buckets_are_large_only_among_the_gpus_of_a_host_without_a_codec(
+    device, kind, ranks_per_host, expected
+):
+    config = TrainConfig.from_mapping(
+        {"gradient_compression": kind, "parallel": {"ranks_per_host": ranks_per_host}}
+    )
+
+    assert bucket_mib(config, torch.device(device), 4) == expected
+
+
+def test_a_stated_size_of_buckets_is_kept():
+    config = TrainConfig.from_mapping({"parallel": {"bucket_mib": 25}})
+
+    assert bucket_mib(config, torch.device("cuda"), 1) == 25
