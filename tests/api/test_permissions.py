@@ -267,8 +267,10 @@ def _reaches(scope: Scope, rules: dict[str, Rule]) -> bool:
 
     One that only answers questions which do not fit into an address says READ for it.
     """
-    scopes = [rule.scope for method, rule in rules.items() if method != "GET"]
-    needed = max(scopes or [Scope.WRITE], key=RANK)
+    asked = [rule.scope for method, rule in rules.items() if method != "GET"]
+    if not asked:
+        asked = [Scope.WRITE, *(rule.scope for rule in rules.values())]
+    needed = max(asked, key=RANK)
     return RANK(scope) >= RANK(needed)
 
 

@@ -12,11 +12,12 @@ LONG_MS = 600_000
 LABEL = "from tests.labeled import label_demo; print(label_demo().pk)"
 
 
-def fill_in(page: Page) -> None:
+def fill_in(page: Page, project: object) -> None:
     """A run as small as it can be and still be cut off in the middle."""
     page.get_by_role("link", name="Train", exact=True).click()
     page.get_by_role("link", name="New run").first.click()
     page.locator("#id_name").fill("Parts")
+    page.get_by_label("Data", exact=True).select_option(f"now-{project}")
     page.get_by_label("Begin with").select_option("")
     page.get_by_text("Edge", exact=True).click()
     page.get_by_text("Advanced").click()
@@ -36,9 +37,9 @@ def points(page: Page, chart: str) -> int:
 
 
 def test_a_run_survives_its_worker_and_becomes_a_model(admin_page: Page, stack: Stack):
-    stack.python(LABEL)
+    project = stack.python(LABEL)
     page = admin_page
-    fill_in(page)
+    fill_in(page, project)
     page.get_by_role("button", name="Start training").click()
     page.wait_for_url(re.compile(r"/training/runs/\d+/"))
     address = page.url
