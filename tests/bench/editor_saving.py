@@ -60,6 +60,7 @@ class Person:
         self._connection = Connection(host, port)
         self._path = f"/api/v1/labeling/images/{image_id}/operations/"
         self._token, self._label_id = token, label_id
+        self._host = f"Host: {host}:{port}".encode()
         self._revision = 0
 
     def save(self, size: int) -> float:
@@ -70,8 +71,10 @@ class Person:
             f'If-Match: "{self._revision}"',
             f"Idempotency-Key: {uuid4()}",
         )
-        request = request_of(self._path, body.encode(), *headers).replace(
-            b"image/jpeg", b"application/json", 1
+        request = (
+            request_of(self._path, body.encode(), *headers)
+            .replace(b"image/jpeg", b"application/json", 1)
+            .replace(b"Host: bench", self._host, 1)
         )
         began = time.monotonic()
         status, answer = self._connection.ask(request)

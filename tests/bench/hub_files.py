@@ -48,6 +48,7 @@ class Hub:
     authorization: str
     repo: str
     folder: Path
+    proxy: CountingProxy  # one for all: a client remembers chunks by the address
 
     @property
     def address(self) -> str:
@@ -59,12 +60,12 @@ class Hub:
         Returns:
             The bytes that it sent.
         """
-        proxy = CountingProxy(urlsplit(self.address).port or 80)
+        before = self.proxy.num_sent
         env = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "HF_HOME": str(self.folder / "hf"),
-            "HF_ENDPOINT": f"http://127.0.0.1:{proxy.port}",
+            "HF_ENDPOINT": f"http://127.0.0.1:{self.proxy.port}",
             "HF_TOKEN": self.authorization.removeprefix("Bearer "),
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -72,9 +73,8 @@ class Hub:
         python = client_of(VERSIONS[0]) / "python"
         command = [python, "-c", PUSH, self.repo, self.folder / name, name]
         run = subprocess.run(command, env=env, capture_output=True, check=False)
-        proxy.close()
         assert run.returncode == 0, run.stderr.decode()[-2000:]
-        return proxy.num_sent
+        return self.proxy.num_sent - before
 
     def most_rss(self) -> int:
         web = [
@@ -95,10 +95,12 @@ def measure() -> Iterator[Row]:
             authorization=str(client.headers["Authorization"]),
             repo=f"{namespace}/large",
             folder=Path(folder),
+            proxy=CountingProxy(urlsplit(running.state.address).port or 80),
         )
         yield from _upload(hub)
         yield from _download(hub)
         yield from _changed(hub)
+        hub.proxy.close()
 
 
 def _upload(hub: Hub) -> Iterator[Row]:

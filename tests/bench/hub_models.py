@@ -20,20 +20,20 @@ INSERT INTO marketplace_model (
   num_downloads, num_likes, num_bytes_new, task, summary, licence, library, tags,
   languages, precisions, frameworks, datasets, base_models, num_parameters,
   search_text, created_at, updated_at)
-SELECT 'model', n.id, name, 'workspace', 'open', '', NULL, (k * 7919) %% 100000,
+SELECT 'model', n.id, named.name, 'workspace', 'open', '', NULL, (k * 7919) %% 100000,
   k %% 50, 1000, task, 'Finds ' || thing || 's on line ' || k %% 40, licence, library,
   ARRAY[thing, 'line-' || k %% 40], ARRAY['en'], ARRAY[precision], ARRAY[framework],
   ARRAY['demo/' || thing], ARRAY[]::varchar[], (k %% 300 + 1) * 100000,
-  lower(n.name || '/' || name || ' ' || task || ' ' || thing || ' ' || licence), now(),
+  lower(n.name || '/' || named.name || ' ' || task || ' ' || thing || ' ' || licence), now(),
   now() - k * interval '1 minute'
 FROM generate_series(1, %(num)s) k,
   LATERAL (SELECT
-    (ARRAY['scratch', 'dent', 'person', 'car', 'cell', 'weld', 'leaf'])[k %% 7 + 1] thing,
+    (ARRAY['scratch', 'dent', 'person', 'car', 'cell', 'weld', 'leaf'])[k %% 7 + 1] AS thing,
     (ARRAY['object-detection', 'image-segmentation', 'image-classification'])[k %% 3 + 1]
       task,
     (ARRAY['apache-2.0', 'mit', 'cc-by-4.0', 'bsd-3-clause'])[k %% 4 + 1] licence,
     (ARRAY['timm', 'transformers', 'deepseek_vision'])[k %% 3 + 1] library,
-    (ARRAY['int8', 'fp16', 'fp32'])[k %% 3 + 1] precision,
+    (ARRAY['int8', 'fp16', 'fp32'])[k %% 3 + 1] AS precision,
     (ARRAY['onnx', 'safetensors'])[k %% 2 + 1] framework) words,
   LATERAL (SELECT thing || '-net-' || lpad(k::text, 5, '0') name) named,
   marketplace_namespace n
