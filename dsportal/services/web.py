@@ -7,6 +7,7 @@ from importlib import import_module
 
 import uvicorn
 
+from dsportal.services.accepting import SharingServer
 from model_server.patience import PatientProtocol
 
 
@@ -24,7 +25,7 @@ def main(listener_fd: int) -> None:
     import_module("dsportal.urls")  # the first request need not import every view
     gc.collect()
     gc.freeze()  # nor each collection walk what stays as long as the process
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=listener_fd)])
+    SharingServer(config, socket.socket(fileno=listener_fd)).run()
 
 
 if __name__ == "__main__":
