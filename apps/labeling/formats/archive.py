@@ -55,6 +55,19 @@ class Archive:
             name for name in self._members if name.lower().endswith(suffixes or ("",))
         )
 
+    def some(self, suffix: str) -> list[str]:
+        """The names of the files that end so, of which there is at least one.
+
+        Raises:
+            FormatError: There is none.
+        """
+        names = self.names(suffix)
+        if not names:
+            raise FormatError(
+                _("there is no {suffix} file in it").format(suffix=suffix)
+            )
+        return names
+
     def read(self, name: str) -> bytes:
         info = self._members[name]
         if self._zip is None or info is None:

@@ -23,10 +23,7 @@ def read_coco(
     archive: Archive, catalog: Catalog
 ) -> Iterator[tuple[Item, list[ItemShape]]]:
     """Yield what each file says of images that the project has."""
-    files = archive.names(".json")
-    if not files:
-        raise FormatError(_("there is no .json file in it"))
-    for name in files:
+    for name in archive.some(".json"):
         yield from _read(name, _parse(archive, name), catalog)
 
 

@@ -132,10 +132,7 @@ def read_cvat(
     archive: Archive, catalog: Catalog
 ) -> Iterator[tuple[Item, list[ItemShape]]]:
     """Yield the shapes of each image that the project has."""
-    files = archive.names(".xml")
-    if not files:
-        raise FormatError(_("there is no .xml file in it"))
-    for name in files:
+    for name in archive.some(".xml"):
         root = archive.xml(name)
         if root.tag != "annotations":
             raise FormatError(

@@ -137,10 +137,7 @@ def read_cvat_video(
     archive: Archive, catalog: Catalog
 ) -> Iterator[tuple[Item, list[ItemShape]]]:
     """Yield what lies on each frame that the project has as an image."""
-    files = archive.names(".xml")
-    if not files:
-        raise FormatError(_("there is no .xml file in it"))
-    for name in files:
+    for name in archive.some(".xml"):
         root = archive.xml(name)
         if root.tag != "annotations" or root.find("image") is not None:
             raise FormatError(

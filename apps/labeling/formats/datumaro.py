@@ -139,10 +139,7 @@ def read_datumaro(
     archive: Archive, catalog: Catalog
 ) -> Iterator[tuple[Item, list[ItemShape]]]:
     """Yield the annotations of each item that the project has an image for."""
-    files = archive.names(".json")
-    if not files:
-        raise FormatError(_("there is no .json file in it"))
-    for name in files:
+    for name in archive.some(".json"):
         content = archive.json(name)
         labels, skeletons = _labels(name, content)
         for at, row in enumerate(content["items"]):

@@ -110,10 +110,7 @@ def read_labelme(
     archive: Archive, catalog: Catalog
 ) -> Iterator[tuple[Item, list[ItemShape]]]:
     """Yield what each file says of an image that the project has."""
-    files = archive.names(".json")
-    if not files:
-        raise FormatError(_("there is no .json file in it"))
-    for name in files:
+    for name in archive.some(".json"):
         content = archive.json(name)
         if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
             raise FormatError(

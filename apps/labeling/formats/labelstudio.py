@@ -105,10 +105,7 @@ def read_labelstudio(
     archive: Archive, catalog: Catalog
 ) -> Iterator[tuple[Item, list[ItemShape]]]:
     """Yield the annotations of each task that the project has an image for."""
-    files = archive.names(".json")
-    if not files:
-        raise FormatError(_("there is no .json file in it"))
-    for name in files:
+    for name in archive.some(".json"):
         for at, task in enumerate(_parse(archive, name)):
             where = f"{name} task {task.get('id', at + 1)}"
             item = catalog.find(_image_of(where, task))

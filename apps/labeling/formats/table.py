@@ -56,10 +56,7 @@ def _lines(items: Iterable[Item]) -> Iterator[str]:
 def read_table(
     archive: Archive, catalog: Catalog
 ) -> Iterator[tuple[Item, list[ItemShape]]]:
-    files = archive.names(".csv")
-    if not files:
-        raise FormatError(_("there is no .csv file in it"))
-    for name in files:
+    for name in archive.some(".csv"):
         found: dict[int, tuple[Item, list[ItemShape]]] = {}
         reader = csv.DictReader(io.StringIO(archive.text(name), newline=""))
         if missing := set(NEEDED) - set(reader.fieldnames or ()):

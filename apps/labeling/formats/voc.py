@@ -59,10 +59,7 @@ def _object(root: ET.Element, one: ItemShape) -> None:
 def read_voc(
     archive: Archive, catalog: Catalog
 ) -> Iterator[tuple[Item, list[ItemShape]]]:
-    files = archive.names(".xml")
-    if not files:
-        raise FormatError(_("there is no .xml file in it"))
-    for file in files:
+    for file in archive.some(".xml"):
         root = archive.xml(file)
         if root.tag != "annotation":
             raise FormatError(
