@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Generator
+from collections.abc import Iterator
 
 from apps.core import blobs
 from apps.core.processes import run_child
@@ -17,13 +17,12 @@ COMMAND = [sys.executable, "-m", "model_server.once"]
 POLL_S = 1.0
 
 
-def answer(claim: Claim, trial: Trial) -> Generator[None, None, Measured]:
-    """Give the picture to the model; None now and then while it is silent.
+def answer(claim: Claim, trial: Trial) -> Iterator[None]:
+    """Give the picture to the model; None now and then until the answer lies there.
 
     Raises:
         EngineError: The model does not load, or refuses the picture.
     """
-    folder = jobs.run_dir(claim.job_id)
     directory = checked_out(trial.revision_id)
     with blobs.local_copy(trial.sha256) as picture:
         spec = {
@@ -33,7 +32,14 @@ def answer(claim: Claim, trial: Trial) -> Generator[None, None, Measured]:
             "num_threads": max(1, claim.num_cpus),
         }
         for _line in run_child(
-            COMMAND, spec=json.dumps(spec), run_dir=folder, poll_s=POLL_S
+            COMMAND,
+            spec=json.dumps(spec),
+            run_dir=jobs.run_dir(claim.job_id),
+            poll_s=POLL_S,
         ):
             yield None
-    return Measured(**json.loads((folder / "answer.json").read_text()))
+
+
+def read_answer(claim: Claim) -> Measured:
+    told = (jobs.run_dir(claim.job_id) / "answer.json").read_text()
+    return Measured(**json.loads(told))

@@ -1,3 +1,4 @@
+from contextlib import closing
 from typing import Any
 
 from celery import Task, shared_task
@@ -19,15 +20,10 @@ def _answer(holding: Holding) -> None:
     claim = holding.claim
     trial = Trial.objects.get(job_id=claim.job_id)
     holding.write(lambda _id: jobs.start_running(claim, num_total=1))
-    asked = engines.answer(claim, trial)
-    try:
-        while True:
-            next(asked)
+    with closing(engines.answer(claim, trial)) as silences:
+        for _silence in silences:
             holding.keep(is_urgent=True)
-    except StopIteration as end:
-        measured = end.value
-    finally:
-        asked.close()
+    measured = engines.read_answer(claim)
     holding.write(lambda _id: services.finish_trial(claim, measured))
 
 

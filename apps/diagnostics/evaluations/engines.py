@@ -3,8 +3,9 @@
 import hashlib
 import json
 import sys
-from collections.abc import Generator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from apps.core.processes import run_child
 from apps.diagnostics.evaluations.models import Evaluation
@@ -17,25 +18,29 @@ from apps.marketplace.types import WEIGHTS
 
 COMMAND = [sys.executable, "-m", "deepseek_diagnostics.evaluate"]
 POLL_S = 1.0
+Row = dict[str, Any]
 
 
-def evaluate(
-    claim: Claim, evaluation: Evaluation
-) -> Generator[tuple[int, int] | None, None, Measured]:
+def prepare(claim: Claim, evaluation: Evaluation) -> Row:
+    """Lay out what the child works on; returns what it is told."""
+    data = jobs.run_dir(claim.job_id) / "data"
+    directory = checked_out(evaluation.revision_id)
+    write_training_folder(version_id=evaluation.version_id, folder=data)
+    return {
+        "directory": str(directory),
+        "data": str(data),
+        "split": evaluation.split,
+        "num_threads": max(1, claim.num_cpus),
+    }
+
+
+def evaluate(claim: Claim, spec: Row) -> Iterator[tuple[int, int] | None]:
     """Yield how many of how many images are done, and None while it is silent.
 
     Raises:
         EngineError: The model does not load, or answers no boxes.
     """
     folder = jobs.run_dir(claim.job_id)
-    directory = checked_out(evaluation.revision_id)
-    write_training_folder(version_id=evaluation.version_id, folder=folder / "data")
-    spec = {
-        "directory": str(directory),
-        "data": str(folder / "data"),
-        "split": evaluation.split,
-        "num_threads": max(1, claim.num_cpus),
-    }
     for line in run_child(
         COMMAND, spec=json.dumps(spec), run_dir=folder, poll_s=POLL_S
     ):
@@ -44,10 +49,13 @@ def evaluate(
         else:
             told = json.loads(line)
             yield told["num_done"], told["num_total"]
-    told = json.loads((folder / "figures.json").read_text())
+
+
+def read_figures(claim: Claim, spec: Row) -> Measured:
+    told = json.loads((jobs.run_dir(claim.job_id) / "figures.json").read_text())
     return Measured(
         figures=told["figures"],
-        weights_sha256=_weights_of(directory),
+        weights_sha256=_weights_of(Path(spec["directory"])),
         code_version=told["code_version"],
     )
 

@@ -1,3 +1,5 @@
+from contextlib import closing
+
 from celery import Task, shared_task
 
 from apps.diagnostics.evaluations import engines, services
@@ -15,23 +17,19 @@ def _evaluate(holding: Holding) -> None:
     claim = holding.claim
     evaluation = Evaluation.objects.get(job_id=claim.job_id)
     holding.keep(is_urgent=True)
-    measuring = engines.evaluate(claim, evaluation)
+    spec = engines.prepare(claim, evaluation)
     num_done = 0
-    try:
-        while True:
-            told = next(measuring)
-            holding.keep(is_urgent=told is None)
-            if told is None:
+    with closing(engines.evaluate(claim, spec)) as steps:
+        for step in steps:
+            holding.keep(is_urgent=step is None)
+            if step is None:
                 continue
-            newly, total = told[0] - num_done, told[1]
+            newly, total = step[0] - num_done, step[1]
             if not num_done:
                 _begin(holding, num_images=total)
             holding.report([], num_newly_done=newly)
-            num_done = told[0]
-    except StopIteration as end:
-        measured = end.value
-    finally:
-        measuring.close()
+            num_done = step[0]
+    measured = engines.read_figures(claim, spec)
     holding.write(lambda _id: services.finish_evaluation(claim, measured))
 
 
