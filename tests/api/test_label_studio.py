@@ -2,16 +2,11 @@
 
 import base64
 import http.server
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from rest_framework.test import APIClient
 
@@ -20,6 +15,7 @@ from apps.deployments.models import Endpoint
 from deepseek_vision.hub import SHIPPED
 from deepseek_vision.synthetic.production_line import write_production_line
 from tests.factories.deployments import EndpointFactory, ReleaseFactory, ReplicaFactory
+from tests.unit.model_server.running import ModelServer
 
 pytestmark = pytest.mark.django_db
 CONFIG = (
@@ -32,22 +28,11 @@ CONFIG = (
 
 @pytest.fixture(scope="module")
 def replica_port() -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    command = [sys.executable, "-m", "model_server"]
-    command += [f"m={SHIPPED / 'deepseek_vision_v2'}", "--port", str(port)]
-    server = subprocess.Popen([*command, "--workers", "1"])
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/v2/health/ready").is_success:
-                break
-        except httpx.HTTPError:
-            time.sleep(0.05)
-    yield port
-    server.terminate()
-    server.wait(30)
+    model = f"m={SHIPPED / 'deepseek_vision_v2'}"
+    server = ModelServer(model, "--workers", "1", wait=False)
+    server.wait_until_ready(120)
+    yield server.port
+    server.end()
 
 
 class _Uploads(http.server.BaseHTTPRequestHandler):

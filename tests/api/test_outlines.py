@@ -1,20 +1,16 @@
 """The click tool's route, before a real model server."""
 
 import base64
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 import deepseek_vision
 from apps.labeling.services import outlining
 from tests.factories.deployments import EndpointFactory
+from tests.unit.model_server.running import ModelServer
 
 MODEL = (
     Path(deepseek_vision.__file__).parent / "segmentation" / "weights" / "click_small"
@@ -25,25 +21,10 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(scope="module")
 def click_server() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "model_server", f"clicks={MODEL}"]
-    server = subprocess.Popen([*command, "--port", str(port), "--workers", "1"])
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{url}/v2/health/ready").status_code == 200:
-                    break
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.1)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(30)
+    server = ModelServer(f"clicks={MODEL}", "--workers", "1", wait=False)
+    server.wait_until_ready(120)
+    yield f"http://127.0.0.1:{server.port}"
+    server.end()
 
 
 def test_a_click_has_an_outline_in_pixels_of_the_image(

@@ -9,11 +9,13 @@ from playwright.sync_api import (
     Browser,
     ConsoleMessage,
     Page,
+    StorageState,
     expect,
     sync_playwright,
 )
 
-from tests.stack import EMAIL, PASSWORD, Stack
+from tests.e2e.signing import sign_in
+from tests.stack import Stack
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -56,13 +58,20 @@ def _note_policy(message: ConsoleMessage, errors: list[str]) -> None:
         errors.append(message.text)
 
 
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, stack: Stack) -> StorageState:
+    """Once a file: a password takes its time on purpose."""
+    context = browser.new_context(base_url=stack.url)
+    page = context.new_page()
+    sign_in(page)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
 @pytest.fixture
 def admin_page(page: Page) -> Page:
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(EMAIL)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(lambda url: "/login/" not in url)
+    sign_in(page)
     return page
 
 

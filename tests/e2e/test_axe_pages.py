@@ -9,7 +9,7 @@ from django.conf import settings
 from playwright.sync_api import Browser, Page
 
 from tests.e2e.rooms import PLANNED
-from tests.stack import EMAIL, PASSWORD, Stack
+from tests.stack import Stack
 
 AXE = Path(settings.BASE_DIR) / "static/node_modules/axe-core/axe.min.js"
 DESKTOP, PHONE = (1440, 900), (390, 844)
@@ -30,20 +30,6 @@ OF_PROJECT = [
 RUN = """() => axe.run(document, {resultTypes: ["violations"]}).then(({violations}) =>
   violations.filter(({impact}) => impact === "serious" || impact === "critical")
     .map(({id, nodes}) => ({id, at: nodes.map(({html}) => html.slice(0, 160))})))"""
-
-
-@pytest.fixture(scope="module")
-def session(browser: Browser, stack: Stack) -> Any:
-    context = browser.new_context(base_url=stack.url)
-    page = context.new_page()
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(EMAIL)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(lambda url: "/login/" not in url)
-    state = context.storage_state()
-    context.close()
-    return state
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +96,9 @@ def member(
     browser: Browser,
     stack: Stack,
     look: tuple[tuple[int, int], str],
-    session: Any,
+    signed_in: Any,
 ) -> Iterator[Page]:
-    yield from opened(browser, stack, look, session)
+    yield from opened(browser, stack, look, signed_in)
 
 
 def findings(page: Page, paths: list[str]) -> dict[str, object]:

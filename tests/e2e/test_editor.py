@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Page, Response, StorageState, expect
 
 from tests.e2e.test_errand import at, drag, saved
-from tests.stack import EMAIL, PASSWORD, Stack
+from tests.stack import Stack
 
 FRESH = """
 import json
@@ -46,24 +46,9 @@ def clicks(stack: Stack) -> Iterator[None]:
     stack.kill("clicks")
 
 
-@pytest.fixture(scope="module")
-def cookies(browser: Browser, stack: Stack) -> Any:
-    """Signed in once: a password takes its time on purpose."""
-    context = browser.new_context(base_url=stack.url)
-    page = context.new_page()
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(EMAIL)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(lambda url: "/login/" not in url)
-    given = context.cookies()
-    context.close()
-    return given
-
-
 @pytest.fixture
-def editor(page: Page, cookies: Any, image_id: object) -> Page:
-    page.context.add_cookies(cookies)
+def editor(page: Page, signed_in: StorageState, image_id: object) -> Page:
+    page.context.add_cookies(signed_in["cookies"])
     page.goto(f"/labeling/images/{image_id}/")
     expect(page.locator("#editor[data-loading]")).to_have_count(0)
     page.keyboard.press("v")

@@ -19,7 +19,8 @@ from tests.e2e.rooms import (
     of_deployments,
     of_project,
 )
-from tests.stack import EMAIL, PASSWORD, ROOT, Stack
+from tests.e2e.signing import sign_in
+from tests.stack import EMAIL, ROOT, Stack
 
 DOCUMENTED = {
     "full-editor-wide-dark", "full-editor-wide-light", "full-gallery-wide-light",
@@ -82,7 +83,7 @@ def test_every_page_is_photographed(
     )
     page = context.new_page()
     if who != "visitor":
-        _sign_in(page, EMAIL if who == "full" else EMPTY_EMAIL)
+        sign_in(page, EMAIL if who == "full" else EMPTY_EMAIL)
     SHOTS.mkdir(parents=True, exist_ok=True)
 
     too_wide = {
@@ -118,11 +119,3 @@ def _sheet(paths: list[Path], name: str, *, num_across: int = 4) -> None:
         at = (index % num_across * width, index // num_across * height)
         sheet.paste(shot.resize((width - 4, height - 4)), at)
     sheet.save(SHOTS / f"sheet-{name}.png")
-
-
-def _sign_in(page: Page, email: str) -> None:
-    page.goto("/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/")
