@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from apps.core import blobs
 from apps.core.processes import run_child
@@ -17,7 +17,7 @@ COMMAND = [sys.executable, "-m", "model_server.once"]
 POLL_S = 1.0
 
 
-def answer(claim: Claim, trial: Trial) -> Iterator[None]:
+def answer(claim: Claim, trial: Trial) -> Generator[None, None, None]:
     """Give the picture to the model; None now and then until the answer lies there.
 
     Raises:

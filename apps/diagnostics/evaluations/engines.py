@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def prepare(claim: Claim, evaluation: Evaluation) -> Row:
     }
 
 
-def evaluate(claim: Claim, spec: Row) -> Iterator[tuple[int, int] | None]:
+def evaluate(claim: Claim, spec: Row) -> Generator[tuple[int, int] | None, None, None]:
     """Yield how many of how many images are done, and None while it is silent.
 
     Raises:
