@@ -12,6 +12,7 @@ OWN_FORMAT = "dsportal-detector"
 SEGMENTER_FORMAT = "dsportal-segmenter"
 CLICK_FORMAT = "dsportal-click"  # answers clicks, not pictures
 WEIGHTS = ("model.int8.onnx", "model.onnx")  # what is served, the first there is
+OPENED = (".safetensors", ".onnx")  # whose headers are shown
 MAIN = "main"
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,6 +19,13 @@ from apps.marketplace.formats.cards import read_card
 from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import SettingsForm
 from apps.marketplace.models import AccessRequest, Model, ModelRevision
+from apps.marketplace.selectors.searching import (
+    FacetValue,
+    Wanted,
+    count_facets,
+    fetch_page,
+    search_models,
+)
 from apps.marketplace.selectors.serving import (
     answers_boxes,
     is_servable,
@@ -31,6 +38,14 @@ from apps.marketplace.types import Asked, Gate, Visibility
 
 PAGE = 24
 VALUES = 12
+# What a tile does not show and a foreign model may have a lot of.
+UNSHOWN = (
+    "gate_terms",
+    "search_text",
+    "head__config",
+    "head__card",
+    "head__run_config",
+)
 TITLES = {
     "task": _lazy("Task"),
     "licence": _lazy("Licence"),
@@ -51,7 +66,7 @@ def models(request: PageRequest) -> HttpResponse:
     given = request.GET
     chosen = {name: given.get(name, "") for name in TITLES}
     least, most = SIZES.get(given.get("size", ""), (None, None))
-    wanted = selectors.Wanted(
+    wanted = Wanted(
         text=given.get("q", ""),
         task=chosen["task"],
         licence=chosen["licence"],
@@ -62,8 +77,8 @@ def models(request: PageRequest) -> HttpResponse:
         most_parameters=most,
         sort=given.get("sort", ""),
     )
-    found = selectors.search_models(user=request.user, wanted=wanted)
-    total, counted = selectors.count_facets(found)
+    found = search_models(user=request.user, wanted=wanted)
+    total, counted = count_facets(found)
     pages = _CountedPaginator(found, PAGE, total=total)
     context = {
         "page": pages.get_page(number(given.get("page", "")) or 1),
@@ -79,16 +94,17 @@ def models(request: PageRequest) -> HttpResponse:
 
 
 class _CountedPaginator(Paginator):  # type: ignore[type-arg]  # plain at run time
-    """Knows from the facets how many there are."""
+    """Knows from the facets how many there are; far pages cost little more than near."""
 
     def __init__(self, found: QuerySet[Model], per_page: int, *, total: int) -> None:
         super().__init__(found, per_page)
         self.count = total
 
+    def _get_page(self, page: QuerySet[Model], *given: Any) -> Page[Model]:
+        return Page(fetch_page(page).defer(*UNSHOWN), *given)
 
-def _facets(
-    counted: list[selectors.FacetValue], chosen: dict[str, str]
-) -> list[dict[str, Any]]:
+
+def _facets(counted: list[FacetValue], chosen: dict[str, str]) -> list[dict[str, Any]]:
     """Group counted values by facet; a facet with one value that was not chosen is left out."""
     facets = []
     for name, title in TITLES.items():

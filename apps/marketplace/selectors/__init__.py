@@ -1,7 +1,6 @@
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import CharField, Count, F, Func, Prefetch, Q, QuerySet, Value
+from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
@@ -12,7 +11,6 @@ from apps.marketplace.types import (
     OWN_FORMAT,
     PACKAGED,
     Detector,
-    Gate,
     Kind,
     Lineage,
     ModelInfo,
@@ -47,7 +45,11 @@ def access_repository(
     """
     model = (
         Model.objects.visible_to(user)
-        .filter(kind=kind, namespace__name__iexact=namespace, name__iexact=name)
+        .filter(
+            kind=kind,
+            namespace__name__lower=namespace.lower(),
+            name__lower=name.lower(),
+        )
         .select_related("namespace", "head")
         .first()
     )
@@ -172,133 +174,6 @@ def _lineage(row: ModelRevision) -> Lineage | None:
         config=row.run_config,
         metrics=row.metrics,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a search asks for; what is left empty does not narrow it.
-
-    Attributes:
-        tags: As the Hub protocol filters: plain words, ``license:mit``, ``dataset:x``,
-            ``base_model:a/b``.
-        sort: One of ``SORTS``.
-    """
-
-    kind: Kind = Kind.MODEL
-    text: str = ""
-    author: str = ""
-    tags: tuple[str, ...] = ()
-    task: str = ""
-    library: str = ""
-    licence: str = ""
-    framework: str = ""
-    precision: str = ""
-    is_gated: bool | None = None
-    least_parameters: int | None = None
-    most_parameters: int | None = None
-    sort: str = ""
-    is_ascending: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FacetValue:
-    """How many of the found have this value."""
-
-    facet: str
-    value: str
-    num: int
-
-
-FACETS = {
-    "task": "task",
-    "licence": "licence",
-    "framework": "frameworks",
-    "precision": "precisions",
-    "library": "library",
-}
-SORTS = {
-    "": "-num_downloads",
-    "downloads": "-num_downloads",
-    "trendingScore": "-num_likes",
-    "likes": "-num_likes",
-    "lastModified": "-updated_at",
-    "last_modified": "-updated_at",
-    "createdAt": "-created_at",
-    "created_at": "-created_at",
-    "num_parameters": "-num_parameters",
-}
-_SPELLED = {"license": "licence", "dataset": "datasets", "base_model": "base_models"}
-_PLAIN = ("tags", "languages", "frameworks", "precisions")
-
-
-def search_models(*, user: "User | AnonymousUser", wanted: Wanted) -> QuerySet[Model]:
-    """Find repositories that the user may see, the best loved first."""
-    found = Model.objects.visible_to(user).filter(kind=wanted.kind, archived_at=None)
-    for word in wanted.text.lower().replace("\0", "").split()[:8]:
-        found = found.filter(search_text__contains=word)
-    if wanted.author:
-        found = found.filter(namespace__name__iexact=wanted.author)
-    exact = {"task": wanted.task, "library": wanted.library, "licence": wanted.licence}
-    found = found.filter(**{name: value for name, value in exact.items() if value})
-    listed = {"frameworks": wanted.framework, "precisions": wanted.precision}
-    for name, value in listed.items():
-        if value:
-            found = found.filter(**{f"{name}__contains": [value]})
-    for tag in wanted.tags[:20]:
-        found = found.filter(_tagged(tag))
-    if wanted.is_gated is not None:
-        is_open = Q(gate=Gate.OPEN)
-        found = found.filter(~is_open if wanted.is_gated else is_open)
-    if wanted.least_parameters is not None:
-        found = found.filter(num_parameters__gte=wanted.least_parameters)
-    if wanted.most_parameters is not None:
-        found = found.filter(num_parameters__lte=wanted.most_parameters)
-    order = SORTS.get(wanted.sort, SORTS[""])
-    order = order.removeprefix("-") if wanted.is_ascending else order
-    return found.select_related("namespace", "head").order_by(order, "-pk")
-
-
-def count_facets(found: QuerySet[Model]) -> tuple[int, list[FacetValue]]:
-    """Count, in one query, what the found repositories can be narrowed down to.
-
-    Returns:
-        How many there are, and the values that are not empty, the commonest first.
-    """
-    rows = found.order_by().select_related(None)
-    counts = [
-        rows.annotate(facet=Value(facet), value=_value_of(facet, column))
-        .values_list("facet", "value")
-        .annotate(num=Count("pk"))
-        for facet, column in FACETS.items()
-    ]
-    first, *others = counts
-    told = list(first.union(*others, all=True))
-    total = sum(num for facet, _value, num in told if facet == "task")
-    known = [
-        FacetValue(facet=facet, value=value, num=num)
-        for facet, value, num in told
-        if value
-    ]
-    return total, sorted(known, key=lambda row: (-row.num, row.value))
-
-
-def _value_of(facet: str, column: str) -> F | Func:
-    if facet in {"framework", "precision"}:
-        return Func(F(column), function="unnest", output_field=CharField())
-    return F(column)
-
-
-def _tagged(tag: str) -> Q:
-    name, _between, value = tag.partition(":")
-    column = _SPELLED.get(name)
-    if column == "licence" and value:
-        return Q(licence=value.lower())
-    if column and value:
-        return Q(**{f"{column}__contains": [value]})
-    found = Q(task=tag) | Q(library=tag)
-    for plain in _PLAIN:
-        found |= Q(**{f"{plain}__contains": [tag]})
-    return found
 
 
 def list_detectors(*, user: "User") -> list[Detector]:

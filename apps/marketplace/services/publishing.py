@@ -131,7 +131,7 @@ def _own_model(namespace: Namespace, name: str, user: "User | None") -> Model:
     made, _is_new = Model.objects.get_or_create(
         kind=Kind.MODEL,
         namespace=namespace,
-        name__iexact=name,
+        name__lower=name.lower(),
         deleted_at=None,
         defaults={"name": name, "created_by": user, "visibility": visibility},
     )

@@ -23,7 +23,7 @@ from apps.marketplace.api.hub.door import (
 )
 from apps.marketplace.errors import BadCommitError, EntryNotFoundError
 from apps.marketplace.models import ModelRevision, RevisionFile
-from apps.marketplace.selectors import Wanted, search_models
+from apps.marketplace.selectors.searching import Wanted, fetch_page, search_models
 from apps.marketplace.services.gates import check_reads
 from apps.marketplace.services.namespaces import namespaces_of
 from apps.marketplace.types import Kind, RefKind
@@ -66,7 +66,7 @@ def _list(request: HubRequest, kind: Kind) -> HttpResponseBase:
     start = number(query.get("cursor", "")) or 0
     limit = min(number(query.get("limit", "")) or PAGE, PAGE)
     found = search_models(user=request.user, wanted=_wanted(kind, query))
-    rows = list(found[start : start + limit + 1])
+    rows = list(fetch_page(found[start : start + limit + 1]))
     is_full = _is_set(query, "full") or _is_set(query, "cardData") or "expand" in query
     bodies = [shapes.summary(row) for row in rows[:limit]]
     if is_full or _is_set(query, "config"):

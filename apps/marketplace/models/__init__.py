@@ -1,0 +1,28 @@
+from apps.marketplace.models.people import AccessRequest, Like
+from apps.marketplace.models.repositories import (
+    GATE_CHOICES,
+    VISIBILITY_CHOICES,
+    Model,
+    Namespace,
+)
+from apps.marketplace.models.revisions import (
+    ModelRevision,
+    Ref,
+    RevisionFile,
+    Upload,
+    Xorb,
+)
+
+__all__ = [
+    "GATE_CHOICES",
+    "VISIBILITY_CHOICES",
+    "AccessRequest",
+    "Like",
+    "Model",
+    "ModelRevision",
+    "Namespace",
+    "Ref",
+    "RevisionFile",
+    "Upload",
+    "Xorb",
+]

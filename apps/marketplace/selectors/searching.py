@@ -1,0 +1,151 @@
+"""Finds models by words and facts."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q, QuerySet
+
+from apps.marketplace.models import Model
+from apps.marketplace.types import Gate, Kind
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from apps.accounts.models import User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a search asks for; what is left empty does not narrow it.
+
+    Attributes:
+        tags: As the Hub protocol filters: plain words, ``license:mit``, ``dataset:x``,
+            ``base_model:a/b``.
+        sort: One of ``SORTS``.
+    """
+
+    kind: Kind = Kind.MODEL
+    text: str = ""
+    author: str = ""
+    tags: tuple[str, ...] = ()
+    task: str = ""
+    library: str = ""
+    licence: str = ""
+    framework: str = ""
+    precision: str = ""
+    is_gated: bool | None = None
+    least_parameters: int | None = None
+    most_parameters: int | None = None
+    sort: str = ""
+    is_ascending: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetValue:
+    """How many of the found have this value."""
+
+    facet: str
+    value: str
+    num: int
+
+
+FACETS = {
+    "task": "task",
+    "licence": "licence",
+    "framework": "frameworks",
+    "precision": "precisions",
+    "library": "library",
+}
+SORTS = {
+    "": "-num_downloads",
+    "downloads": "-num_downloads",
+    "trendingScore": "-num_likes",
+    "likes": "-num_likes",
+    "lastModified": "-updated_at",
+    "last_modified": "-updated_at",
+    "createdAt": "-created_at",
+    "created_at": "-created_at",
+    "num_parameters": "-num_parameters",
+}
+_SPELLED = {"license": "licence", "dataset": "datasets", "base_model": "base_models"}
+_PLAIN = ("tags", "languages", "frameworks", "precisions")
+
+
+def search_models(*, user: "User | AnonymousUser", wanted: Wanted) -> QuerySet[Model]:
+    """Find repositories that the user may see, the best loved first."""
+    found = Model.objects.visible_to(user).filter(kind=wanted.kind, archived_at=None)
+    for word in wanted.text.lower().replace("\0", "").split()[:8]:
+        found = found.filter(search_text__contains=word)
+    if wanted.author:
+        found = found.filter(namespace__name__lower=wanted.author.lower())
+    exact = {"task": wanted.task, "library": wanted.library, "licence": wanted.licence}
+    found = found.filter(**{name: value for name, value in exact.items() if value})
+    listed = {"frameworks": wanted.framework, "precisions": wanted.precision}
+    for name, value in listed.items():
+        if value:
+            found = found.filter(**{f"{name}__contains": [value]})
+    for tag in wanted.tags[:20]:
+        found = found.filter(_tagged(tag))
+    if wanted.is_gated is not None:
+        is_open = Q(gate=Gate.OPEN)
+        found = found.filter(~is_open if wanted.is_gated else is_open)
+    if wanted.least_parameters is not None:
+        found = found.filter(num_parameters__gte=wanted.least_parameters)
+    if wanted.most_parameters is not None:
+        found = found.filter(num_parameters__lte=wanted.most_parameters)
+    order = SORTS.get(wanted.sort, SORTS[""])
+    order = order.removeprefix("-") if wanted.is_ascending else order
+    return found.select_related("namespace", "head").order_by(order, "-pk")
+
+
+def fetch_page(page: QuerySet[Model]) -> QuerySet[Model]:
+    """Read what stands on a page that was cut out of the found.
+
+    Those before it are counted off by their ids alone: a model is wide, and a far page
+    would read all of it of all of them.
+    """
+    rows = Model.objects.filter(pk__in=page.values("pk"))
+    return rows.select_related("namespace", "head").order_by(*page.query.order_by)
+
+
+def count_facets(found: QuerySet[Model]) -> tuple[int, list[FacetValue]]:
+    """Count what the found repositories can be narrowed down to.
+
+    They are read once and come grouped by all that they have in common, which is far
+    fewer rows than repositories; the rest is adding up.
+
+    Returns:
+        How many there are, and the values that are not empty, the commonest first.
+    """
+    groups = (
+        found.order_by()
+        .select_related(None)
+        .values_list(*FACETS.values())
+        .annotate(num=Count("pk"))
+    )
+    total, counts = 0, Counter[tuple[str, str]]()
+    for *values, num in groups:
+        total += num
+        for facet, value in zip(FACETS, values, strict=True):
+            for one in value if isinstance(value, list) else [value]:
+                counts[facet, one] += num
+    known = [
+        FacetValue(facet=facet, value=value, num=num)
+        for (facet, value), num in counts.items()
+        if value
+    ]
+    return total, sorted(known, key=lambda row: (-row.num, row.value))
+
+
+def _tagged(tag: str) -> Q:
+    name, _between, value = tag.partition(":")
+    column = _SPELLED.get(name)
+    if column == "licence" and value:
+        return Q(licence=value.lower())
+    if column and value:
+        return Q(**{f"{column}__contains": [value]})
+    found = Q(task=tag) | Q(library=tag)
+    for plain in _PLAIN:
+        found |= Q(**{f"{plain}__contains": [tag]})
+    return found
