@@ -14,11 +14,11 @@ LARGEST_HEADER = 25 * 1024 * 1024
 BITS = {
     "F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32, "F16": 16,
     "BF16": 16, "I16": 16, "U16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "I8": 8, "U8": 8,
-    "BOOL": 8,
+    "BOOL": 8, "U4": 4, "I4": 4,
 }  # fmt: skip
 PRECISIONS = {
     "F64": "fp64", "F32": "fp32", "F16": "fp16", "BF16": "bf16", "F8_E4M3": "fp8",
-    "F8_E5M2": "fp8", "I8": "int8", "U8": "int8",
+    "F8_E5M2": "fp8", "I8": "int8", "U8": "int8", "I4": "int4", "U4": "int4",
 }  # fmt: skip
 
 
@@ -32,25 +32,52 @@ class Tensor:
     def num_values(self) -> int:
         return math.prod(self.shape)
 
+    @property
+    def num_bytes(self) -> int:
+        return self.num_values * BITS.get(self.dtype, 0) // 8
+
+    @property
+    def layer(self) -> str:
+        """What it belongs to: its name without its last part."""
+        return self.name.rpartition(".")[0] or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """Tensors that belong together."""
+
+    name: str
+    num_values: int
+    num_bytes: int
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorHeader:
     tensors: tuple[Tensor, ...]
     metadata: dict[str, str]
 
-    @property
-    def num_parameters(self) -> int:
-        return sum(tensor.num_values for tensor in self.tensors)
 
-    @property
-    def precisions(self) -> list[str]:
-        """The types of the weights, the most used first."""
-        counts: dict[str, int] = {}
-        for tensor in self.tensors:
-            name = PRECISIONS.get(tensor.dtype)
-            if name:
-                counts[name] = counts.get(name, 0) + tensor.num_values
-        return sorted(counts, key=lambda name: -counts[name])
+def layers_of(tensors: Iterable[Tensor]) -> list[Layer]:
+    """Add tensors up by what they belong to, the largest first."""
+    found: dict[str, tuple[int, int]] = {}
+    for tensor in tensors:
+        values, size = found.get(tensor.layer, (0, 0))
+        found[tensor.layer] = (values + tensor.num_values, size + tensor.num_bytes)
+    layers = [
+        Layer(name=name, num_values=values, num_bytes=size)
+        for name, (values, size) in found.items()
+    ]
+    return sorted(layers, key=lambda layer: -layer.num_bytes)
+
+
+def precisions_of(tensors: Iterable[Tensor]) -> list[str]:
+    """Name the types of the weights, the most used first."""
+    counts: dict[str, int] = {}
+    for tensor in tensors:
+        name = PRECISIONS.get(tensor.dtype)
+        if name:
+            counts[name] = counts.get(name, 0) + tensor.num_values
+    return sorted(counts, key=lambda name: -counts[name])
 
 
 def read_header(file: IO[bytes], size: int) -> TensorHeader:

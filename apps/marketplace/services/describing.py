@@ -4,16 +4,18 @@ import json
 from contextlib import suppress
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from apps.core import blobs
 from apps.marketplace.errors import BadCardError, InvalidModelError
 from apps.marketplace.formats.cards import Card, read_card, summary_of
-from apps.marketplace.formats.tensors import TensorHeader, read_header
 from apps.marketplace.models import ModelRevision, RevisionFile
+from apps.marketplace.services.inspecting import Inside, look_inside
 
 LARGEST_CARD = 1024 * 1024
 LARGEST_CONFIG = 4 * 1024 * 1024
+MOST_WEIGHTS = 64
 DESCRIBED = [
     "head", "task", "summary", "licence", "library", "tags", "languages", "datasets",
     "base_models", "frameworks", "precisions", "num_parameters", "updated_at",
@@ -31,7 +33,6 @@ def describe(revision: ModelRevision, *, is_head: bool) -> None:
         row.path: row
         for row in revision.files.filter(path__in=["README.md", "config.json"])
     }
-    weights = list(revision.files.filter(path__iendswith=".safetensors")[:64])
     card = _card(files.get("README.md"))
     config = _config(files.get("config.json"))
     classes = config.get("classes")
@@ -41,12 +42,10 @@ def describe(revision: ModelRevision, *, is_head: bool) -> None:
     revision.classes = [one[:200] for one in classes] if is_list and classes else []
     revision.save(update_fields=["card", "config", "format", "classes"])
     if is_head:
-        _describe_model(revision, card, [_header(row) for row in weights])
+        _describe_model(revision, card, _weights(revision))
 
 
-def _describe_model(
-    revision: ModelRevision, card: Card, headers: list[TensorHeader | None]
-) -> None:
+def _describe_model(revision: ModelRevision, card: Card, weights: list[Inside]) -> None:
     model = revision.model
     config = revision.config
     model.head = revision
@@ -59,9 +58,10 @@ def _describe_model(
     model.datasets = card.words("datasets")
     model.base_models = card.words("base_model")
     model.frameworks = _frameworks(revision)
-    model.precisions = _precisions(revision, headers)
-    sound = [header.num_parameters for header in headers if header]
-    model.num_parameters = max(sound, default=None)
+    model.precisions = sorted({name for one in weights for name in one.precisions[:1]})
+    # A graph also holds its shapes and scales; bare tensors are the parameters alone.
+    counted = [one for one in weights if one.graph is None] or weights
+    model.num_parameters = max((one.num_parameters for one in counted), default=None)
     model.updated_at = timezone.now()
     model.search_text = _full_text(
         {
@@ -103,25 +103,20 @@ def read_text(file: RevisionFile | None, largest: int) -> str:
         return stream.read().decode(errors="replace").replace("\0", "")
 
 
-def _header(file: RevisionFile) -> TensorHeader | None:
-    with suppress(InvalidModelError), blobs.open_blob(file.sha256) as stream:
-        return read_header(stream, file.size)
-    return None
+def _weights(revision: ModelRevision) -> list[Inside]:
+    """What the weights say of themselves; of those that are not sound, nothing."""
+    is_read = Q(path__iendswith=".safetensors") | Q(path__iendswith=".onnx")
+    found = []
+    for file in revision.files.filter(is_read).order_by("path")[:MOST_WEIGHTS]:
+        with suppress(InvalidModelError):
+            found.append(look_inside(file))
+    return found
 
 
 def _frameworks(revision: ModelRevision) -> list[str]:
     paths = revision.files.values_list("path", flat=True)
     found = {FRAMEWORKS.get(f".{path.lower().rpartition('.')[2]}") for path in paths}
     return sorted(name for name in found if name)
-
-
-def _precisions(
-    revision: ModelRevision, headers: list[TensorHeader | None]
-) -> list[str]:
-    found = {name for header in headers if header for name in header.precisions[:1]}
-    for path in revision.files.filter(path__iendswith=".onnx").values_list("path"):
-        found.add("int8" if "int8" in path[0].lower() else "fp32")
-    return sorted(found)
 
 
 def _full_text(fields: dict[str, Any]) -> str:
