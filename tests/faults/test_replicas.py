@@ -53,6 +53,7 @@ print(json.dumps(None))
 # A runner as another package would bring it; it takes its process along.
 CRASHING = """
 import os
+import signal
 
 class Crashing:
     num = 0
@@ -64,6 +65,8 @@ class Crashing:
         return image
 
     def answer(self, pictures, options):
+        if b"deadly" in pictures:
+            os.kill(os.getpid(), signal.SIGSEGV)
         Crashing.num += len(pictures)
         if Crashing.num >= 100:
             os._exit(139)
@@ -179,12 +182,12 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return next((folder / "images").iterdir()).read_bytes()
 
 
-def _servers() -> list[psutil.Process]:
+def _servers(name: str = "line") -> list[psutil.Process]:
     return [
         each
         for each in psutil.process_iter(["cmdline"])
         if "model_server" in (each.info["cmdline"] or [])
-        and any(part.startswith("line-") for part in each.info["cmdline"])
+        and any(part.startswith(f"{name}-") for part in each.info["cmdline"])
     ]
 
 
@@ -229,9 +232,22 @@ def test_a_model_that_dies_at_its_hundredth_request_loses_none(
         answers = Counter(
             client.post(url, content=b"x").status_code for _ in range(250)
         )
+        _check_what_is_deadly(client, url)
 
     assert answers == {200: 250}
     assert stack.python(RESTARTS) >= 1  # the ledger of what went wrong is on the page
+
+
+def _check_what_is_deadly(client: httpx.Client, url: str) -> None:
+    """It ends two processes, however often it is sent, and gets a clear answer."""
+    refused = client.post(url, content=b"deadly")
+    after = {each.pid for each in _servers("bad")}
+    again = client.post(url, content=b"deadly")
+
+    assert (refused.status_code, again.status_code) == (500, 500)
+    assert "two processes ended while they read this request" in refused.json()["error"]
+    assert client.post(url, content=b"x").status_code == 200
+    assert after <= {each.pid for each in _servers("bad")}
 
 
 def _other_version(caller: Caller, one: str) -> str:

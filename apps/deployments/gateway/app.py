@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import random
 import re
 import secrets
@@ -14,16 +15,19 @@ from apps.deployments.gateway.agreement import agree
 from apps.deployments.gateway.limits import Limits
 from apps.deployments.gateway.replicas import (
     Headers,
+    ReplicaDiedError,
     ReplicaGoneError,
     Replicas,
     Reply,
     request_bytes,
 )
 from apps.deployments.gateway.sampling import Sampler
+from apps.deployments.gateway.suspects import Suspects
 from apps.deployments.gateway.table import Table, Tallies
 from apps.deployments.secrets import digest
 from apps.deployments.types import Route
 
+log = logging.getLogger(__name__)
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -38,6 +42,11 @@ _PATH = re.compile(r"/e/(?P<slug>[a-z0-9_-]+)(?P<rest>/(?:predict|v2(?:/[\w.:-]+
 _PASSED = (b"content-type", b"inference-header-content-length", b"x-deadline-ms")
 _RETURNED = (b"content-type", b"inference-header-content-length")
 _WORTH_ANOTHER_TRY = (500, 502, 503)
+_NOBODY = "no replica answers; the endpoint's page says why"
+_DEADLY = (
+    "two processes ended while they read this request, so it is not asked again: send "
+    "another or a smaller picture; the log on the endpoint's page says how they ended"
+)
 
 
 class Refused(Exception):  # noqa: N818 -- an answer, not a fault
@@ -49,10 +58,18 @@ class Refused(Exception):  # noqa: N818 -- an answer, not a fault
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A request, read to its end, as replicas are given it."""
+    """A request, read to its end.
+
+    Attributes:
+        data: As replicas are given it.
+        content: What stays the same when it is sent again.
+        counts: Whether it is one of the traffic, by which a version is judged.
+        picture: What it is about, where that came as it is.
+    """
 
     id: bytes
     data: bytes
+    content: bytes
     counts: bool
     may_compare: bool
     picture: bytes | None
@@ -67,6 +84,7 @@ class Gateway:
         self._tallies = Tallies()
         self._limits = Limits()
         self._sampler = Sampler()
+        self._suspects = Suspects()
         self._aside: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,6 +144,7 @@ class Gateway:
             data=request_bytes(
                 method, target, [*passed, (b"x-request-id", request_id)], body
             ),
+            content=target + body,
             counts=method == "POST",
             may_compare=rest.endswith(("/predict", "/infer")),
             picture=_picture(rest, headers, body),
@@ -157,7 +176,7 @@ class Gateway:
             route = await self._wait_for_start(route)
             chosen = route.stable or route.candidate
             assert chosen is not None
-        reply, answered, route = await self._ask_until_answered(route, chosen, asked)
+        reply, answered, route = await self._ask_with_care(route, chosen, asked)
         is_shadowed = route.shadow > 0 and chosen == route.stable
         is_canary = chosen == route.candidate and route.stable is not None
         if asked.may_compare and route.candidate and (is_shadowed or is_canary):
@@ -174,6 +193,37 @@ class Gateway:
             body=reply.body,
         )
 
+    async def _ask_with_care(
+        self, route: Route, chosen: int, asked: Asked
+    ) -> tuple[Reply, int, Route]:
+        """Ask; where the process ends meanwhile, once more, and never a third time."""
+        safe = chosen if route.stable is None else route.stable
+        if self._suspects.is_convicted(safe, asked.content):
+            raise Refused(500, _DEADLY)
+        began = time.monotonic()
+        try:
+            return await self._ask_until_answered(route, chosen, asked)
+        except ReplicaDiedError:
+            pass
+        try:
+            async with self._suspects.alone(route.endpoint_id):
+                reply, release, route = await self._ask_until_answered(
+                    route, safe, asked
+                )
+        except TimeoutError:
+            raise Refused(503, _NOBODY, [(b"retry-after", b"2")]) from None
+        except ReplicaDiedError:
+            self._suspects.convict(safe, asked.content)
+            told = asked.id.decode("latin-1"), route.slug
+            log.error("request %s ended two replicas of %s", *told)
+            if safe != route.candidate:  # there it is counted
+                tally = self._tallies.of(safe)
+                tally.note((time.monotonic() - began) * 1000)
+                tally.num_errors += 1
+            raise Refused(500, _DEADLY) from None
+        self._tallies.of(release).num_retried += 1
+        return reply, release, route
+
     async def _ask_until_answered(
         self, route: Route, chosen: int, asked: Asked
     ) -> tuple[Reply, int, Route]:
@@ -181,6 +231,9 @@ class Gateway:
 
         Returns:
             The answer, the release that gave it, and the route as it was by then.
+
+        Raises:
+            ReplicaDiedError: A replica took the request along.
         """
         tried: list[int] = []
         last: Reply | None = None
@@ -209,11 +262,7 @@ class Gateway:
                 release = route.stable  # a new version gets one chance a request
         if last is not None:
             return last, release, route
-        raise Refused(
-            503,
-            "no replica answers; the endpoint's page says why",
-            [(b"retry-after", b"2")],
-        )
+        raise Refused(503, _NOBODY, [(b"retry-after", b"2")])
 
     async def _try(
         self, route: Route, release: int, port: int, asked: Asked
@@ -221,6 +270,11 @@ class Gateway:
         began = time.monotonic()
         try:
             reply = await self._replicas.ask(port, asked.data, timeout_s=ANSWER_S)
+        except ReplicaDiedError:
+            self.table.avoid(port)
+            if asked.counts:
+                self._count(route, release, None, (time.monotonic() - began) * 1000)
+            raise
         except ReplicaGoneError:
             self.table.avoid(port)
             reply = None
@@ -251,15 +305,16 @@ class Gateway:
         order = self.table.order(route.ports.get(other, ()), tried=())
         if not order:
             return
-        if other == route.candidate:
-            second = await self._try(route, other, order[0], asked)
-        else:
-            try:
+        second: Reply | None
+        try:
+            if other == route.candidate:
+                second = await self._try(route, other, order[0], asked)
+            else:
                 second = await self._replicas.ask(
                     order[0], asked.data, timeout_s=ANSWER_S
                 )
-            except (ReplicaGoneError, TimeoutError):
-                return
+        except (ReplicaGoneError, TimeoutError):
+            return
         if second is None or reply.status != 200 or second.status != 200:
             return
         is_same = agree(reply.body, second.body)

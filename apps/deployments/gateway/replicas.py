@@ -14,7 +14,11 @@ CONNECT_S = 2.0
 
 
 class ReplicaGoneError(Exception):
-    """The connection broke before a whole answer; another replica may be asked."""
+    """The replica cannot be reached; another one may be asked."""
+
+
+class ReplicaDiedError(ReplicaGoneError):
+    """It had the request, and went away before a whole answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,7 @@ class _Connection(asyncio.Protocol):
     def _break(self) -> None:
         self.may_stay = False
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ReplicaGoneError)
+            self._answer.set_exception(ReplicaDiedError)
 
 
 class Replicas:
@@ -93,7 +97,8 @@ class Replicas:
         """Send a whole request and wait for the whole answer.
 
         Raises:
-            ReplicaGoneError: The replica went away meanwhile, or cannot be reached.
+            ReplicaGoneError: The replica cannot be reached.
+            ReplicaDiedError: It went away meanwhile.
             TimeoutError: It took too long.
         """
         connection = await self._connection(port)

@@ -1,5 +1,7 @@
 import asyncio
 import json
+import time
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
 import pytest
@@ -7,6 +9,8 @@ import pytest
 from apps.deployments import selectors
 from apps.deployments.gateway import app as gateway
 from apps.deployments.gateway.agreement import agree, f1
+from apps.deployments.gateway.replicas import Headers
+from apps.deployments.gateway.suspects import REMEMBERED_S, Suspects
 from apps.deployments.gateway.table import OLD_S, Table
 from apps.deployments.secrets import digest
 from apps.deployments.types import LATENCY_MS, KeyLimits, Route, Tally
@@ -109,6 +113,12 @@ ROUTE = Route(
     keys={digest("dsk_x"): KeyLimits(key_id=1, per_minute=0, per_day=0)},
     is_sampled=False,
 )
+SCOPE = {
+    "method": "POST",
+    "path": "/e/line/predict",
+    "query_string": b"",
+    "headers": [(b"authorization", b"Bearer dsk_x")],
+}
 
 
 @pytest.mark.django_db
@@ -126,12 +136,6 @@ def test_a_body_that_dribbles_in_or_never_ends_is_given_up(
     monkeypatch.setattr(selectors, "routes", lambda: {"line": ROUTE})
     monkeypatch.setattr(gateway, "BODY_S", 0.05)
     monkeypatch.setattr(gateway, "MAX_BYTES", 2 * 2**20)
-    scope = {
-        "method": "POST",
-        "path": "/e/line/predict",
-        "query_string": b"",
-        "headers": [(b"authorization", b"Bearer dsk_x")],
-    }
     left, sent = list(pieces), []
 
     async def receive() -> dict[str, object]:
@@ -142,54 +146,125 @@ def test_a_body_that_dribbles_in_or_never_ends_is_given_up(
     async def send(message) -> None:
         sent.append(message)
 
-    asyncio.run(gateway.Gateway()(scope, receive, send))
+    asyncio.run(gateway.Gateway()(SCOPE, receive, send))
 
     assert sent[0]["status"] == status
     assert (b"connection", b"close") in sent[0]["headers"]
     assert said in json.loads(sent[1]["body"])["error"]
 
 
-@pytest.mark.django_db
-def test_the_first_answer_of_a_new_endpoint_names_its_version(monkeypatch):
-    """Its request was taken before any replica of the version was known."""
-    sent, closed = [], asyncio.Event()
+class FakeReplica:
+    """Answers `{}` after a moment; `deadly` takes all that it is busy with along."""
 
-    async def replica(reader, writer) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        head = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n"
-        writer.write(head + b"{}")
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self._busy: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> int:
+        self._server = await asyncio.start_server(self._work, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _work(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._busy.add(writer)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        body = await reader.readexactly(int(length))
+        self.bodies.append(body)
+        await asyncio.sleep(0.02)
+        if body == b"deadly":
+            for each in self._busy:
+                each.transport.abort()
+            self._busy.clear()
+        else:
+            answer = (
+                b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n"
+            )
+            writer.write(answer + b"{}")
+        self._busy.discard(writer)
         writer.close()
-        await writer.wait_closed()
-        closed.set()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def _post(app: gateway.Gateway, body: bytes) -> tuple[int, Headers, object]:
+    sent = []
 
     async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": b"x", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message) -> None:
         sent.append(message)
 
-    async def called() -> None:
-        server = await asyncio.start_server(replica, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        new = replace(ROUTE, ports={}, versions={})
-        known = [new, new, replace(ROUTE, ports={1: (port,)})]
-        monkeypatch.setattr(
-            selectors,
-            "routes",
-            lambda: {"line": known.pop(0) if len(known) > 1 else known[0]},
-        )
-        scope = {
-            "method": "POST",
-            "path": "/e/line/predict",
-            "query_string": b"",
-            "headers": [(b"authorization", b"Bearer dsk_x")],
-        }
-        await gateway.Gateway()(scope, receive, send)
-        await closed.wait()
-        server.close()
-        await server.wait_closed()
+    await app(SCOPE, receive, send)
+    return sent[0]["status"], sent[0]["headers"], json.loads(sent[1]["body"])
 
-    asyncio.run(called())
 
-    assert sent[0]["status"] == 200
-    assert (b"x-model-version", b"v") in sent[0]["headers"]
+@pytest.mark.django_db
+def test_the_first_answer_of_a_new_endpoint_names_its_version(monkeypatch):
+    """Its request was taken before any replica of the version was known."""
+
+    async def called() -> tuple[int, Headers, object]:
+        async with FakeReplica() as port:
+            new = replace(ROUTE, ports={}, versions={})
+            known = [new, new, replace(ROUTE, ports={1: (port,)})]
+            monkeypatch.setattr(
+                selectors,
+                "routes",
+                lambda: {"line": known.pop(0) if len(known) > 1 else known[0]},
+            )
+            return await _post(gateway.Gateway(), b"x")
+
+    status, headers, _ = asyncio.run(called())
+
+    assert status == 200
+    assert (b"x-model-version", b"v") in headers
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("num_replicas", [1, 2])
+def test_of_all_that_a_process_took_along_the_one_at_fault_is_asked_twice(
+    monkeypatch, num_replicas
+):
+    replicas = [FakeReplica() for _ in range(num_replicas)]
+
+    async def called() -> list[tuple[int, Headers, object]]:
+        async with AsyncExitStack() as open_:
+            ports = [await open_.enter_async_context(each) for each in replicas]
+            route = replace(ROUTE, ports={1: tuple(ports)})
+            monkeypatch.setattr(selectors, "routes", lambda: {"line": route})
+            app = gateway.Gateway()
+            bodies = [b"a", b"b", b"deadly", b"c", b"d"]
+            first = await asyncio.gather(*(_post(app, each) for each in bodies))
+            return [*first, await _post(app, b"deadly"), await _post(app, b"e")]
+
+    answers = asyncio.run(called())
+
+    assert [status for status, *_ in answers] == [200, 200, 500, 200, 200, 500, 200]
+    error = answers[2][2]
+    assert isinstance(error, dict)
+    assert "it is not asked again: send another or a smaller" in error["error"]
+    asked = [body for each in replicas for body in each.bodies]
+    assert asked.count(b"deadly") == 2
+    assert asked.count(b"e") == 1
+
+
+def test_a_conviction_holds_for_one_version_and_ten_minutes(monkeypatch):
+    suspects = Suspects()
+    assert not suspects.is_convicted(1, b"x")
+    suspects.convict(1, b"x")
+
+    assert suspects.is_convicted(1, b"x")
+    assert not suspects.is_convicted(2, b"x")
+    assert not suspects.is_convicted(1, b"y")
+
+    later = time.monotonic() + REMEMBERED_S
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert not suspects.is_convicted(1, b"x")
