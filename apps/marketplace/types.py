@@ -158,6 +158,9 @@ class Servable:
     def full_name(self) -> str:
         return f"{self.name}@{self.revision}"
 
+    def is_called(self, name: str) -> bool:
+        return name in {self.name, self.full_name}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector:

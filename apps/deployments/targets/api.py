@@ -21,6 +21,7 @@ class OptionOut(serializers.Serializer[object]):
     title = serializers.CharField(source="label")
     help = serializers.CharField()
     default = serializers.JSONField()
+    example = serializers.CharField()
     is_required = serializers.BooleanField()
     choices = serializers.ListField(child=serializers.CharField())
 

@@ -1,13 +1,41 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.deployments.targets.models import Credential
 from apps.deployments.targets.types import Option, Target
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 OPTIONAL = {"aws_session_token"}
+# Names of a thing, which may be seen as they are typed; the others are its secret.
+SHOWN = {"aws_access_key_id", "access_key_id", "tenant_id", "client_id"}
+LONG = {"kubeconfig", "service_account"}
+SECRET_NAMES: dict[str, "StrOrPromise"] = {
+    "aws_access_key_id": _("Access key ID"),
+    "aws_secret_access_key": _("Secret access key"),
+    "aws_session_token": _("Session token"),
+    "access_key_id": _("AccessKey ID"),
+    "access_key_secret": _("AccessKey secret"),
+    "tenant_id": _("Tenant ID"),
+    "client_id": _("Client ID"),
+    "client_secret": _("Client secret"),
+    "kubeconfig": "kubeconfig",
+    "service_account": _("Key of a service account"),
+}
+SECRET_HELP: dict[str, "StrOrPromise"] = {
+    "aws_session_token": _("Only temporary keys have one."),
+    "kubeconfig": _(
+        "The whole file, with a token or certificate in it; one that starts programs "
+        "or names other files is refused."
+    ),
+    "service_account": _("The whole JSON file."),
+    "client_id": _("Of the app registration."),
+}
 OWN_ENVIRONMENT = _("The worker's own environment or role")
 
 
@@ -15,7 +43,11 @@ class TargetForm(forms.Form):
     """What one target asks; its fields are the target's own options."""
 
     model = forms.ChoiceField(label=_("Model"))
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=120,
+        widget=forms.TextInput(attrs={"placeholder": _("Line 3, camera 2")}),
+    )
 
     def __init__(
         self,
@@ -63,15 +95,22 @@ class CredentialForm(forms.Form):
     def __init__(self, *args: Any, target: Target, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for secret in target.secrets:
-            is_long = secret in {"kubeconfig", "service_account"}
             self.fields[secret] = forms.CharField(
-                label=secret,
+                label=SECRET_NAMES[secret],
+                help_text=SECRET_HELP.get(secret, ""),
                 required=secret not in OPTIONAL,
                 strip=True,
-                widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"})
-                if is_long
-                else forms.PasswordInput(attrs={"autocomplete": "off"}),
+                widget=_widget(secret),
             )
+
+
+def _widget(secret: str) -> forms.Widget:
+    quiet = {"autocomplete": "off", "spellcheck": "false"}
+    if secret in LONG:
+        return forms.Textarea(attrs={**quiet, "rows": 6})
+    if secret in SHOWN:
+        return forms.TextInput(attrs=quiet)
+    return forms.PasswordInput(attrs={"autocomplete": "off"})
 
 
 def _field(option: Option) -> forms.Field:
@@ -86,11 +125,14 @@ def _field(option: Option) -> forms.Field:
     if option.choices:
         choices = [(each, each) for each in option.choices]
         return forms.ChoiceField(choices=choices, **more)
+    more["widget"] = forms.TextInput(attrs={"placeholder": option.example})
     if option.pattern:
-        pattern = rf"^(?:{option.pattern})$"
+        looks = _("This does not look right; it looks like {example}.")
         return forms.RegexField(
-            pattern,
-            error_messages={"invalid": _("This does not look right.")},
+            rf"^(?:{option.pattern})$",
+            error_messages={
+                "invalid": format_lazy(looks, example=option.example or option.default)
+            },
             **more,
         )
     return forms.CharField(**more)

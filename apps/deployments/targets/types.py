@@ -62,6 +62,7 @@ class Option:
     """One thing that a target asks before it plans.
 
     Attributes:
+        example: What a text looks like, where it has no default.
         pattern: A regular expression that the whole text matches; empty for any.
         choices: Allowed values; empty for free text or numbers.
         least, most: Of a number, which ``default`` is then.
@@ -71,6 +72,7 @@ class Option:
     label: "StrOrPromise"
     help: "StrOrPromise" = ""
     default: str | int = ""
+    example: str = ""
     is_required: bool = True
     pattern: str = ""
     choices: tuple[str, ...] = ()

@@ -46,7 +46,12 @@ def targets(request: PageRequest) -> HttpResponse:
 @require_GET
 def choose(request: PageRequest) -> HttpResponse:
     """The first step: where to."""
-    context = {"targets": TARGETS.values(), "model": request.GET.get("model", "")}
+    workspace = workspace_of(request)
+    context = {
+        "targets": TARGETS.values(),
+        "model": request.GET.get("model", ""),
+        "may_deploy": _may(request, workspace.pk),
+    }
     return render(request, "deployments/targets/choose.html", context)
 
 
@@ -56,18 +61,23 @@ def new(request: PageRequest, target: str) -> HttpResponse:
     """The second step: what, and how large; its answer is a plan."""
     workspace = workspace_of(request)
     chosen = target_named(target)
-    models = _models(request)
+    models = list_servable(user=request.user)
+    wanted = request.GET.get("model", "")
     may_choose = _may(request, workspace.pk)
     form = TargetForm(
         request.POST or None,
         target=chosen,
-        models=models,
+        models=[(each.full_name, each.full_name) for each in models],
         credentials=list(
             selectors.list_credentials(user=request.user, workspace_id=workspace.pk)
         )
         if may_choose
         else [],
-        initial={"model": request.GET.get("model", "")},
+        initial={
+            "model": next(
+                (one.full_name for one in models if one.is_called(wanted)), ""
+            )
+        },
     )
     if request.method == "POST" and form.is_valid():
         made = plan_deployment(
@@ -82,7 +92,12 @@ def new(request: PageRequest, target: str) -> HttpResponse:
             ),
         )
         return redirect("deployments:target", made.pk)
-    context = {"form": form, "target": chosen, "has_models": bool(models)}
+    context = {
+        "form": form,
+        "target": chosen,
+        "has_models": bool(models),
+        "may_deploy": may_choose,
+    }
     return render(request, "deployments/targets/new.html", context)
 
 
@@ -192,7 +207,13 @@ def change(request: PageRequest, deployment_id: int) -> HttpResponse:
             options=form.options(),
         )
         return redirect("deployments:target", deployment_id)
-    context = {"form": form, "target": chosen, "deployment": found, "has_models": True}
+    context = {
+        "form": form,
+        "target": chosen,
+        "deployment": found,
+        "has_models": True,
+        "may_deploy": True,
+    }
     return render(request, "deployments/targets/new.html", context)
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.contrib import messages
@@ -30,6 +31,7 @@ from apps.deployments.services import ledger
 from apps.deployments.services import releases as release_services
 from apps.deployments.types import LOWEST_SCORE, NewEndpoint, Rollout
 from apps.marketplace.selectors.serving import list_servable
+from apps.marketplace.types import Servable
 
 NUM_LEDGER = 12
 NUM_AT_HOME = 6
@@ -70,9 +72,11 @@ def summary(request: PageRequest) -> HttpResponse:
 def new_endpoint(request: PageRequest) -> HttpResponse:
     """The Deploy button's page; ``?model=`` names what is to be deployed."""
     workspace = workspace_of(request)
-    choices = _models(request)
+    models = list_servable(user=request.user)
     form = EndpointForm(
-        request.POST or None, models=choices, initial=_first_words(request, choices)
+        request.POST or None,
+        models=[(each.full_name, each.full_name) for each in models],
+        initial=_first_words(request, models),
     )
     if request.method == "POST" and form.is_valid():
         endpoint = endpoint_services.create_endpoint(
@@ -92,7 +96,7 @@ def new_endpoint(request: PageRequest) -> HttpResponse:
             num_replicas=number(request.GET.get("num_replicas", "")) or 1,
             num_threads=number(request.GET.get("num_threads", "")) or 1,
         ),
-        "has_models": bool(choices),
+        "has_models": bool(models),
         "may_deploy": _may(request, workspace.pk),
     }
     return render(request, "deployments/new.html", context)
@@ -304,18 +308,12 @@ def _models(request: PageRequest) -> list[tuple[str, str]]:
     ]
 
 
-def _first_words(
-    request: PageRequest, choices: list[tuple[str, str]]
-) -> dict[str, str]:
+def _first_words(request: PageRequest, models: Sequence[Servable]) -> dict[str, str]:
     """The form as ``?model=`` asks for it."""
     wanted = request.GET.get("model", "")
-    chosen = next((value for value, _name in choices if _is_of(value, wanted)), "")
+    chosen = next((each.full_name for each in models if each.is_called(wanted)), "")
     name = request.GET.get("name") or wanted.partition("@")[0].rpartition("/")[2]
     return {"model": chosen, "name": name}
-
-
-def _is_of(full_name: str, wanted: str) -> bool:
-    return bool(wanted) and wanted in {full_name, full_name.partition("@")[0]}
 
 
 def _may(request: PageRequest, workspace_id: int) -> bool:

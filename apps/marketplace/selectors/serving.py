@@ -60,7 +60,7 @@ def access_servable(*, user: "User", name: str) -> Servable:
     """
     known = list_servable(user=user)
     name = name.removeprefix(f"{PACKAGED}/")
-    found = [row for row in known if name in {"", row.name, row.full_name}]
+    found = [row for row in known if not name or row.is_called(name)]
     if not found:
         names = ", ".join(row.name for row in known) or "none"
         raise NotFoundError(

@@ -47,8 +47,13 @@ def _value(option: Option, given: object) -> str | int:
         )
     if option.pattern and not re.fullmatch(option.pattern, text):
         raise BadOptionError(
-            _("{name} does not look right: {given}. {help}").format(
-                name=option.name, given=repr(text), help=option.help
+            _(
+                "{name} does not look right: {given}; it looks like {example}. {help}"
+            ).format(
+                name=option.name,
+                given=repr(text),
+                example=option.example or option.default,
+                help=option.help,
             )
         )
     return text

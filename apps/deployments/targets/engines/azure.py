@@ -40,10 +40,21 @@ class AzureTarget:
         Option(
             name="subscription",
             label=_("Subscription"),
+            example="00000000-1111-2222-3333-444444444444",
             pattern=r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
         ),
-        Option(name="resource_group", label=_("Resource group"), pattern=_NAME),
-        Option(name="ml_workspace", label=_("Azure ML workspace"), pattern=_NAME),
+        Option(
+            name="resource_group",
+            label=_("Resource group"),
+            example="plant-7",
+            pattern=_NAME,
+        ),
+        Option(
+            name="ml_workspace",
+            label=_("Azure ML workspace"),
+            example="vision",
+            pattern=_NAME,
+        ),
         Option(
             name="region", label=_("Region"), default="eastus", pattern=r"[a-z0-9]+"
         ),

@@ -20,6 +20,7 @@ def image() -> Option:
         name="image",
         label=_("Container image"),
         help=_("Built from this model's bundle and pushed to a registry of yours."),
+        example="registry.example/line-3@sha256:0f1e…",
         pattern=r"[a-z0-9][\w.\-/:]*(@sha256:[0-9a-f]{64})?",
     )
 
@@ -28,16 +29,16 @@ def replicas(*, least: int = 0) -> tuple[Option, Option]:
     return (
         Option(
             name="min_replicas",
-            label=_("At least"),
-            help=_("Replicas while nobody asks."),
+            label=_("Fewest replicas"),
+            help=_("While nobody asks."),
             default=1,
             least=least,
             most=20,
         ),
         Option(
             name="max_replicas",
-            label=_("At most"),
-            help=_("Replicas under load."),
+            label=_("Most replicas"),
+            help=_("Under load."),
             default=2,
             least=1,
             most=50,

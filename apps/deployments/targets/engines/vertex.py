@@ -42,6 +42,7 @@ class VertexTarget:
         Option(
             name="project",
             label=_("Project"),
+            example="plant-seven",
             pattern=r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
         ),
         Option(

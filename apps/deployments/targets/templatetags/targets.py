@@ -1,9 +1,12 @@
 """How pages put states, prices and requests."""
 
 import json
+import re
 from typing import Any
 
 from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from apps.deployments.targets.models import STATE_CHOICES
@@ -35,3 +38,9 @@ def a_month(usd_per_hour: float | None) -> str:
 @register.filter
 def as_json(body: Any) -> str:
     return json.dumps(body, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def with_breaks(text: str) -> SafeString:
+    """A long name or path that may be broken between its parts, and nowhere else."""
+    return mark_safe(re.sub(r"([/:@.])", r"\1<wbr>", escape(text)))  # noqa: S308 -- escaped
