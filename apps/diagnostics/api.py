@@ -20,7 +20,7 @@ from apps.diagnostics.types import NewReport
 from apps.jobs.types import JobStatus
 from apps.labeling.selectors import access_dataset_version
 from apps.marketplace.selectors import access_model_revision
-from deepseek_diagnostics.catalog import TOOLS
+from deepseek_diagnostics.catalog import BY_ID, TOOLS
 
 
 class ToolOut(serializers.Serializer[object]):
@@ -185,12 +185,9 @@ class EstimateApi(Api):
         version = access_dataset_version(
             user=request.user, version_id=chosen["version_id"]
         )
-        possible = selectors.applicable_tools(
-            has_other=True, has_reference=True, has_run=True
-        )
-        wanted = chosen.get("tools") or possible
+        wanted = chosen.get("tools") or BY_ID
         found = selectors.estimate(
-            tools=[one for one in possible if one in wanted],
+            tools=[one for one in BY_ID if one in wanted],
             num_images=num_images_of(version, chosen.get("splits", ())),
         )
         return Response(ReportEstimateOut(asdict(found)).data)

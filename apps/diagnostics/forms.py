@@ -9,12 +9,13 @@ from apps.diagnostics.formats.matching import Matching, match_classes
 from apps.diagnostics.formats.showing import tool_question, tool_title
 from apps.diagnostics.models import Report
 from apps.diagnostics.selectors.estimates import num_images_of
-from apps.diagnostics.services.starting import start_report
+from apps.diagnostics.services.starting import need_word, start_report
 from apps.diagnostics.types import Estimate, NewReport
 from apps.labeling.selectors import access_dataset_version, list_dataset_versions
-from apps.marketplace.selectors import access_model_revision, list_detectors
+from apps.marketplace.selectors import access_model_revision
+from apps.marketplace.selectors.serving import list_finders
 from apps.training.selectors import list_runs
-from deepseek_diagnostics.catalog import TOOLS
+from deepseek_diagnostics.catalog import TOOLS, Need
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -70,8 +71,9 @@ class NewReportForm(forms.Form):
         self, *args: Any, user: "User", workspace_id: int, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
+        self._user = user
         detectors = [
-            (str(one.revision_id), one.full_name) for one in list_detectors(user=user)
+            (str(one.revision_id), one.full_name) for one in list_finders(user=user)
         ]
         versions = [
             (str(one.id), f"{one.project} v{one.number} ({one.num_images})")
@@ -126,6 +128,15 @@ class NewReportForm(forms.Form):
             return None
         return match_classes(classes, labels, asked=self.data)
 
+    def left_out(self) -> list[tuple[str, str]]:
+        """The tools that are chosen and lack something: title, and what they lack."""
+        chosen, met = getattr(self, "cleaned_data", {}), self._needs_met()
+        return [
+            (tool_title(one.id), ", ".join(sorted(map(need_word, one.needs - met))))
+            for one in TOOLS
+            if one.id in chosen.get("tools", ()) and not one.needs <= met
+        ]
+
     def estimate(self, user: "User") -> Estimate | None:
         """How long it would take; None while the choices make no report."""
         self.full_clean()
@@ -138,12 +149,7 @@ class NewReportForm(forms.Form):
             )
         except DomainError:
             return None
-        possible = selectors.applicable_tools(
-            has_other=bool(chosen.get("other")),
-            has_reference=bool(chosen.get("reference")),
-            has_run=bool(chosen.get("run")),
-        )
-        tools = [one for one in possible if one in chosen.get("tools", ())]
+        tools = self._tools()
         num = num_images_of(version, chosen.get("splits") or ())
         if not (tools and num):
             return None
@@ -187,13 +193,21 @@ class NewReportForm(forms.Form):
 
     def _tools(self) -> tuple[str, ...]:
         """Those chosen, less the ones that lack what they need."""
-        chosen = self.cleaned_data
-        possible = selectors.applicable_tools(
-            has_other=bool(chosen["other"]),
-            has_reference=bool(chosen["reference"]),
-            has_run=bool(chosen["run"]),
+        chosen = getattr(self, "cleaned_data", {}).get("tools", ())
+        possible = selectors.applicable_tools(self._needs_met())
+        return tuple(one for one in chosen if one in possible)
+
+    def _needs_met(self) -> frozenset[Need]:
+        chosen = getattr(self, "cleaned_data", {})
+        model = str(chosen.get("model", ""))
+        return selectors.needs_met(
+            access_model_revision(user=self._user, revision_id=int(model))
+            if model.isdecimal()
+            else None,
+            has_other=bool(chosen.get("other")),
+            has_reference=bool(chosen.get("reference")),
+            has_run=bool(chosen.get("run")),
         )
-        return tuple(one for one in chosen["tools"] if one in possible)
 
 
 def _id(text: str) -> int | None:

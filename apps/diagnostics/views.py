@@ -88,7 +88,7 @@ def estimate(request: PageRequest) -> HttpResponse:
     """The fragment below a form that is being filled in."""
     workspace = workspace_of(request)
     form = NewReportForm(request.POST, user=request.user, workspace_id=workspace.pk)
-    context = {"estimate": form.estimate(request.user)}
+    context = {"estimate": form.estimate(request.user), "left_out": form.left_out()}
     return render(request, "diagnostics/new_report.html#estimate", context)
 
 

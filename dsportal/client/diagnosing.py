@@ -13,11 +13,14 @@ from dsportal.client.api import Client
 from dsportal.client.errors import ClientError
 from dsportal.client.opening import client_of
 
-# The option that gives a tool what it needs.
+# The option that gives a tool what it needs, or what the model must be or have.
 NEEDED = {
     Need.OTHER_MODEL: "--other",
     Need.REFERENCE: "--reference",
     Need.CURVES: "--run",
+    Need.DETECTOR: "a dsportal-detector",
+    Need.FLOAT_FILE: "its 32-bit graph or weights",
+    Need.PACKED_FILE: "its 8-bit file",
 }
 
 

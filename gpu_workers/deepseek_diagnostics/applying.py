@@ -17,7 +17,9 @@ from safetensors.numpy import load_file, save_file
 from deepseek_diagnostics import events
 from deepseek_diagnostics.errors import DataError
 from deepseek_diagnostics.requantising import requantise
+from deepseek_diagnostics.seeing import is_ours
 from deepseek_diagnostics.spec import ApplySpec
+from deepseek_diagnostics.words import gettext_noop as _
 from deepseek_vision.errors import VisionError
 from deepseek_vision.hub import (
     PRECISIONS,
@@ -92,8 +94,14 @@ def apply(
         raise DataError(
             "the threshold must be between 0 and 1, got {value}", value=score_threshold
         )
-    directory = _found(model, out)
-    shutil.copytree(directory.path, out)
+    if not is_ours(model) and temperature != 1:
+        raise DataError(
+            _(
+                "a temperature can be written into detectors trained here alone: change "
+                "this model where it was made"
+            )
+        )
+    shutil.copytree(_folder(model, out), out)
     for name in PRECISIONS.values():
         if (out / name).is_file() and temperature != 1:
             _cool_graph(out / name, temperature)
@@ -107,6 +115,15 @@ def apply(
     text = json.dumps(config, indent=2) + "\n"
     (out / "config.json").write_text(text, encoding="utf-8")
     return out
+
+
+def _folder(model: str | Path, out: Path) -> Path:
+    """Of a model of any format."""
+    if is_ours(model):
+        return _found(model, out).path
+    if out.exists():
+        raise DataError("{out} is there already: name a new folder", out=str(out))
+    return Path(model)
 
 
 def _found(model: str | Path, out: Path) -> ModelDirectory:

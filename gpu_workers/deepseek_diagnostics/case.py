@@ -15,6 +15,7 @@ from deepseek_diagnostics.data import Boxes, ImageRow, Ints, Truth, read_truth
 from deepseek_diagnostics.errors import DataError, NotApplicableError
 from deepseek_diagnostics.observing import Observations, observe
 from deepseek_diagnostics.result import Evidence, Mark, ToolResult
+from deepseek_diagnostics.seeing import Seer, is_ours, open_seer
 from deepseek_diagnostics.spec import DiagnoseSpec, same_name
 from deepseek_diagnostics.words import gettext_noop as _
 
@@ -126,6 +127,19 @@ class Case:
     def look_at(self, images: Sequence[ImageRow]) -> Observations:
         """What the model says of pictures beside the measured ones."""
         return self._observe(images, self.spec.model, self.tell)
+
+    @cached_property
+    def is_ours(self) -> bool:
+        """Whether the model is a detector of our own, whose inside can be read."""
+        return is_ours(self.spec.model)
+
+    def open_model(self) -> Seer:
+        """The measured model, to be asked about pictures that are changed first."""
+        return open_seer(
+            self.spec.model,
+            precision=self.spec.precision,
+            num_threads=self.spec.num_threads,
+        )
 
     def _observe(
         self, images: Sequence[ImageRow], model: str, tell: Callable[[int], None]

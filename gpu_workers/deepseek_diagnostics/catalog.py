@@ -1,5 +1,6 @@
 """The tools by name, without loading any of them. Standard library only."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -7,11 +8,38 @@ from deepseek_diagnostics.words import gettext_noop as _
 
 
 class Need(StrEnum):
-    """What a tool takes beside a model and data."""
+    """What a tool takes beside a model that finds objects, and data.
+
+    The last three are of the model itself: that it is a detector of our own format, and
+    which files lie in its directory.
+    """
 
     OTHER_MODEL = "other_model"
     REFERENCE = "reference"
     CURVES = "curves"
+    DETECTOR = "detector"
+    FLOAT_FILE = "float_file"
+    PACKED_FILE = "packed_file"
+
+
+# The files of which one serves a need.
+FILES_FOR = {
+    Need.FLOAT_FILE: ("model.onnx", "model.safetensors"),
+    Need.PACKED_FILE: ("model.int8.onnx",),
+}
+
+
+def needs_of_model(*, is_detector: bool, files: Collection[str]) -> frozenset[Need]:
+    """Which needs a model meets.
+
+    Args:
+        is_detector: Whether it is of our own format.
+        files: The names in its directory.
+    """
+    met = {
+        need for need, names in FILES_FOR.items() if not set(names).isdisjoint(files)
+    }
+    return frozenset({*met, Need.DETECTOR} if is_detector else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +101,7 @@ TOOLS = (
         id="labels",
         title=_("Label mistakes"),
         question=_("Which labels are probably wrong?"),
-        version=4,
+        version=5,
     ),
     ToolInfo(
         id="duplicates",
@@ -103,7 +131,7 @@ TOOLS = (
         id="attention",
         title=_("Attention"),
         question=_("What did its dynamic parts choose, and how far does it look?"),
-        version=5,
+        version=6,
         fixed_s=10.0,
     ),
     ToolInfo(
@@ -117,7 +145,7 @@ TOOLS = (
         id="latency",
         title=_("Latency"),
         question=_("Where does the time of one picture go?"),
-        version=4,
+        version=5,
         fixed_s=8.0,
     ),
     ToolInfo(
@@ -133,6 +161,7 @@ TOOLS = (
         title=_("Quantisation"),
         question=_("What do 8 bits cost, and which layers pay?"),
         version=4,
+        needs=frozenset({Need.DETECTOR, Need.FLOAT_FILE, Need.PACKED_FILE}),
         fixed_s=40.0,
     ),
     ToolInfo(
@@ -140,6 +169,7 @@ TOOLS = (
         title=_("Pruning"),
         question=_("Which layers could be narrower?"),
         version=4,
+        needs=frozenset({Need.DETECTOR, Need.FLOAT_FILE}),
         fixed_s=40.0,
     ),
     ToolInfo(

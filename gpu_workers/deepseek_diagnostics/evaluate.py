@@ -11,7 +11,7 @@ import math
 import statistics
 import sys
 import time
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,10 @@ import numpy as np
 from deepseek_diagnostics.average import AREAS, judge, mean_ap
 from deepseek_diagnostics.data import Boxes, Truth, read_truth
 from deepseek_diagnostics.errors import DataError, DiagnosticsError
+from deepseek_diagnostics.seeing import LEAST_SCORE, load_runner
 from deepseek_diagnostics.spec import same_name
 
-GROUP = "model_server.runners"
 METHOD = 1  # of the measuring; another number makes figures incomparable
-LEAST_SCORE = 0.01
 TOLD_EVERY_S = 0.5
 
 
@@ -36,7 +35,7 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
         ValueError: It refuses a picture.
     """
     truth = read_truth(Path(spec["data"]), splits=(spec["split"],))
-    runner = _load(Path(spec["directory"]), spec["num_threads"])
+    runner = load_runner(Path(spec["directory"]), num_threads=spec["num_threads"])
     found, took_ms = _ask_all(runner, truth)
     judged = judge(truth, found)
     ap, ap50, ap75, per_class = mean_ap(judged)
@@ -58,16 +57,6 @@ def evaluate(spec: dict[str, Any]) -> dict[str, Any]:
             for name, value in zip(truth.classes, per_class, strict=True)
         },
     }
-
-
-def _load(directory: Path, num_threads: int) -> Any:
-    config = json.loads((directory / "config.json").read_text())
-    wanted = str(config.get("format", ""))
-    runners = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if wanted not in runners:
-        raise DataError("nothing here runs the format {format}", format=repr(wanted))
-    options = {"precision": "", "num_threads": num_threads, "device": "cpu"}
-    return runners[wanted].load()(directory, options)
 
 
 def _ask_all(runner: Any, truth: Truth) -> tuple[Boxes, list[float]]:

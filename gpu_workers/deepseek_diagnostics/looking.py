@@ -1,4 +1,4 @@
-"""What a detector says of a picture, in the classes of the data."""
+"""What a model says of a picture, in the classes of the data."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,17 @@ import numpy as np
 
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.data import Boxes
-from deepseek_diagnostics.observing import MOST_BOXES
-from deepseek_vision.predict import Found
+from deepseek_diagnostics.seeing import Answer
 
 
-def boxes_of(case: Case, image: int, found: Found) -> Boxes:
+def boxes_of(case: Case, image: int, said: Answer) -> Boxes:
     """The boxes of one picture, by its index; classes that the data lacks are left out."""
-    of_data = case.class_of[found.classes_N[:MOST_BOXES]]
+    of_data = case.class_of[said.classes_N]
     kept = of_data >= 0
     return Boxes(
         image_M=np.full(int(kept.sum()), image, np.int64),
-        boxes_M4=found.boxes_xyxy_N4[:MOST_BOXES][kept].astype(np.float64),
-        scores_M=found.scores_N[:MOST_BOXES][kept].astype(np.float64),
+        boxes_M4=said.boxes_N4[kept],
+        scores_M=said.scores_N[kept],
         classes_M=of_data[kept],
     )
 

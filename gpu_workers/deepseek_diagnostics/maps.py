@@ -1,14 +1,16 @@
 """Saliency from outside: what a box's score does when parts of the picture are hidden."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+from PIL import Image
 
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.data import Floats, iou
-from deepseek_diagnostics.graphs import Array, prompts_of
-from deepseek_diagnostics.observing import open_detector
-from deepseek_vision.images import Pixels
+from deepseek_diagnostics.graphs import Array, pixels_of, prompts_of
+from deepseek_diagnostics.opening import open_detector
+from deepseek_vision.images import Picture, Pixels, read_picture
 
 GRID = 8
 CELLS = 24
@@ -21,7 +23,7 @@ class Aim:
     """The box to explain: its class by the model's number, and corners as the model sees.
 
     Attributes:
-        cell: Where the model's answer to it comes from.
+        cell: Where the model's answer to it comes from; -1 where that is not known.
     """
 
     label: int
@@ -29,8 +31,26 @@ class Aim:
     cell: int
 
 
-class Prober:
-    """Asks the serving graph about changed pictures."""
+class Prober(Protocol):
+    """Asks a model about changed pictures."""
+
+    def pixels(self, image: int) -> Pixels:
+        """A picture, by its index, as the model gets it: one in a batch."""
+
+    def aim(self, pixels: Pixels, row: int) -> Aim:
+        """The aim for a box of the data, in the pixels of what the model sees."""
+
+    def scores(self, pixels_BHW3: Pixels, aim: Aim) -> Floats:
+        """How strongly each picture still shows the box: score times overlap, the best."""
+
+
+def open_prober(case: Case) -> Prober:
+    """Through the graph of a detector of ours, else through what is answered."""
+    return GraphProber(case) if case.is_ours else ServedProber(case)
+
+
+class GraphProber:
+    """Sees every cell's score, however small, before boxes are chosen."""
 
     def __init__(self, case: Case) -> None:
         _detector, self._session, _digest = open_detector(
@@ -41,33 +61,67 @@ class Prober:
         self._case = case
         self._prompts = prompts_of(case)
 
-    def answer(self, pixels_BHW3: Pixels) -> tuple[Array, Array]:
-        """Scores B A P and boxes B A 4."""
-        raw = self._session.run(pixels_BHW3, self._prompts)
-        return 1 / (1 + np.exp(-raw.logits_BAP)), raw.boxes_xyxy_BA4
+    def pixels(self, image: int) -> Pixels:
+        return pixels_of(self._case, image)
+
+    def aim(self, pixels: Pixels, row: int) -> Aim:
+        label, box = _aimed_at(self._case, pixels, row)
+        scores, boxes = self._answer(pixels)
+        overlap = iou(boxes[0].astype(np.float64), box[None])[:, 0]
+        cell = int((scores[0][:, label] * overlap).argmax())
+        return Aim(label=label, box_4=boxes[0][cell].astype(np.float64), cell=cell)
 
     def scores(self, pixels_BHW3: Pixels, aim: Aim) -> Floats:
-        """How strongly each picture still shows the box: score times overlap, the best."""
         found: list[float] = []
         for start in range(0, len(pixels_BHW3), BATCH):
             self._case.tell(0)
-            scores, boxes = self.answer(pixels_BHW3[start : start + BATCH])
+            scores, boxes = self._answer(pixels_BHW3[start : start + BATCH])
             for score_AP, boxes_A4 in zip(scores, boxes, strict=True):
                 overlap = iou(boxes_A4.astype(np.float64), aim.box_4[None])[:, 0]
                 found.append(float((score_AP[:, aim.label] * overlap).max()))
         return np.array(found)
 
+    def _answer(self, pixels_BHW3: Pixels) -> tuple[Array, Array]:
+        """Scores B A P and boxes B A 4."""
+        raw = self._session.run(pixels_BHW3, self._prompts)
+        return 1 / (1 + np.exp(-raw.logits_BAP)), raw.boxes_xyxy_BA4
 
-def find_aim(case: Case, prober: Prober, pixels: Pixels, row: int) -> Aim:
-    """The aim for a box of the data, in the pixels of what the model sees."""
+
+class ServedProber:
+    """Sees the boxes that any model answers with."""
+
+    def __init__(self, case: Case) -> None:
+        self._case, self._seer = case, case.open_model()
+
+    def pixels(self, image: int) -> Pixels:
+        side = self._seer.side_px
+        path = self._case.truth.images[image].path
+        shown = Image.fromarray(read_picture(path, wanted_side=side).pixels)
+        shown.thumbnail((side, side), Image.Resampling.BILINEAR)
+        return np.asarray(shown)[None]
+
+    def aim(self, pixels: Pixels, row: int) -> Aim:
+        label, box = _aimed_at(self._case, pixels, row)
+        return Aim(label=label, box_4=box, cell=-1)
+
+    def scores(self, pixels_BHW3: Pixels, aim: Aim) -> Floats:
+        found = np.zeros(len(pixels_BHW3))
+        for number, pixels in enumerate(pixels_BHW3):
+            self._case.tell(0)
+            height, width = pixels.shape[:2]
+            said = self._seer.see(Picture(pixels=pixels, width=width, height=height))
+            overlap = iou(said.boxes_N4, aim.box_4[None])[:, 0]
+            is_named = said.classes_N == aim.label
+            found[number] = (said.scores_N * overlap * is_named).max(initial=0.0)
+        return found
+
+
+def _aimed_at(case: Case, pixels: Pixels, row: int) -> tuple[int, Floats]:
+    """A box's class by the model's number, and the box in the pixels of what it sees."""
     image = case.truth.images[case.found.image_M[row]]
     scale = max(pixels.shape[1:3]) / max(image.width, image.height)
-    box = case.found.boxes_M4[row] * scale
     label = int(np.flatnonzero(case.class_of == case.found.classes_M[row])[0])
-    scores, boxes = prober.answer(pixels)
-    overlap = iou(boxes[0].astype(np.float64), box[None])[:, 0]
-    cell = int((scores[0][:, label] * overlap).argmax())
-    return Aim(label=label, box_4=boxes[0][cell].astype(np.float64), cell=cell)
+    return label, case.found.boxes_M4[row] * scale
 
 
 def surest_boxes(case: Case, num: int, purpose: str) -> list[tuple[int, int]]:

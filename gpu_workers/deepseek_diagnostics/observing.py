@@ -15,25 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime as ort  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from deepseek_diagnostics.data import Boxes, Floats, ImageRow
 from deepseek_diagnostics.errors import DataError
 from deepseek_diagnostics.pictures import SIDE, STATISTICS, Seen, describe
+from deepseek_diagnostics.seeing import Seer, open_seer
 from deepseek_diagnostics.words import gettext_noop as _
-from deepseek_vision.errors import ImageError, VisionError
-from deepseek_vision.hub import PRECISIONS, ModelDirectory, find_model
-from deepseek_vision.images import Pixels, read_picture
-from deepseek_vision.predict import Model, ObjectDetector
-from deepseek_vision.runtime import Array, RawOutput, Session, cell_centres
+from deepseek_vision.errors import ImageError
+from deepseek_vision.images import read_picture
 
 VERSION = 1
 PART = 50
-LEAST_SCORE = 0.01
-MOST_BOXES = 100
-_OUTPUTS = ("logits", "distances", "complexity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,106 +56,6 @@ class Observations:
         return self.statistics_IS[:, STATISTICS.index(name)]
 
 
-class TracedSession(Session):
-    """A session that also keeps the vector behind its last answer."""
-
-    def __init__(self, graph: bytes, *, vector: str, num_threads: int) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = num_threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = ort.InferenceSession(
-            graph, options, providers=["CPUExecutionProvider"]
-        )
-        self._vector = vector
-        self.last_BD: Array | None = None
-
-    def run(self, pixels_BHW3: Pixels, prompts_PD: Array) -> RawOutput:
-        names = [*_OUTPUTS, self._vector] if self._vector else list(_OUTPUTS)
-        logits, distances, complexity, *more = self._session.run(
-            names, {"pixels": pixels_BHW3, "prompts": prompts_PD}
-        )
-        self.last_BD = more[0].reshape(len(pixels_BHW3), -1) if more else None
-        centres = cell_centres(pixels_BHW3.shape[1], pixels_BHW3.shape[2])
-        boxes = np.concatenate(
-            [centres - distances[..., :2], centres + distances[..., 2:]], axis=-1
-        )
-        return RawOutput(
-            logits_BAP=logits, boxes_xyxy_BA4=boxes, complexity_B=complexity
-        )
-
-
-def serving_file(directory: ModelDirectory, precision: str) -> tuple[str, Path]:
-    """The precision that serves, or the one asked for, and its file.
-
-    Raises:
-        DataError: It has none.
-    """
-    wanted = [precision] if precision else ["int8", "fp32"]
-    for one in wanted:
-        if one in PRECISIONS and (directory.path / PRECISIONS[one]).is_file():
-            return one, directory.path / PRECISIONS[one]
-    raise DataError(
-        _(
-            "{model} has no ONNX file of precision {wanted}: publish one with it "
-            "(python -m deepseek_vision export)"
-        ),
-        model=directory.config.name,
-        wanted="/".join(wanted),
-    )
-
-
-def open_detector(
-    model: str | Path, *, precision: str = "", num_threads: int = 1
-) -> tuple[ObjectDetector, TracedSession, str]:
-    """A detector whose session is traced, and the SHA-256 of its weights.
-
-    Raises:
-        DataError: It is no detector that this package can run.
-    """
-    try:
-        directory = find_model(model)
-    except VisionError as error:
-        raise DataError("{reason}", reason=str(error)) from None
-    chosen, file = serving_file(directory, precision)
-    content = file.read_bytes()
-    graph, vector = traced(content)
-    session = TracedSession(graph, vector=vector, num_threads=num_threads)
-    loaded = Model(
-        directory=directory,
-        precision=chosen,
-        session=session,
-        prompts_PD=directory.read_prompts(),
-    )
-    digest = hashlib.sha256(content)
-    digest.update(directory.config.to_json().encode())
-    return ObjectDetector(loaded), session, digest.hexdigest()
-
-
-def traced(content: bytes) -> tuple[bytes, str]:
-    """Make the vector that the complexity is read off an output of the graph.
-
-    Returns:
-        The graph, and the name of the vector; empty where there is none.
-    """
-    model = onnx.load_from_string(content)
-    made_by = {name: node for node in model.graph.node for name in node.output}
-    name = "complexity"
-    while name in made_by and made_by[name].op_type not in {"Gemm", "MatMul"}:
-        if not made_by[name].input:
-            return content, ""
-        name = made_by[name].input[0]
-    if name not in made_by:
-        return content, ""
-    vector = made_by[name].input[0]
-    if vector not in made_by:
-        return content, ""
-    if all(one.name != vector for one in model.graph.output):
-        model.graph.output.append(onnx.ValueInfoProto(name=vector))
-    return model.SerializeToString(), vector
-
-
 Told = Callable[[int], None]
 
 
@@ -188,18 +81,16 @@ def observe(
     Raises:
         DataError: A picture cannot be read, or the model's answers are no numbers.
     """
-    detector, session, weights = open_detector(
-        model, precision=precision, num_threads=num_threads
-    )
+    seer = open_seer(model, precision=precision, num_threads=num_threads)
     cache.mkdir(parents=True, exist_ok=True)
     parts: list[dict[str, NDArray[Any]]] = []
     for start in range(0, len(images), PART):
         some = images[start : start + PART]
-        path = cache / f"{_key(weights, some)}.npz"
+        path = cache / f"{_key(seer.weights, some)}.npz"
         part = _kept(path)
         if part is None:
             rows = []
-            for row in _looked(detector, session, some):
+            for row in _looked(seer, some):
                 rows.append(row)
                 tell(start + len(rows))
             part = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
@@ -208,7 +99,7 @@ def observe(
         parts.append({**part, "image": part["image"] + start})
     joined = {key: np.concatenate([one[key] for one in parts]) for key in parts[0]}
     return Observations(
-        classes=detector.model.classes,
+        classes=seer.classes,
         boxes=Boxes(
             image_M=joined["image"],
             boxes_M4=joined["boxes"],
@@ -218,9 +109,9 @@ def observe(
         vectors_ID=joined["vectors"],
         statistics_IS=joined["statistics"],
         hashes_I=joined["hashes"],
-        weights=weights,
-        score_threshold=detector.model.directory.config.score_threshold,
-        side_px=detector.model.directory.config.side_px,
+        weights=seer.weights,
+        score_threshold=seer.score_threshold,
+        side_px=seer.side_px,
     )
 
 
@@ -288,23 +179,15 @@ def _keep(path: Path, part: dict[str, NDArray[Any]]) -> None:
 
 
 def _looked(
-    detector: ObjectDetector,
-    session: TracedSession,
-    images: Sequence[ImageRow],
+    seer: Seer, images: Sequence[ImageRow]
 ) -> Iterator[dict[str, NDArray[Any]]]:
-    query = detector.query(score_threshold=LEAST_SCORE)
     for number, row in enumerate(images):
         try:
             picture = read_picture(row.path)
         except ImageError as error:
             raise DataError("{reason}", reason=str(error)) from None
-        found = detector.find_pictures([picture], query)[0]
-        scores = found.scores_N[:MOST_BOXES].astype(np.float64)
-        boxes = found.boxes_xyxy_N4[:MOST_BOXES].astype(np.float64)
-        seen = describe(picture.pixels)
-        vector = session.last_BD[0] if session.last_BD is not None else seen.vector_D
-        is_number = np.isfinite(vector).all() and np.isfinite(found.complexity)
-        if not (is_number and np.isfinite(scores).all() and np.isfinite(boxes).all()):
+        answer = seer.see(picture)
+        if not answer.is_sound:
             raise DataError(
                 _(
                     "the model answers {picture} with NaN or infinity: its weights are "
@@ -312,11 +195,13 @@ def _looked(
                 ),
                 picture=row.name,
             )
+        seen = describe(picture.pixels)
+        vector = seen.vector_D if answer.vector_D is None else answer.vector_D
         yield {
-            "image": np.full(len(scores), number, np.int64),
-            "boxes": boxes.reshape(-1, 4),
-            "scores": scores,
-            "classes": found.classes_N[:MOST_BOXES].astype(np.int64),
+            "image": np.full(len(answer.scores_N), number, np.int64),
+            "boxes": answer.boxes_N4,
+            "scores": answer.scores_N,
+            "classes": answer.classes_N,
             "vectors": np.asarray(vector, np.float64)[None],
             "statistics": seen.statistics_S[None],
             "hashes": np.array([seen.hash64], np.uint64),

@@ -4,7 +4,7 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +14,16 @@ import onnx
 import onnxruntime as ort  # type: ignore[import-untyped]
 
 from deepseek_diagnostics.case import Case
-from deepseek_diagnostics.graphs import layers_of, pixels_of, prompts_of
-from deepseek_diagnostics.observing import serving_file
-from deepseek_vision.hub import find_model
+from deepseek_diagnostics.errors import NotApplicableError
+from deepseek_diagnostics.graphs import Array, layers_of, pixels_of, prompts_of
+from deepseek_diagnostics.opening import serving_file
+from deepseek_diagnostics.words import gettext_noop as _
+from deepseek_vision.hub import PRECISIONS, find_model
 
 ROUNDS = 12
+# Sides of a picture whose size is open are multiples of this.
+_CELL = 32
+_DTYPES = {"tensor(uint8)": np.uint8, "tensor(int64)": np.int64}
 # What the runtime appends to the names of nodes that it fuses.
 _RENAMED = re.compile(r"(_quant|_nchwc|_token_\d+)+$")
 SUMS = ("nodes", "us", "weights", "inputs", "outputs")
@@ -41,23 +46,87 @@ class Trace:
     peak_bytes: float
 
 
-def trace(case: Case, image: int) -> Trace:
-    """Run the graph that serves under the runtime's own profiler."""
-    _precision, file = serving_file(find_model(case.spec.model), case.spec.precision)
-    with tempfile.TemporaryDirectory() as folder:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """The graph that serves, and what it is fed for one picture.
+
+    Attributes:
+        picture: Which of the inputs is the picture.
+    """
+
+    file: Path
+    feed: dict[str, Array]
+    picture: str
+
+    def open(self, num_threads: int, *, trace_to: Path | None = None) -> Any:
+        """A session of the runtime; traced where a folder is named."""
         options = ort.SessionOptions()
-        options.enable_profiling = True
-        options.profile_file_prefix = str(Path(folder) / "trace")
-        options.intra_op_num_threads = case.spec.num_threads
+        if trace_to is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = str(trace_to / "trace")
+        options.intra_op_num_threads = num_threads
         options.log_severity_level = 3
-        session = ort.InferenceSession(
-            file, options, providers=["CPUExecutionProvider"]
+        return ort.InferenceSession(
+            self.file, options, providers=["CPUExecutionProvider"]
         )
-        feed = {"pixels": pixels_of(case, image), "prompts": prompts_of(case)}
+
+
+def serving_of(case: Case, image: int) -> Serving:
+    """Of our own detectors with a real picture; any other graph with one of its size.
+
+    Raises:
+        NotApplicableError: Several graphs serve, or one takes what nobody here knows.
+    """
+    if case.is_ours:
+        _precision, file = serving_file(
+            find_model(case.spec.model), case.spec.precision
+        )
+        ours: dict[str, Array] = {
+            "pixels": pixels_of(case, image),
+            "prompts": prompts_of(case),
+        }
+        return Serving(file=file, feed=ours, picture="pixels")
+    folder = Path(case.spec.model)
+    files = [folder / name for name in PRECISIONS.values() if (folder / name).is_file()]
+    files = sorted(files, key=lambda one: "int8" not in one.name)
+    [file, *more] = files[:1] or [*folder.glob("*.onnx")]
+    if more:
+        raise NotApplicableError(
+            _("the model is made of several graphs, which cannot be timed apart")
+        )
+    session = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
+    side = case.side_px // _CELL * _CELL or _CELL
+    feed = {one.name: _blank(one.shape, one.type, side) for one in session.get_inputs()}
+    picture = max(feed, key=lambda name: feed[name].size)
+    serving = Serving(file=file, feed=feed, picture=picture)
+    try:
+        session.run(None, feed)
+    except Exception:  # noqa: BLE001 -- the runtime has no class of its own for it
+        raise NotApplicableError(
+            _("the model's graph takes more than a picture: time it where it serves")
+        ) from None
+    return serving
+
+
+def _blank(shape: Sequence[int | str | None], kind: str, side: int) -> Array:
+    """Grey in the form that an input wants; what is open is one picture of the side."""
+    sizes = [
+        one if isinstance(one, int) else 1 if at == 0 else side
+        for at, one in enumerate(shape)
+    ]
+    dtype = _DTYPES.get(kind, np.float32)
+    return np.full(sizes, side if dtype == np.int64 else 0.5, dtype)
+
+
+def trace(case: Case, serving: Serving) -> Trace:
+    """Run the graph that serves under the runtime's own profiler."""
+    with tempfile.TemporaryDirectory() as folder:
+        session = serving.open(case.spec.num_threads, trace_to=Path(folder))
         for _turn in range(ROUNDS):
-            session.run(None, feed)
+            session.run(None, serving.feed)
         events = json.loads(Path(session.end_profiling()).read_text())
-    kernels = {node.name: value.shape for node, value in layers_of(onnx.load(file))}
+    graph = onnx.load(serving.file)
+    kernels = {node.name: value.shape for node, value in layers_of(graph)}
     operators: dict[str, dict[str, float]] = {}
     layers: dict[str, dict[str, float]] = {}
     peak = 0.0
@@ -65,7 +134,10 @@ def trace(case: Case, image: int) -> Trace:
         about = event.get("args", {})
         if event.get("cat") != "Node" or not event["name"].endswith("_kernel_time"):
             continue
-        name, kind = event["name"].removesuffix("_kernel_time"), about["op_name"]
+        kind = about["op_name"]
+        # Nodes need no name.
+        name = event["name"].removesuffix("_kernel_time")
+        name = name or f"{kind}_{about.get('node_index', '')}"
         peak = max(peak, float(about.get("mem_in_use_peak", 0)))
         node = _node(about, kernels.get(_RENAMED.sub("", name)))
         row = operators.setdefault(kind, dict.fromkeys(SUMS, 0.0))

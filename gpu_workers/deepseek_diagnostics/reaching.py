@@ -12,8 +12,7 @@ import numpy as np
 
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.data import Floats
-from deepseek_diagnostics.graphs import pixels_of
-from deepseek_diagnostics.maps import GREY, Prober, find_aim
+from deepseek_diagnostics.maps import GREY, open_prober
 from deepseek_diagnostics.result import Action, Axis, Finding, Plot, Series, Severity
 from deepseek_diagnostics.words import gettext_noop as _
 from deepseek_vision.images import Pixels
@@ -55,11 +54,11 @@ def look_through_windows(case: Case, chosen: list[tuple[int, int]]) -> Reach:
         case: The model and its boxes.
         chosen: Pictures, and a row of ``case.found`` in each.
     """
-    prober = Prober(case)
+    prober = open_prober(case)
     rows, sides = [], []
     for image, row in chosen:
-        pixels = pixels_of(case, image)
-        aim = find_aim(case, prober, pixels, row)
+        pixels = prober.pixels(image)
+        aim = prober.aim(pixels, row)
         shown = [pixels[0], *(_window(pixels[0], aim.box_4, one) for one in WINDOWS)]
         whole, *left = prober.scores(np.stack(shown), aim)
         rows.append(np.array(left) / max(float(whole), 1e-9))
@@ -138,3 +137,8 @@ def plot_of(case: Case, reach: Reach) -> Plot:
             ),
         ),
     )
+
+
+def windows_of(reach: Reach) -> dict[str, float]:
+    """What is left in each window, for other programs."""
+    return dict(zip(map(str, WINDOWS), reach.means.tolist(), strict=True))

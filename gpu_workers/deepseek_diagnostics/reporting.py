@@ -10,12 +10,13 @@ from pathlib import Path
 
 from deepseek_diagnostics import events, registry
 from deepseek_diagnostics.case import Case
-from deepseek_diagnostics.catalog import BY_ID
+from deepseek_diagnostics.catalog import BY_ID, Need, ToolInfo
 from deepseek_diagnostics.errors import NotApplicableError, StopRequestedError
 from deepseek_diagnostics.marking import marks_behind
 from deepseek_diagnostics.measuring import Meter
 from deepseek_diagnostics.result import ToolResult
 from deepseek_diagnostics.spec import MARKS_FILE, DiagnoseSpec
+from deepseek_diagnostics.words import gettext_noop as _
 
 log = logging.getLogger(__name__)
 Report = Callable[[events.Event], None]
@@ -92,6 +93,7 @@ def _check(should_stop: Callable[[], bool]) -> None:
 def _answered(case: Case, tool: str, weights: str) -> ToolResult:
     info = BY_ID[tool]
     try:
+        _check_model(case, info)
         key = case.key(tool, info.version, weights)
         kept = case.cache / "results" / f"{key}.json"
         if kept.exists():
@@ -116,6 +118,17 @@ def _answered(case: Case, tool: str, weights: str) -> ToolResult:
     kept.parent.mkdir(parents=True, exist_ok=True)
     _write(kept, result.to_json())
     return result
+
+
+def _check_model(case: Case, info: ToolInfo) -> None:
+    """Raise where a tool opens what this model keeps closed."""
+    if Need.DETECTOR in info.needs and not case.is_ours:
+        raise NotApplicableError(
+            _(
+                "it opens the layers of detectors trained here; this model answers "
+                "from outside alone: saliency (D-RISE) and latency look at any"
+            )
+        )
 
 
 def _write(path: Path, text: str) -> None:

@@ -8,6 +8,10 @@ from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.data import Floats, iou
 
 KINDS = ("missing", "class", "place")
+# From this overlap on a label of the box's class, or of another one, is of its object:
+# things of two classes often share a place, as rider and horse do.
+SAME_PLACE, OTHER_PLACE = 0.3, 0.5
+LEAST_SUSPICION = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +44,21 @@ def find_suspects(case: Case) -> list[Suspect]:
         overlap_GD = iou(truth.boxes_N4[objects], found.boxes_M4[boxes])
         same_GD = truth.classes_N[objects][:, None] == found.classes_M[boxes][None, :]
         trust_D = trust_M[boxes]
-        suspects += _missing(image, boxes, overlap_GD, trust_D)
+        # How far a label of its own class speaks for each box.
+        covered_D = (overlap_GD * same_GD).max(axis=0, initial=0.0)
+        blocked_D = (overlap_GD * ~same_GD).max(axis=0, initial=0.0)
+        is_free_D = (covered_D < SAME_PLACE) & (blocked_D < OTHER_PLACE)
+        free_D = np.where(is_free_D, trust_D * (1 - covered_D), 0.0)
+        suspects += [
+            Suspect(
+                kind="missing", suspicion=float(free_D[at]), image=image,
+                row=-1, box=int(boxes[at]),
+            )
+            for at in _surest(free_D, found.boxes_M4[boxes])
+        ]  # fmt: skip
         is_sound = ~truth.ignored_N[objects]
         for at in np.flatnonzero(is_sound):
-            suspect = _of_object(overlap_GD[at], same_GD[at], trust_D)
+            suspect = _of_object(overlap_GD[at], same_GD[at], trust_D, covered_D)
             if suspect is not None:
                 kind, suspicion, column = suspect
                 suspects.append(
@@ -75,30 +90,27 @@ def _trust(case: Case) -> Floats:
     return trust_M
 
 
-def _missing(
-    image: int, boxes: np.ndarray, overlap_GD: Floats, trust_D: Floats
-) -> list[Suspect]:
-    """Sure boxes where nothing is labeled; of several on one place the surest."""
-    nearest_D = overlap_GD.max(axis=0) if len(overlap_GD) else np.zeros(len(boxes))
-    return [
-        Suspect(
-            kind="missing",
-            suspicion=float(trust_D[at] * (1 - nearest_D[at])),
-            image=image,
-            row=-1,
-            box=int(boxes[at]),
-        )
-        for at in np.flatnonzero((nearest_D < 0.3) & (trust_D > 0.1))
-    ]
+def _surest(suspicion_D: Floats, boxes_D4: Floats) -> list[int]:
+    """Of several boxes on one place the surest; unlikely ones are left out."""
+    kept: list[int] = []
+    for at in np.argsort(-suspicion_D, kind="stable").tolist():
+        if suspicion_D[at] <= LEAST_SUSPICION:
+            break
+        if not (iou(boxes_D4[[at]], boxes_D4[kept]) > 0.5).any():
+            kept.append(at)
+    return kept
 
 
 def _of_object(
-    overlap_D: Floats, same_D: np.ndarray, trust_D: Floats
+    overlap_D: Floats, same_D: np.ndarray, trust_D: Floats, covered_D: Floats
 ) -> tuple[str, float, int] | None:
-    """What is probably wrong with an object's label, how probably, and which box says so."""
+    """What is probably wrong with an object's label, how probably, and which box says so.
+
+    A box that belongs to another object of its own class says nothing about this one.
+    """
     here_D = overlap_D >= 0.5
     own = float((trust_D * (here_D & same_D)).max(initial=0.0))
-    other_D = trust_D * (here_D & ~same_D)
+    other_D = trust_D * (here_D & ~same_D) * (1 - covered_D)
     if other_D.max(initial=0.0) > own:
         column = int(other_D.argmax())
         return "class", float(other_D[column] * (1 - own)), column

@@ -83,3 +83,26 @@ def _is_ignored(row: dict[str, Any]) -> bool:
 def _corners(row: dict[str, Any]) -> tuple[float, ...]:
     x, y, width, height = row["bbox"]
     return x, y, x + width, y + height
+
+
+def has_foreign_detector(folder: Path) -> bool:
+    """Lay PicoDet-S out as a model of another format; False where its file is absent."""
+    weights = DATA.parent / "weights" / "picodet" / "picodet_s_416_coco.onnx"
+    if not weights.exists():
+        return False
+    coco = json.loads((DATA / "coco256_80" / "annotations.json").read_text())
+    rows = sorted(coco["categories"], key=lambda row: row["id"])
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "format": "onnx-vision", "name": "picodet_s_416",
+        "classes": [row["name"] for row in rows],
+        "input": {
+            "width": 416, "height": 416,
+            "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375],
+        },
+        "decode": {"kind": "picodet", "strides": [8, 16, 32, 64]},
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    if not (folder / "model.onnx").exists():
+        (folder / "model.onnx").symlink_to(weights)
+    return True

@@ -1,6 +1,10 @@
 """What others may read of diagnostics; the modules hold it by subject."""
 
-from apps.diagnostics.selectors.estimates import applicable_tools, estimate
+from apps.diagnostics.selectors.estimates import (
+    applicable_tools,
+    estimate,
+    needs_met,
+)
 from apps.diagnostics.selectors.reports import (
     access_report,
     changes_since,
@@ -18,5 +22,6 @@ __all__ = [
     "estimate",
     "list_reports",
     "marks_of",
+    "needs_met",
     "results_of",
 ]

@@ -4,23 +4,50 @@ from statistics import median
 from apps.diagnostics.models import ToolResult
 from apps.diagnostics.types import Estimate
 from apps.labeling.types import DatasetVersionInfo
-from deepseek_diagnostics.catalog import BY_ID, TOOLS, Need, estimate_s
+from apps.marketplace.selectors.serving import files_of
+from apps.marketplace.types import OWN_FORMAT, ModelRevisionInfo
+from deepseek_diagnostics.catalog import (
+    BY_ID,
+    TOOLS,
+    Need,
+    estimate_s,
+    needs_of_model,
+)
 
 NUM_LOOKED_AT = 400
 
 
-def applicable_tools(
-    *, has_other: bool, has_reference: bool, has_run: bool
-) -> tuple[str, ...]:
-    """The tools that need nothing which is not there."""
-    has = {
+def needs_met(
+    model: ModelRevisionInfo | None,
+    *,
+    has_other: bool,
+    has_reference: bool,
+    has_run: bool,
+) -> frozenset[Need]:
+    """What there is for tools that need more than a model and data.
+
+    Args:
+        model: None takes one that keeps nothing closed.
+        has_other: Whether a second model is chosen.
+        has_reference: Whether data to compare with is.
+        has_run: Whether a training run is.
+    """
+    chosen = {
         Need.OTHER_MODEL: has_other,
         Need.REFERENCE: has_reference,
         Need.CURVES: has_run,
     }
-    return tuple(
-        tool.id for tool in TOOLS if all(has.get(need, True) for need in tool.needs)
+    met = frozenset(need for need, is_chosen in chosen.items() if is_chosen)
+    if model is None:
+        return met | (set(Need) - chosen.keys())
+    return met | needs_of_model(
+        is_detector=model.config.get("format") == OWN_FORMAT, files=files_of(model.id)
     )
+
+
+def applicable_tools(met: frozenset[Need]) -> tuple[str, ...]:
+    """The tools that need nothing which is not there."""
+    return tuple(tool.id for tool in TOOLS if tool.needs <= met)
 
 
 def num_images_of(version: DatasetVersionInfo, splits: Sequence[str]) -> int:

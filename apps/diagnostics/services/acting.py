@@ -20,8 +20,9 @@ from apps.diagnostics.services.starting import measure_again
 from apps.jobs import services as jobs
 from apps.jobs.selectors import has_gpu
 from apps.jobs.types import Claim, Needs, NewJob
+from apps.marketplace.selectors.serving import answers_boxes
 from apps.marketplace.services.publishing import publish_model
-from apps.marketplace.types import Lineage, repository_name
+from apps.marketplace.types import OWN_FORMAT, Lineage, repository_name
 from apps.training.selectors import list_presets
 from apps.training.services.starting import LONGEST_NAME, start_run
 from apps.training.types import NewRun, RunDevice
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 # What a job writes into a copy of the model.
 APPLIED = frozenset({"temperature", "score_threshold", "float_layers", "keep"})
+# What a model of any format that answers with boxes takes: a line of its configuration.
+ANYWHERE = frozenset({"score_threshold"})
 # What a run takes as part of its augmentation.
 AUGMENTATION = ("colour",)
 NUM_CPUS = {"keep": 2, "float_layers": 2}
@@ -99,6 +102,13 @@ def act(*, user: "User", report_id: int, tool: str, code: str) -> Acted:
     changes = {k: v for k, v in finding.changes.items() if k in APPLIED}
     if not changes:
         raise BadReportError(_("this finding advises nothing that a button could do"))
+    if not _may_change(_model_of(report), changes):
+        raise BadReportError(
+            _(
+                "{changes} can be written into detectors of the format {own} alone: "
+                "change this model where it was made, and publish it again"
+            ).format(changes=_listed(changes), own=OWN_FORMAT)
+        )
     return Acted(job_id=str(_apply(user, report, changes).pk))
 
 
@@ -126,12 +136,14 @@ def _train(user: "User", report: Report, finding: Finding) -> Any:
     preset = str(changes.pop("preset", ""))
     look = {key: changes.pop(key) for key in AUGMENTATION if key in changes}
     given = {**changes, "augmentation": look} if look else changes
+    # Nothing of another preset's size, or of another format, fits: it begins anew.
+    is_base = not preset and revision.format == OWN_FORMAT
     run = start_run(
         user=user,
         new=NewRun(
             name=revision.model.name[:LONGEST_NAME],
             dataset_version_id=report.version_id,
-            base_revision_id=None if preset else revision.pk,
+            base_revision_id=revision.pk if is_base else None,
             preset=preset or _preset_of(revision),
             changes=given,
             device=RunDevice.GPU if has_gpu() else RunDevice.CPU,
@@ -147,6 +159,12 @@ def _preset_of(revision: "ModelRevision") -> str:
     size = revision.config.get("size", "small")
     fitting = [name for name, recipe in list_presets() if recipe.size == size]
     return "balanced" if "balanced" in fitting or not fitting else fitting[0]
+
+
+def _may_change(revision: "ModelRevision", changes: Mapping[str, Any]) -> bool:
+    """Whether a job can write the changes into a model of this format."""
+    is_ours = revision.format == OWN_FORMAT
+    return is_ours or (changes.keys() <= ANYWHERE and answers_boxes(revision))
 
 
 def _apply(

@@ -23,7 +23,7 @@ from apps.jobs.types import JobStatus, Needs, NewJob
 from apps.labeling.selectors import access_dataset_version
 from apps.labeling.services.versions import make_version
 from apps.labeling.types import DatasetVersionInfo, Split
-from apps.marketplace.selectors import access_model_revision
+from apps.marketplace.selectors.serving import access_finder
 from apps.marketplace.types import OWN_FORMAT, ModelRevisionInfo
 from apps.training.selectors import access_run
 from deepseek_diagnostics.catalog import BY_ID, Need
@@ -43,7 +43,8 @@ def start_report(*, user: "User", new: NewReport) -> Report:
     Raises:
         NotFoundError: No such model, dataset version or run for this user.
         RoleTooLowError: It takes an annotator of the version's workspace.
-        BadReportError: No such tool or split, or a model that is no detector.
+        NoPictureModelError: A model that finds no objects, or that nothing here runs.
+        BadReportError: No such tool or split, or one that this model keeps closed.
         NothingToMeasureError: No image in these splits, or nothing labeled.
     """
     version = access_dataset_version(user=user, version_id=new.version_id)
@@ -51,16 +52,16 @@ def start_report(*, user: "User", new: NewReport) -> Report:
     if role is None:
         raise NotFoundError(_("dataset version not found"))
     check_role(role, Role.ANNOTATOR)
-    model = _detector(user, new.revision_id)
+    model = access_finder(user=user, revision_id=new.revision_id)
     if new.other_revision_id is not None:
-        _detector(user, new.other_revision_id)
+        access_finder(user=user, revision_id=new.other_revision_id)
     if new.reference_version_id is not None:
         access_dataset_version(user=user, version_id=new.reference_version_id)
     if new.run_id is not None:
         access_run(user=user, run_id=new.run_id)
     if new.earlier_id is not None:
         selectors.access_report(user=user, report_id=new.earlier_id)
-    tools = _tools(new)
+    tools = _tools(model, new)
     num_images = _num_images(version, new)
     _check_classes(model, version, new)
     name = f"{model.full_name}@{model.revision[:12]}"
@@ -99,26 +100,14 @@ def start_report(*, user: "User", new: NewReport) -> Report:
     )
 
 
-def _detector(user: "User", revision_id: int) -> ModelRevisionInfo:
-    model = access_model_revision(user=user, revision_id=revision_id)
-    if model.config.get("format", OWN_FORMAT) != OWN_FORMAT:
-        raise BadReportError(
-            _(
-                "{model} is in the format {format}, which diagnostics cannot run: "
-                "choose a detector of the format {own}"
-            ).format(
-                model=model.full_name, format=model.config["format"], own=OWN_FORMAT
-            )
-        )
-    return model
-
-
-def _tools(new: NewReport) -> tuple[str, ...]:
-    possible = selectors.applicable_tools(
+def _tools(model: ModelRevisionInfo, new: NewReport) -> tuple[str, ...]:
+    met = selectors.needs_met(
+        model,
         has_other=new.other_revision_id is not None,
         has_reference=new.reference_version_id is not None,
         has_run=new.run_id is not None,
     )
+    possible = selectors.applicable_tools(met)
     if not new.tools:
         return possible
     unknown = [one for one in new.tools if one not in BY_ID]
@@ -130,18 +119,27 @@ def _tools(new: NewReport) -> tuple[str, ...]:
         )
     lacking = [one for one in new.tools if one not in possible]
     if lacking:
-        words = {
-            Need.OTHER_MODEL: _("a second model"),
-            Need.REFERENCE: _("data to compare with"),
-            Need.CURVES: _("a training run"),
-        }
-        needs = sorted({words[need] for one in lacking for need in BY_ID[one].needs})
+        needed = frozenset[Need]().union(*(BY_ID[one].needs for one in lacking)) - met
         raise BadReportError(
             _("For {names} choose {needs} as well, or leave them out").format(
-                names=", ".join(lacking), needs=", ".join(needs)
+                names=", ".join(lacking),
+                needs=", ".join(sorted(need_word(one) for one in needed)),
             )
         )
     return tuple(tool for tool in BY_ID if tool in new.tools)
+
+
+def need_word(need: Need) -> str:
+    """What a tool lacks, as the end of "choose …"."""
+    words = {
+        Need.OTHER_MODEL: _("a second model"),
+        Need.REFERENCE: _("data to compare with"),
+        Need.CURVES: _("a training run"),
+        Need.DETECTOR: _("a detector of the format {own}, whose layers can be opened"),
+        Need.FLOAT_FILE: _("a model with a 32-bit graph or weights"),
+        Need.PACKED_FILE: _("a model with an 8-bit file"),
+    }
+    return words[need].format(own=OWN_FORMAT)
 
 
 def _num_images(version: DatasetVersionInfo, new: NewReport) -> int:

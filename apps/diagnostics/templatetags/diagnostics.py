@@ -14,6 +14,7 @@ from apps.diagnostics.formats.showing import (
     tool_title,
 )
 from apps.diagnostics.models import Report
+from apps.marketplace.types import OWN_FORMAT
 from deepseek_diagnostics.page import heat_rects
 from deepseek_diagnostics.words import as_text
 
@@ -31,6 +32,11 @@ def severity_word(severity: str) -> str:
         "skipped": _("left out"),
     }
     return words.get(severity, severity)
+
+
+def is_detector(report: Report) -> bool:
+    """Whether the report's model is one that trains and is changed here."""
+    return report.revision is None or report.revision.format == OWN_FORMAT
 
 
 @register.filter
@@ -73,7 +79,8 @@ def _link(report: Report, finding: ShownFinding) -> tuple[str, str]:
             return address, _("Label more images")
         case "train" | "smaller":
             # A preset is a network of its own size, which nothing of another one fits.
-            base = "" if "preset" in finding.changes else report.revision_id or ""
+            is_base = "preset" not in finding.changes and is_detector(report)
+            base = report.revision_id or "" if is_base else ""
             choices = {"version": report.version_id, "base": base}
             query = urlencode(choices | dict(finding.changes))
             return f"{reverse('training:new')}?{query}", _("Choose how to train")
@@ -94,9 +101,11 @@ def _link(report: Report, finding: ShownFinding) -> tuple[str, str]:
 
 
 @register.simple_tag
-def finding_button(finding: ShownFinding) -> str:
+def finding_button(report: Report, finding: ShownFinding) -> str:
     """What a press of a finding's button does; empty where it has none."""
     match finding.action:
+        case "temperature" | "precision" | "smaller" if not is_detector(report):
+            return ""
         case "queue":
             return _("Send back to the annotators")
         case "split":

@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 
 def list_servable(*, user: "User") -> list[Servable]:
     """The newest revision of each model that can be served; our own detectors first."""
+    return [_servable(model, head) for model, head in _heads(user)]
+
+
+def list_finders(*, user: "User") -> list[Servable]:
+    """Those among them that find objects in a picture: boxes, or masks."""
+    return [_servable(model, head) for model, head in _heads(user) if _finds(head)]
+
+
+def _heads(user: "User") -> list[tuple[Model, ModelRevision]]:
     is_ours = Q(head__format=OWN_FORMAT)
     models = (
         Model.objects.read_by(user)
@@ -37,19 +46,19 @@ def list_servable(*, user: "User") -> list[Servable]:
         .select_related("namespace", "head")
         .order_by("-pk")
     )
-    heads = sorted(
+    return sorted(
         ((model, model.head) for model in models if model.head),
         key=lambda pair: pair[1].format != OWN_FORMAT,
     )
-    return [
-        Servable(
-            revision_id=head.pk,
-            name=model.name if model.ships else model.full_name,
-            revision=head.revision[:12],
-            answers=_answers(head),
-        )
-        for model, head in heads
-    ]
+
+
+def _servable(model: Model, head: ModelRevision) -> Servable:
+    return Servable(
+        revision_id=head.pk,
+        name=model.name if model.ships else model.full_name,
+        revision=head.revision[:12],
+        answers=_answers(head),
+    )
 
 
 def access_servable(*, user: "User", name: str) -> Servable:
@@ -111,6 +120,38 @@ def access_picture_model(*, user: "User", revision_id: int) -> ModelRevisionInfo
     return revision_info(row)
 
 
+def access_finder(*, user: "User", revision_id: int) -> ModelRevisionInfo:
+    """Return a revision whose files the user may have and that finds objects.
+
+    Raises:
+        NotFoundError: No such revision for this user, or a gate stands before it.
+        NoPictureModelError: It says something else of a picture, or nothing runs it.
+    """
+    info = access_picture_model(user=user, revision_id=revision_id)
+    rows = ModelRevision.objects.filter(pk=revision_id)
+    if not _finds(rows.get()):
+        raise NoPictureModelError(
+            _(
+                "{model} says what a picture shows, not where: choose a model that "
+                "answers with boxes or masks"
+            ).format(model=info.full_name)
+        )
+    if not rows.filter(_has_weights("pk")).exists():
+        raise NoPictureModelError(
+            _(
+                "{model} has no ONNX file, which is what runs: publish it with one "
+                "(python -m deepseek_vision export)"
+            ).format(model=info.full_name)
+        )
+    return info
+
+
+def files_of(revision_id: int) -> frozenset[str]:
+    """The names of a revision's files."""
+    files = RevisionFile.objects.filter(revision_id=revision_id)
+    return frozenset(files.values_list("path", flat=True))
+
+
 @functools.cache
 def served_formats() -> frozenset[str]:
     """Formats that have a runner here; none is a graph asked by its own tensors."""
@@ -124,6 +165,11 @@ def _has_weights(revision: str) -> Q:
     )
     alone = files.order_by().values("revision").annotate(num=Count("pk")).filter(num=1)
     return Q(Exists(files.filter(path__in=WEIGHTS))) | Q(Exists(alone))
+
+
+def _finds(row: ModelRevision) -> bool:
+    finding = {Answers.DETECTIONS, Answers.SEGMENTS}
+    return row.format != CLICK_FORMAT and _answers(row) in finding
 
 
 def _answers(row: ModelRevision) -> Answers:

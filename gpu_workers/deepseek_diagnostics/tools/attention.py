@@ -17,13 +17,14 @@ from deepseek_diagnostics.data import Floats, area
 from deepseek_diagnostics.errors import NotApplicableError
 from deepseek_diagnostics.graphs import Graph, pixels_of, prompts_of, sample
 from deepseek_diagnostics.maps import surest_boxes
-from deepseek_diagnostics.observing import serving_file
+from deepseek_diagnostics.opening import serving_file
 from deepseek_diagnostics.reaching import (
     NUM_BOXES,
     WINDOWS,
     finding_of,
     look_through_windows,
     plot_of,
+    windows_of,
 )
 from deepseek_diagnostics.result import (
     Action,
@@ -46,6 +47,48 @@ LEAST_SPREAD = 0.02
 
 
 def run(case: Case) -> ToolResult:
+    return _opened(case) if case.is_ours else _from_outside(case)
+
+
+def _from_outside(case: Case) -> ToolResult:
+    """How far a model of another format looks; its inside is not known here."""
+    sure = surest_boxes(case, NUM_BOXES, "windows")
+    if not sure:
+        raise NotApplicableError(
+            _("the model is sure of no box: there is nothing to explain")
+        )
+    reach = look_through_windows(case, sure)
+    left_I = reach.left_IW[:, WINDOWS.index(1.0)]
+    half = 1.96 * float(left_I.std()) / len(left_I) ** 0.5
+    return ToolResult(
+        tool=INFO.id,
+        version=INFO.version,
+        question=INFO.question,
+        headline=Headline(
+            name=_("left in its own box"), value=float(left_I.mean()),
+            low=float(left_I.mean()) - half, high=float(left_I.mean()) + half,
+        ),
+        findings=(
+            finding_of(reach),
+            Finding(
+                code="attention.closed",
+                severity=Severity.INFO,
+                text=_(
+                    "What its parts choose is read out of detectors trained here alone; "
+                    "this one was looked at from outside."
+                ),
+                next=_("See which pixels made its boxes: the saliency tool asks any model."),
+                action=Action.MEASURE,
+                changes={"tool": "saliency"},
+            ),
+        ),
+        plots=(plot_of(case, reach),),
+        values={"windows": windows_of(reach), "num_images": len(sure)},
+    )  # fmt: skip
+
+
+def _opened(case: Case) -> ToolResult:
+    """What the parts of a detector of ours choose, too."""
     _precision, file = serving_file(find_model(case.spec.model), case.spec.precision)
     model = onnx.load(file)
     reads = [
@@ -136,9 +179,7 @@ def run(case: Case) -> ToolResult:
         ),
         values={
             "spread": dynamic, "follows_size": follows, "num_images": len(images),
-            "windows": dict(zip(map(str, WINDOWS), reach.means.tolist(), strict=True))
-            if reach
-            else {},
+            "windows": windows_of(reach) if reach else {},
         },
     )  # fmt: skip
 

@@ -56,14 +56,19 @@ def run(case: Case) -> ToolResult:
     spikes = spikes_of(loss)
     stall = stalled_share(series.get("images_per_s"))
     fall = fallen_since_best(series.get("val/AP"))
-    layers = layers_seen(case)
+    # Of a model of another format the curves alone are known.
+    layers = layers_seen(case) if case.is_ours else []
     num_dead = sum(one.num_dead for one in layers)
     num_units = max(1, sum(one.num for one in layers))
     findings = [
         _spike_finding(steps, spikes, series.get("lr")),
         *_stall_finding(stall),
         *_overfit_finding(fall, series.get("val/AP")),
-        _dead_finding(layers, num_dead, num_units, series.get("lr")),
+        *(
+            [_dead_finding(layers, num_dead, num_units, series.get("lr"))]
+            if layers
+            else []
+        ),
         *_share_finding(series.get("communication_share")),
     ]
     share = len(spikes) / max(1, len(loss))
@@ -81,7 +86,7 @@ def run(case: Case) -> ToolResult:
             *(_plot(name, *series[name]) for name in CURVES if name in series),
             *_through_layers(layers),
         ),
-        tables=(_table(layers),),
+        tables=(_table(layers),) if layers else (),
         values={
             "spikes": [float(steps[n]) for n in spikes], "stalled": stall,
             "fallen": fall, "dead": num_dead, "units": num_units,

@@ -7,6 +7,7 @@ of matrices, and a copy.
 """
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,18 @@ import numpy as np
 from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.catalog import BY_ID
 from deepseek_diagnostics.data import Floats
-from deepseek_diagnostics.graphs import pixels_of, prompts_of, readable, sample
+from deepseek_diagnostics.graphs import readable, sample
 from deepseek_diagnostics.measuring import Bystander
-from deepseek_diagnostics.observing import LEAST_SCORE, open_detector
-from deepseek_diagnostics.profiling import least_s, roof, trace, waits_for_memory
+from deepseek_diagnostics.opening import open_detector
+from deepseek_diagnostics.profiling import (
+    Serving,
+    Trace,
+    least_s,
+    roof,
+    serving_of,
+    trace,
+    waits_for_memory,
+)
 from deepseek_diagnostics.result import (
     Action,
     Axis,
@@ -29,6 +38,7 @@ from deepseek_diagnostics.result import (
     Table,
     ToolResult,
 )
+from deepseek_diagnostics.seeing import LEAST_SCORE
 from deepseek_diagnostics.words import gettext_noop as _
 from deepseek_vision.images import read_picture
 
@@ -46,60 +56,20 @@ STAGES = {
 
 def run(case: Case) -> ToolResult:
     images = sample(case, NUM_TIMED, "latency")
+    serving = serving_of(case, images[0])
     with Bystander() as others:
-        stages = _stages(case, images)
+        take = _stages if case.is_ours else _stages_outside
+        stages = take(case, images, serving)
     total = np.array([sum(row.values()) for row in stages]) * 1000
-    middle = {k: float(np.median([row[k] for row in stages])) * 1000 for k in STAGES}
-    heaviest = max(middle, key=lambda one: middle[one])
-    traced = trace(case, images[0])
+    traced = trace(case, serving)
     layers = traced.layers
     flops, bytes_s = roof()
-    slowest = max(layers, key=lambda name: layers[name]["us"])
-    top = layers[slowest]
-    bound = _("memory") if waits_for_memory(top, flops, bytes_s) else _("arithmetic")
     p50 = float(np.median(total))
-    share = middle[heaviest] / sum(middle.values())
-    sweep = _sweep(case, images[0])
-    findings = (
-        Finding(
-            code="latency.stage",
-            severity=Severity.INFO,
-            text=_(
-                "A picture takes {p50} ms here (95th percentile {p95} ms); "
-                "{stage_word} is {share} of it."
-            ),
-            next=_(
-                "Serve in 8 bits and at a smaller image side; both are cheap to try "
-                "and measured by this tool."
-            )
-            if heaviest == "model"
-            else _("Send pictures at the size that the model sees: larger ones cost time here."),
-            figures={
-                "p50": p50,
-                "p95": float(np.percentile(total, 95)),
-                "stage_word": STAGES[heaviest],
-                "share": f"{100 * share:.0f} %",
-            },
-            interval=(float(np.percentile(total, 2.5)), float(np.percentile(total, 97.5))),
-            action=Action.TRAIN,
-            changes={"side_px": _smaller(case.side_px)},
-        ),
-        Finding(
-            code="latency.layer",
-            severity=Severity.INFO,
-            text=_(
-                "Inside the model “{layer}” takes longest ({ms} ms) and waits for "
-                "{bound_word}; running it holds {peak} MB beside its weights."
-            ),
-            next=_("See the pruning tool: it says what a narrower layer would cost."),
-            figures={
-                "layer": readable(slowest), "ms": top["us"] / 1000, "bound_word": bound,
-                "peak": round(traced.peak_bytes / 1e6, 1),
-            },
-            action=Action.MEASURE,
-            changes={"tool": "pruning"},
-        ),
-    )  # fmt: skip
+    middle = {k: float(np.median([row[k] for row in stages])) * 1000 for k in STAGES}
+    sweep = _sweep(case, serving)
+    findings = [_stage_finding(case, total, middle)]
+    if layers:
+        findings.append(_layer_finding(traced, flops, bytes_s))
     return ToolResult(
         tool=INFO.id,
         version=INFO.version,
@@ -109,10 +79,10 @@ def run(case: Case) -> ToolResult:
             low=float(np.percentile(total, 25)) * (1 - max(others.share, LEAST_DOUBT)),
             high=float(np.percentile(total, 75)) * (1 + LEAST_DOUBT),
         ),
-        findings=findings,
+        findings=tuple(findings),
         plots=(
             *_plots(traced.operators, sweep),
-            _roofline(layers, flops, bytes_s),
+            *([_roofline(layers, flops, bytes_s)] if layers else []),
             _by_size(case, images, total),
         ),
         tables=(_operators(traced.operators), _table(layers)),
@@ -125,12 +95,62 @@ def run(case: Case) -> ToolResult:
     )  # fmt: skip
 
 
+def _stage_finding(case: Case, total: Floats, middle: dict[str, float]) -> Finding:
+    heaviest = max(middle, key=lambda one: middle[one])
+    share = middle[heaviest] / sum(middle.values())
+    return Finding(
+        code="latency.stage",
+        severity=Severity.INFO,
+        text=_(
+            "A picture takes {p50} ms here (95th percentile {p95} ms); "
+            "{stage_word} is {share} of it."
+        ),
+        next=_(
+            "Serve in 8 bits and at a smaller image side; both are cheap to try "
+            "and measured by this tool."
+        )
+        if heaviest == "model"
+        else _("Send pictures at the size that the model sees: larger ones cost time here."),
+        figures={
+            "p50": float(np.median(total)),
+            "p95": float(np.percentile(total, 95)),
+            "stage_word": STAGES[heaviest],
+            "share": f"{100 * share:.0f} %",
+        },
+        interval=(float(np.percentile(total, 2.5)), float(np.percentile(total, 97.5))),
+        action=Action.TRAIN,
+        changes={"side_px": _smaller(case.side_px)},
+    )  # fmt: skip
+
+
+def _layer_finding(traced: Trace, flops: float, bytes_s: float) -> Finding:
+    layers = traced.layers
+    slowest = max(layers, key=lambda name: layers[name]["us"])
+    top = layers[slowest]
+    bound = _("memory") if waits_for_memory(top, flops, bytes_s) else _("arithmetic")
+    return Finding(
+        code="latency.layer",
+        severity=Severity.INFO,
+        text=_(
+            "Inside the model “{layer}” takes longest ({ms} ms) and waits for "
+            "{bound_word}; running it holds {peak} MB beside its weights."
+        ),
+        next=_("See the pruning tool: it says what a narrower layer would cost."),
+        figures={
+            "layer": readable(slowest), "ms": top["us"] / 1000, "bound_word": bound,
+            "peak": round(traced.peak_bytes / 1e6, 1),
+        },
+        action=Action.MEASURE,
+        changes={"tool": "pruning"},
+    )  # fmt: skip
+
+
 def _smaller(side_px: int) -> int:
     """About four fifths, in whole cells of the coarsest map."""
     return max(64, side_px * 4 // 5 // 32 * 32)
 
 
-def _stages(case: Case, images: list[int]) -> list[dict[str, float]]:
+def _stages(case: Case, images: list[int], _serving: Serving) -> list[dict[str, float]]:
     detector, session, _digest = open_detector(
         case.spec.model,
         precision=case.spec.precision,
@@ -163,19 +183,41 @@ def _stages(case: Case, images: list[int]) -> list[dict[str, float]]:
     return rows[2:]
 
 
-def _sweep(case: Case, image: int) -> dict[str, dict[str, float]]:
+def _stages_outside(
+    case: Case, images: list[int], serving: Serving
+) -> list[dict[str, float]]:
+    """A model of another format: its graph alone, and the rest of what it takes."""
+    seer, session = case.open_model(), serving.open(case.spec.num_threads)
+    rows = []
+    for turn in range(NUM_TIMED + 2):
+        path = case.truth.images[images[turn % len(images)]].path
+        began = time.perf_counter()
+        picture = read_picture(path, wanted_side=seer.side_px)
+        read = time.perf_counter() - began
+        began = time.perf_counter()
+        session.run(None, serving.feed)
+        model = time.perf_counter() - began
+        began = time.perf_counter()
+        seer.see(picture)
+        whole = time.perf_counter() - began
+        rows.append({"read": read, "model": model, "rest": max(0.0, whole - model)})
+    return rows[2:]
+
+
+def _sweep(case: Case, serving: Serving) -> dict[str, dict[str, float]]:
     """Milliseconds a picture for each number of threads and pictures at once."""
-    pixels, prompts = pixels_of(case, image), prompts_of(case)
     found: dict[str, dict[str, float]] = {}
     for threads in sorted({1, case.spec.num_threads}):
-        _detector, session, _digest = open_detector(
-            case.spec.model, precision=case.spec.precision, num_threads=threads
-        )
+        session = serving.open(threads)
         row = {}
         for size in BATCHES:
-            batch = np.repeat(pixels, size, axis=0)
-            session.run(batch, prompts)
-            row[str(size)] = 1000 * least_s(lambda: session.run(batch, prompts)) / size  # noqa: B023 -- called at once
+            pixels = np.repeat(serving.feed[serving.picture], size, axis=0)
+            act = partial(session.run, None, {**serving.feed, serving.picture: pixels})
+            try:
+                act()
+            except Exception:  # noqa: BLE001 -- the runtime has no class of its own for it
+                break
+            row[str(size)] = 1000 * least_s(act) / size
         found[str(threads)] = row
     return found
 

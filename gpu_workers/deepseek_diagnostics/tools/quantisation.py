@@ -29,7 +29,6 @@ from deepseek_diagnostics.graphs import (
     sample,
 )
 from deepseek_diagnostics.looking import boxes_of, joined
-from deepseek_diagnostics.observing import LEAST_SCORE
 from deepseek_diagnostics.requantising import write_mixes
 from deepseek_diagnostics.result import (
     Action,
@@ -44,6 +43,7 @@ from deepseek_diagnostics.result import (
     ToolResult,
 )
 from deepseek_diagnostics.sampling import interval
+from deepseek_diagnostics.seeing import LEAST_SCORE, answer_of
 from deepseek_diagnostics.words import gettext_noop as _
 from deepseek_vision.hub import PRECISIONS, find_model
 from deepseek_vision.images import read_picture
@@ -321,7 +321,7 @@ def _found(
             began = time.perf_counter()
             found = detector.find_pictures([picture], query)[0]
             times[name].append(time.perf_counter() - began)
-            parts[name].append(boxes_of(case, image, found))
+            parts[name].append(boxes_of(case, image, answer_of(found)))
     ms = {name: 1000 * float(np.median(some)) for name, some in times.items()}
     return {name: joined(some) for name, some in parts.items()}, ms
 

@@ -19,7 +19,6 @@ from deepseek_diagnostics.corruptions import CORRUPTIONS, corrupted
 from deepseek_diagnostics.data import Boxes, Floats, iou
 from deepseek_diagnostics.graphs import sample
 from deepseek_diagnostics.looking import boxes_of, joined
-from deepseek_diagnostics.observing import LEAST_SCORE, open_detector
 from deepseek_diagnostics.result import (
     Action,
     Axis,
@@ -172,16 +171,11 @@ class Looker:
         self.images = sample(
             case, int(case.option("robustness_images", NUM_IMAGES)), "robust"
         )
-        self._detector, _session, _digest = open_detector(
-            case.spec.model,
-            precision=case.spec.precision,
-            num_threads=case.spec.num_threads,
-        )
-        self._query = self._detector.query(score_threshold=LEAST_SCORE)
-        side = self._detector.model.directory.config.side_px
+        self._seer = case.open_model()
         rows = case.truth.images
         self._pictures = [
-            read_picture(rows[n].path, wanted_side=side) for n in self.images
+            read_picture(rows[n].path, wanted_side=self._seer.side_px)
+            for n in self.images
         ]
         self._draws = self._weights()
 
@@ -241,8 +235,7 @@ class Looker:
     def _boxes(self, image: int, picture: Picture, pixels: Pixels) -> Boxes:
         self._case.tell(0)
         shown = Picture(pixels=pixels, width=picture.width, height=picture.height)
-        found = self._detector.find_pictures([shown], self._query)[0]
-        return boxes_of(self._case, image, found)
+        return boxes_of(self._case, image, self._seer.see(shown))
 
 
 def spoiler(name: str, severity: int) -> Change:

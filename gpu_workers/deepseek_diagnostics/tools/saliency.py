@@ -13,12 +13,11 @@ from deepseek_diagnostics.case import Case
 from deepseek_diagnostics.catalog import BY_ID
 from deepseek_diagnostics.data import Floats
 from deepseek_diagnostics.errors import NotApplicableError
-from deepseek_diagnostics.graphs import pixels_of
 from deepseek_diagnostics.maps import (
     Aim,
     Prober,
     chance_map,
-    find_aim,
+    open_prober,
     rise,
     surest_boxes,
     without_padding,
@@ -47,14 +46,14 @@ STEPS = 8
 
 
 def run(case: Case) -> ToolResult:
-    prober = Prober(case)
+    prober = open_prober(case)
     chosen = surest_boxes(case, NUM_IMAGES, "saliency images")
     if not chosen:
         raise NotApplicableError(
             _("the model is sure of no box: there is nothing to explain")
         )
     white = None
-    if (find_model(case.spec.model).path / TORCH_FILE).is_file():
+    if case.is_ours and (find_model(case.spec.model).path / TORCH_FILE).is_file():
         # Loads torch, which a model without weights does without.
         from deepseek_diagnostics.gradients import WhiteBox  # noqa: PLC0415
 
@@ -62,8 +61,8 @@ def run(case: Case) -> ToolResult:
     rows, evidence = [], []
     rng = case.rng("saliency")
     for image, row in chosen:
-        pixels = pixels_of(case, image)
-        aim = find_aim(case, prober, pixels, row)
+        pixels = prober.pixels(image)
+        aim = prober.aim(pixels, row)
         maps = {"D-RISE": rise(prober, pixels, aim, rng=rng, num=NUM_MASKS)}
         if white is not None:
             maps |= white.maps(pixels, aim)

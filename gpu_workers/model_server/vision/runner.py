@@ -73,6 +73,9 @@ class VisionRunner:
         if seen.size_input:
             feed[seen.size_input] = np.array([[seen.width, seen.height]], np.int64)
         outputs = [each[0] for each in self._session.run(self._outputs, feed)]
+        if any(np.isnan(each).any() for each in outputs):
+            # It would be answered as a picture without objects.
+            raise ModelError("the model answers with NaN: its weights are damaged")
         answer: dict[str, Any] = {"width": picture.width, "height": picture.height}
         least = threshold(options, self.config.score_threshold)
         kind = self.config.decode.kind

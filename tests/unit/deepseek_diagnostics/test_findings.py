@@ -96,6 +96,29 @@ def test_planted_label_faults_lead_the_queue(tmp_path: Path):
     assert annotation["annotation"].startswith("object-")
 
 
+def test_things_that_share_a_place_do_not_speak_for_one_another(tmp_path: Path):
+    horse, rider = (100.0, 100.0, 200.0, 200.0), (100.0, 60.0, 200.0, 150.0)
+    whole: list[Row] = [
+        row for n in range(20) for row in ((n, 0, 0.95, horse), (n, 1, 0.95, rider))
+    ]
+    objects: list[Row] = [(n, label, 0, box) for n, label, _score, box in whole]
+    # The rider is not labeled; its second, less sure box is one and the same suspect.
+    objects.append((20, 0, 0, horse))
+    found: list[Row] = [
+        (20, 0, 0.95, horse), (20, 1, 0.95, rider), (20, 2, 0.9, rider),
+    ]  # fmt: skip
+    # The labels are right, and the model sees one of two things on one place.
+    behind = (110.0, 100.0, 210.0, 200.0)
+    objects += [(21, 0, 0, horse), (21, 1, 0, behind)]
+    found.append((21, 1, 0.95, behind))
+
+    made = case(tmp_path, objects, [*whole, *found], num_images=22)
+
+    [suspect] = [one for one in find_suspects(made) if one.suspicion > 0.1]
+    assert (suspect.kind, suspect.image) == ("missing", 20)
+    assert made.found.classes_M[suspect.box] == 1
+
+
 def test_a_copy_in_another_split_is_a_leak(tmp_path: Path):
     folder = tmp_path / "data"
     write_truth(folder, grid(6), num_images=6)

@@ -20,7 +20,7 @@ from deepseek_diagnostics.errors import (
 )
 from deepseek_diagnostics.graphs import layers_of, readable
 from deepseek_diagnostics.maps import coarse
-from deepseek_diagnostics.profiling import trace
+from deepseek_diagnostics.profiling import serving_of, trace
 from deepseek_diagnostics.spec import ApplySpec
 from deepseek_diagnostics.tools import (
     attention,
@@ -64,9 +64,8 @@ def test_the_time_of_a_picture_is_taken_apart(made: Any):
 
 
 def test_8_bits_do_the_same_work_as_32_on_fewer_bytes(made: Any):
-    packed, exact = (
-        trace(made(precision=one), 0).layers.values() for one in ("int8", "fp32")
-    )
+    cases = [made(precision=one) for one in ("int8", "fp32")]
+    packed, exact = (trace(one, serving_of(one, 0)).layers.values() for one in cases)
 
     work, same = (sum(one["flops"] for one in some) for some in (packed, exact))
     assert work == pytest.approx(same, rel=0.01)

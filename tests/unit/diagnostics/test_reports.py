@@ -120,7 +120,7 @@ def test_foreign_classes_ask_for_a_mapping(
         },
         classes=("lorry",),
     )
-    monkeypatch.setattr(starting, "access_model_revision", lambda **_more: foreign)
+    monkeypatch.setattr(starting, "access_finder", lambda **_more: foreign)
 
     with pytest.raises(BadReportError, match="The model knows lorry; the data has"):
         start()
@@ -153,7 +153,7 @@ def test_a_model_without_weights_ends_in_one_sentence(
     report = carry(start(tools=TOOLS))
 
     assert report.job.status == JobStatus.FAILED
-    assert "format is 'other'" in report.job.error
+    assert "nothing here runs the format 'other'" in report.job.error
     assert not ToolResult.objects.exists()
 
 
