@@ -129,11 +129,13 @@ class Recorder:
 
 def _of_step(event: StepDone) -> dict[str, float]:
     parts = {f"loss/{name}": value for name, value in event.losses.items()}
+    told = {"grad_norm": event.grad_norm, "data_share": event.data_share}
     return {
         "loss": event.loss,
         "lr": event.lr,
         "images_per_s": event.images_per_s,
         **parts,
+        **{name: value for name, value in told.items() if value is not None},
     }
 
 

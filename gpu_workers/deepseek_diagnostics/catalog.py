@@ -152,9 +152,9 @@ TOOLS = (
         id="health",
         title=_("Training health"),
         question=_("Was the training run well?"),
-        version=4,
+        version=5,
         needs=frozenset({Need.CURVES}),
-        fixed_s=6.0,
+        fixed_s=15.0,
     ),
     ToolInfo(
         id="quantisation",

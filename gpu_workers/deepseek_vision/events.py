@@ -65,7 +65,12 @@ class TrainingStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDone:
-    """Losses are means since the last such event."""
+    """Losses are means since the last such event.
+
+    Attributes:
+        grad_norm: Mean length of the gradient before it was clipped.
+        data_share: Share of the time that went into drawing pictures.
+    """
 
     type: ClassVar[str] = "step_done"
     step: int
@@ -73,6 +78,8 @@ class StepDone:
     lr: float
     images_per_s: float
     losses: dict[str, float] = field(default_factory=dict)
+    grad_norm: float | None = None
+    data_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

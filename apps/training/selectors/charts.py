@@ -71,6 +71,7 @@ def _named(rows: dict[str, RunSeries]) -> dict[str, dict[str, str]]:
             "val/AP75": _("AP at IoU 0.75"),
         },
         "lr": {"lr": _("Learning rate")},
+        "gradient": {"grad_norm": _("Norm of the gradient")},
         "speed": {"images_per_s": _("Images")},
         "memory": {"device/memory_mib": _("Memory of the run")},
     }
@@ -88,6 +89,7 @@ def _chart(name: str, rows: dict[str, RunSeries], labels: dict[str, str]) -> Cha
         "loss": (_("Loss"), _("Loss"), ""),
         "precision": (_("Average precision"), _("AP"), ""),
         "lr": (_("Learning rate"), _("Rate"), ""),
+        "gradient": (_("Norm of the gradient"), _("Norm"), ""),
         "speed": (_("Throughput"), _("Images"), "1/s"),
         "memory": (_("Memory"), _("Memory"), "MiB"),
         "temperature": (_("Temperature"), _("Temperature"), "°C"),

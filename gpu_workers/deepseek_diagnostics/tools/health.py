@@ -4,11 +4,12 @@ Curves of the run: a spike is a loss more than six times the usual deviation abo
 median of its neighbours (Hampel, 1974); a stall is a step at less than half of the
 usual speed. Weights and activations of the model that came out, layer by layer (Glorot
 and Bengio, AISTATS 2010), and units that never fire (Lu et al., "Dying ReLU and
-Initialization", 2019).
+Initialization", 2019). Gradients of the training loss by layer: see ``flowing``.
 """
 
-import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,16 +28,23 @@ from deepseek_diagnostics.result import (
     Table,
     ToolResult,
 )
+from deepseek_diagnostics.runs import Curve, read_curves
 from deepseek_diagnostics.units import Layer, layers_seen
 from deepseek_diagnostics.words import gettext_noop as _
+from deepseek_vision.hub import TORCH_FILE, find_model
 
 INFO = BY_ID["health"]
 WINDOW = 15
 LARGER_BATCH = 32
+# From this share of a step on, what is no computing is worth a word.
+MUCH = 0.3
+MOST_LOGGED = 50
 CURVES = {
     "loss": _("Loss of training"),
     "grad_norm": _("Norm of the gradient"),
     "images_per_s": _("Images a second"),
+    "data_share": _("Share of a step spent waiting for pictures"),
+    "communication_share": _("Share of a step spent on communication"),
     "val/AP": _("AP on validation images"),
 }
 
@@ -44,31 +52,28 @@ CURVES = {
 def run(case: Case) -> ToolResult:
     if case.spec.curves is None:
         raise NotApplicableError(_("choose a training run whose curves to read"))
-    curves = json.loads(Path(case.spec.curves).read_text(encoding="utf-8"))
-    series = {
-        name: (np.array(row["steps"], float), np.array(row["values"], float))
-        for name, row in curves.items()
-        if row["values"]
-    }
+    series = read_curves(Path(case.spec.curves))
     if "loss" not in series:
         raise NotApplicableError(_("the run has no loss to look at"))
     steps, loss = series["loss"]
     spikes = spikes_of(loss)
     stall = stalled_share(series.get("images_per_s"))
     fall = fallen_since_best(series.get("val/AP"))
-    # Of a model of another format the curves alone are known.
-    layers = layers_seen(case) if case.is_ours else []
+    layers = _layers(case)
     num_dead = sum(one.num_dead for one in layers)
     num_units = max(1, sum(one.num for one in layers))
+    flows = _flows(case)
     findings = [
         _spike_finding(steps, spikes, series.get("lr")),
         *_stall_finding(stall),
+        *_data_finding(series.get("data_share")),
         *_overfit_finding(fall, series.get("val/AP")),
         *(
             [_dead_finding(layers, num_dead, num_units, series.get("lr"))]
             if layers
             else []
         ),
+        *flows.findings,
         *_share_finding(series.get("communication_share")),
     ]
     share = len(spikes) / max(1, len(loss))
@@ -85,13 +90,52 @@ def run(case: Case) -> ToolResult:
         plots=(
             *(_plot(name, *series[name]) for name in CURVES if name in series),
             *_through_layers(layers),
+            *flows.plots,
         ),
-        tables=(_table(layers),) if layers else (),
+        tables=(
+            *_spike_log(series, spikes),
+            *([_table(layers)] if layers else []),
+            *flows.tables,
+        ),
         values={
             "spikes": [float(steps[n]) for n in spikes], "stalled": stall,
             "fallen": fall, "dead": num_dead, "units": num_units,
         },
     )  # fmt: skip
+
+
+def _layers(case: Case) -> list[Layer]:
+    """None of a model of another format, or of one in 8 bits alone."""
+    try:
+        return layers_seen(case) if case.is_ours else []
+    except NotApplicableError:
+        return []
+
+
+class Flows(NamedTuple):
+    """What the gradients say; nothing where there are no weights to differentiate."""
+
+    findings: Sequence[Finding] = ()
+    plots: Sequence[Plot] = ()
+    tables: Sequence[Table] = ()
+
+
+def _flows(case: Case) -> Flows:
+    if not case.is_ours:
+        return Flows()
+    if not (find_model(case.spec.model).path / TORCH_FILE).is_file():
+        return Flows()
+    # Loads torch, which a model without weights does without.
+    from deepseek_diagnostics import flowing  # noqa: PLC0415
+
+    seen = flowing.flows_seen(case)
+    if not seen:
+        return Flows()
+    return Flows(
+        findings=[flowing.finding_of(seen)],
+        plots=[flowing.plot_of(seen)],
+        tables=[flowing.table_of(seen)],
+    )
 
 
 def spikes_of(loss: Floats) -> list[int]:
@@ -122,9 +166,6 @@ def fallen_since_best(precision: tuple[Floats, Floats] | None) -> float | None:
         return None
     values = precision[1]
     return float(values.max() - values[-max(1, len(values) // 3) :].mean())
-
-
-Curve = tuple[Floats, Floats]
 
 
 def _spike_finding(steps: Floats, spikes: list[int], rates: Curve | None) -> Finding:
@@ -171,6 +212,21 @@ def _stall_finding(stall: float | None) -> list[Finding]:
     ]
 
 
+def _data_finding(share: Curve | None) -> list[Finding]:
+    if share is None or float(np.median(share[1])) < MUCH:
+        return []
+    return [
+        Finding(
+            code="health.data",
+            severity=Severity.WARN,
+            text=_("{share} of each step went into waiting for pictures."),
+            next=_("Give it more CPUs to read pictures with, or smaller ones."),
+            figures={"share": f"{100 * float(np.median(share[1])):.0f} %"},
+            action=Action.TRAIN,
+        )
+    ]
+
+
 def _overfit_finding(fall: float | None, precision: Curve | None) -> list[Finding]:
     if fall is None or precision is None or fall < 0.02:
         return []
@@ -191,7 +247,7 @@ def _overfit_finding(fall: float | None, precision: Curve | None) -> list[Findin
 
 
 def _share_finding(share: tuple[Floats, Floats] | None) -> list[Finding]:
-    if share is None or float(np.median(share[1])) < 0.3:
+    if share is None or float(np.median(share[1])) < MUCH:
         return []
     return [
         Finding(
@@ -232,6 +288,39 @@ def _dead_finding(
         action=Action.TRAIN if is_bad else Action.NONE,
         changes=_slower(rates) if is_bad else {},
     )
+
+
+def _spike_log(series: Mapping[str, Curve], spikes: list[int]) -> list[Table]:
+    """What stood beside each jump of the loss."""
+    if not spikes:
+        return []
+    steps, loss = series["loss"]
+    beside = [series.get(name) for name in ("grad_norm", "lr")]
+    rows = []
+    for n in spikes[:MOST_LOGGED]:
+        near = loss[max(0, n - WINDOW) : n + WINDOW + 1]
+        usual = float(np.median(near[np.isfinite(near)])) if len(near) else 0.0
+        value = round(float(loss[n]), 4) if np.isfinite(loss[n]) else "NaN"
+        row = (int(steps[n]), value, round(usual, 4))
+        rows.append((*row, *(_at(curve, float(steps[n])) for curve in beside)))
+    return [
+        Table(
+            title=_("Log of the jumps of the loss"),
+            columns=(
+                _("Step"), _("Loss"), _("Usual around it"), _("Norm of the gradient"),
+                _("Learning rate"),
+            ),
+            rows=tuple(rows),
+        )
+    ]  # fmt: skip
+
+
+def _at(curve: Curve | None, step: float) -> float | None:
+    """A curve's last value up to a step."""
+    if curve is None or curve[0][0] > step:
+        return None
+    value = float(curve[1][int(np.searchsorted(curve[0], step, "right")) - 1])
+    return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
 def _table(layers: list[Layer]) -> Table:

@@ -33,16 +33,17 @@ from deepseek_vision.training.losses import Losses, detection_loss, imitation_lo
 from deepseek_vision.training.recipe import Recipe
 
 Report = Callable[[events.Event], None]
+NUM_SUMS = 5  # loss, of classes, of boxes, of the teacher, length of the gradient
 _REPORT_EVERY = 20
 
 
 class Stepper(Protocol):
-    """Turns a loss into a step of the weights."""
+    """Turns a loss into a step of the weights; answers the gradient's length."""
 
     @property
     def optimizer(self) -> torch.optim.Optimizer: ...
 
-    def step(self, loss: Tensor, *, lr: float) -> None: ...
+    def step(self, loss: Tensor, *, lr: float) -> Tensor: ...
 
 
 class Teacher(Protocol):
@@ -62,13 +63,14 @@ class PlainStepper:
             fused=next(model.parameters()).is_cuda,
         )
 
-    def step(self, loss: Tensor, *, lr: float) -> None:
+    def step(self, loss: Tensor, *, lr: float) -> Tensor:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self._model.parameters(), 5.0)
+        norm = nn.utils.clip_grad_norm_(self._model.parameters(), 5.0)
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["share"]
         self.optimizer.step()
+        return norm
 
 
 def parameter_groups(model: Detector, recipe: Recipe) -> Iterator[dict[str, Any]]:
@@ -138,7 +140,8 @@ class Trainer:
             for kind in (recipe.augmentation, gentle(recipe.augmentation))
         ]
         self.steps_done = self._evaluated_at = self._told_at = 0
-        self._total = torch.zeros(4, device=self.device)
+        self._total = torch.zeros(NUM_SUMS, device=self.device)
+        self._drawn_s = 0.0
         self._start_s = self._told_s = time.perf_counter()
 
     def run(
@@ -217,7 +220,9 @@ class Trainer:
         for name, generator in self._generators():
             generator.set_state(drawn[name])
         torch.set_rng_state(drawn["global"])
-        self._total = state.tensors["total"].to(self.device)
+        # A checkpoint of an older release sums less.
+        total = state.tensors["total"].to(self.device)
+        self._total = nn.functional.pad(total, (0, NUM_SUMS - len(total)))
         self.steps_done = numbers["steps_done"]
         self._evaluated_at = numbers["evaluated_at"]
         self._told_at = numbers["told_at"]
@@ -255,7 +260,9 @@ class Trainer:
         )
 
     def _step(self, augmenter: Augmenter, lr: float) -> tuple[Tensor, ...]:
+        began = time.perf_counter()
         batch = self._draw(augmenter)
+        self._drawn_s += time.perf_counter() - began
         noise = torch.randn(
             self.prompts_PD.shape, generator=self._generator, device=self.device
         )
@@ -275,9 +282,9 @@ class Trainer:
                 answers.logits_BAP, answers.distances_BA4, centres, scores, boxes
             ).total
             loss = loss + self.recipe.teacher_weight * imitated
-        self.stepper.step(loss, lr=lr)
+        norm = self.stepper.step(loss, lr=lr)
         self.slow.update(self.model)
-        return loss, many.classes, many.boxes, imitated
+        return loss, many.classes, many.boxes, imitated, norm
 
     def _supervised(self, answers: Answers, batch: Batch) -> tuple[Losses, Losses]:
         centres = self._centres(batch.images)
@@ -318,8 +325,11 @@ class Trainer:
     def _say(self, step: int, progress: float) -> None:
         now = time.perf_counter()
         speed = _REPORT_EVERY * self.recipe.batch_size / (now - self._told_s)
-        loss, classes, boxes, imitated = (self._total / (step - self._told_at)).tolist()
+        means = self._total / (step - self._told_at)
+        loss, classes, boxes, imitated, norm = means.tolist()
+        data_share = min(1.0, self._drawn_s / (now - self._told_s))
         self._total.zero_()
+        self._drawn_s = 0.0
         self._told_s, self._told_at = now, step
         if not math.isfinite(loss):
             raise FloatingPointError(f"loss is {loss} at step {step}; lower the lr")
@@ -333,6 +343,8 @@ class Trainer:
                 lr=round(self._lr(step, progress), 8),
                 images_per_s=round(speed, 1),
                 losses=losses,
+                grad_norm=round(norm, 4),
+                data_share=round(data_share, 4),
             )
         )
 

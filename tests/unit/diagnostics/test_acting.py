@@ -1,6 +1,8 @@
 """What a report advises is done by its buttons: labels go back, models are changed."""
 
+import html
 import json
+import re
 from typing import Any
 
 import pytest
@@ -147,6 +149,37 @@ def test_a_training_that_was_advised_is_measured(start: Any, alice: User, model:
     promising.keep_promises()
     promising.keep_promises()
     assert Report.objects.get(earlier=report).revision_id == model.id
+
+
+def test_an_advised_preset_begins_anew_by_the_button_and_by_the_form(
+    start: Any, alice: User, client: Client
+):
+    report = start(tools=("pruning",))
+    finish(report.job_id)
+    advised = Finding(
+        code="pruning.spare", severity=Severity.INFO, text=".", action=Action.TRAIN,
+        changes={"preset": "edge"},
+    )  # fmt: skip
+    say(report, "pruning", advised)
+    client.force_login(alice)
+
+    shown = client.get(reverse("diagnostics:report", args=[report.pk]))
+    [link] = re.findall(r'href="([^"]*preset=edge[^"]*)"', shown.content.decode())
+    form = client.get(html.unescape(link)).context["form"]
+    given = {field.name: field.value() or "" for field in form}
+    answer = client.post(
+        reverse("training:new"), {**given, "name": "Small", "licence": "mit"}
+    )
+
+    run = TrainingRun.objects.get()
+    assert answer.headers["Location"] == reverse("training:run", args=[run.pk])
+    done = acting.act(
+        user=alice, report_id=report.pk, tool="pruning", code="pruning.spare"
+    )
+    for one in (run, TrainingRun.objects.get(job_id=done.job_id)):
+        # Nothing of the larger model fits into it.
+        assert (one.base_revision_id, one.recipe["size"]) == (None, "nano")
+        assert one.dataset_version_id == report.version_id
 
 
 def test_a_leak_goes_into_training_and_a_copy_is_deleted(start: Any, alice: User):

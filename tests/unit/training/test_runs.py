@@ -48,6 +48,8 @@ def test_a_run_ends_as_a_model_version(start: Any, settings: Any, tmp_path: Path
     assert (run.job.num_done, run.job.num_total) == (20, 20)
     assert curve(run, "loss") == [20]
     assert curve(run, "val/AP") == [10, 20]
+    assert RunSeries.objects.get(run=run, name="grad_norm").values[0] > 0
+    assert 0 < RunSeries.objects.get(run=run, name="data_share").values[0] < 1
     assert run.images_per_s
     assert len(run.samples["images"]) == run.dataset_version.splits["val"]
     revision = ModelRevision.objects.get(job_id=run.job_id)
