@@ -25,7 +25,7 @@ from apps.deployments.gateway.sampling import Sampler
 from apps.deployments.gateway.suspects import Suspects
 from apps.deployments.gateway.table import Table, Tallies
 from apps.deployments.secrets import digest
-from apps.deployments.types import Route
+from apps.deployments.types import KeyLimits, Route
 
 log = logging.getLogger(__name__)
 Scope = Mapping[str, Any]
@@ -155,7 +155,7 @@ class Gateway:
         given = headers.get(b"authorization", b"").decode("latin-1")
         text = given.removeprefix("Bearer ").strip()
         text = text or headers.get(b"x-api-key", b"").decode("latin-1")
-        key = route.keys.get(digest(text)) if text else None
+        key = await self._key(route, digest(text)) if text else None
         if key is None:
             raise Refused(
                 401,
@@ -166,6 +166,12 @@ class Gateway:
         if refusal is not None:
             reason, seconds = refusal
             raise Refused(429, reason, [(b"retry-after", str(seconds).encode())])
+
+    async def _key(self, route: Route, digested: str) -> KeyLimits | None:
+        if key := route.keys.get(digested):
+            return key
+        fresh = await self.table.find_again(route.slug)  # it may have just been made
+        return fresh.keys.get(digested) if fresh else None
 
     async def _serve(self, route: Route, asked: Asked) -> Reply:
         first = route.stable

@@ -256,6 +256,31 @@ def test_of_all_that_a_process_took_along_the_one_at_fault_is_asked_twice(
     assert asked.count(b"e") == 1
 
 
+@pytest.mark.django_db
+def test_a_key_opens_the_door_as_soon_as_it_is_made(monkeypatch):
+    reads = []
+
+    async def called() -> list[int]:
+        async with FakeReplica() as port:
+            new = replace(ROUTE, ports={1: (port,)})
+            known = [replace(new, keys={}), new]
+
+            def routes() -> dict[str, Route]:
+                reads.append(1)
+                return {"line": known.pop(0) if len(known) > 1 else known[0]}
+
+            monkeypatch.setattr(selectors, "routes", routes)
+            app = gateway.Gateway()
+            statuses = [(await _post(app, b"x"))[0]]
+            num = len(reads)
+            monkeypatch.setitem(SCOPE, "headers", [(b"x-api-key", b"dsk_wrong")])
+            wrong = await asyncio.gather(*(_post(app, b"x") for _ in range(20)))
+            assert len(reads) - num <= 2
+            return [*statuses, *(status for status, *_ in wrong)]
+
+    assert asyncio.run(called()) == [200] + [401] * 20
+
+
 def test_a_conviction_holds_for_one_version_and_ten_minutes(monkeypatch):
     suspects = Suspects()
     assert not suspects.is_convicted(1, b"x")
