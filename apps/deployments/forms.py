@@ -7,7 +7,13 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from apps.deployments.types import MAX_REPLICAS, MAX_THREADS, Rollout
+from apps.deployments.types import (
+    MAX_REPLICAS,
+    MAX_SHARE,
+    MAX_THREADS,
+    USUAL_SHARE,
+    Rollout,
+)
 
 REPLICA_BYTES = 200 * 2**20  # the most that a replica is meant to take
 SLEEP_CHOICES = [
@@ -64,6 +70,15 @@ class ReleaseForm(forms.Form):
     model = forms.ChoiceField(label=gettext_lazy("Model"))
     rollout = forms.ChoiceField(
         label=gettext_lazy("How"), choices=ROLLOUT_CHOICES, initial=Rollout.SWITCH.value
+    )
+    share = forms.IntegerField(
+        label=gettext_lazy("Percent of the requests that it answers on trial"),
+        initial=USUAL_SHARE,
+        min_value=1,
+        max_value=MAX_SHARE,
+        help_text=gettext_lazy(
+            "Before that it is asked unseen. All of them are its own once it has passed."
+        ),
     )
 
     def __init__(

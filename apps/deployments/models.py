@@ -10,7 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.models import TimeStamped
 from apps.deployments.types import (
     MAX_REPLICAS,
+    MAX_SHARE,
     MAX_THREADS,
+    USUAL_SHARE,
     EndpointState,
     LedgerKind,
     ReleaseState,
@@ -88,7 +90,8 @@ class Endpoint(TimeStamped):
     stage_at = models.DateTimeField(default=timezone.now)
     is_gradual = models.BooleanField(default=False)
     canary_share = models.PositiveSmallIntegerField(
-        default=10, validators=[MinValueValidator(1), MaxValueValidator(50)]
+        default=USUAL_SHARE,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_SHARE)],
     )
     slow_ms = models.FloatField(default=0.0)
 

@@ -28,6 +28,7 @@ LATENCY_MS = (
     2000,
     5000,
 )
+USUAL_SHARE, MAX_SHARE = 10, 50  # percent that a version on trial answers
 LOWEST_SCORE = 0.05  # what is asked for; people narrow it with a slider
 USUAL_SCORE = 0.3  # where the slider starts for models that say nothing themselves
 

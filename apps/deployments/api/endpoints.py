@@ -21,7 +21,14 @@ from apps.deployments.models import (
 from apps.deployments.services import endpoints as endpoint_services
 from apps.deployments.services import keys as key_services
 from apps.deployments.services import releases as release_services
-from apps.deployments.types import MAX_REPLICAS, MAX_THREADS, NewEndpoint, Rollout
+from apps.deployments.types import (
+    MAX_REPLICAS,
+    MAX_SHARE,
+    MAX_THREADS,
+    USUAL_SHARE,
+    NewEndpoint,
+    Rollout,
+)
 
 
 class ReleaseOut(serializers.ModelSerializer[Release]):
@@ -98,6 +105,9 @@ class ReleaseIn(serializers.Serializer[Release]):
     model = serializers.CharField(max_length=200)
     rollout = serializers.ChoiceField(
         choices=[each.value for each in Rollout], default=Rollout.SWITCH.value
+    )
+    share = serializers.IntegerField(
+        min_value=1, max_value=MAX_SHARE, default=USUAL_SHARE
     )
 
 
@@ -242,6 +252,7 @@ class ReleaseListApi(Api):
             endpoint_id=endpoint_id,
             model=form.validated_data["model"],
             rollout=Rollout(form.validated_data["rollout"]),
+            share=form.validated_data["share"],
         )
         return Response(ReleaseOut(release).data, status=201)
 

@@ -12,13 +12,21 @@ from django.utils.translation import gettext as _
 from apps.accounts.types import Role
 from apps.deployments import selectors
 from apps.deployments.errors import (
+    BadEndpointError,
     NoModelError,
     NothingToReturnToError,
     RolloutRunningError,
 )
 from apps.deployments.models import Endpoint, Release
 from apps.deployments.services import ledger
-from apps.deployments.types import LedgerKind, ReleaseState, Rollout, Stage
+from apps.deployments.types import (
+    MAX_SHARE,
+    USUAL_SHARE,
+    LedgerKind,
+    ReleaseState,
+    Rollout,
+    Stage,
+)
 from apps.marketplace.selectors.serving import access_servable
 from apps.marketplace.services.checkouts import checked_out
 from apps.marketplace.types import WEIGHTS
@@ -87,15 +95,29 @@ def served_file(directory: Path) -> Path | None:
 
 @transaction.atomic
 def release_model(
-    *, user: "User", endpoint_id: int, model: str, rollout: Rollout
+    *,
+    user: "User",
+    endpoint_id: int,
+    model: str,
+    rollout: Rollout,
+    share: int = USUAL_SHARE,
 ) -> Release:
     """Bring a new version: at once when it is ready, or step by step under judgement.
 
+    The last step of a trial answers ``share`` percent of the requests.
+
     Raises:
+        BadEndpointError: That share is out of its range.
         NotFoundError: No such endpoint or model for this user.
         RoleTooLowError: It takes a manager.
         RolloutRunningError: Another version is on its way.
     """
+    if not 1 <= share <= MAX_SHARE:
+        raise BadEndpointError(
+            _("a version on trial may answer 1 to {most} % of the requests").format(
+                most=MAX_SHARE
+            )
+        )
     endpoint = _lock(user, endpoint_id)
     if endpoint.candidate is not None:
         raise RolloutRunningError(
@@ -104,7 +126,8 @@ def release_model(
             )
         )
     endpoint.is_gradual = rollout is Rollout.CANARY and endpoint.stable is not None
-    endpoint.save(update_fields=["is_gradual"])
+    endpoint.canary_share = share
+    endpoint.save(update_fields=["is_gradual", "canary_share"])
     release = add_release(user=user, endpoint=endpoint, model=model)
     ledger.wake_keeper()
     return release

@@ -29,7 +29,7 @@ from apps.deployments.services import endpoints as endpoint_services
 from apps.deployments.services import keys as key_services
 from apps.deployments.services import ledger
 from apps.deployments.services import releases as release_services
-from apps.deployments.types import LOWEST_SCORE, NewEndpoint, Rollout
+from apps.deployments.types import LOWEST_SCORE, MAX_SHARE, NewEndpoint, Rollout
 from apps.marketplace.selectors.serving import list_servable
 from apps.marketplace.types import Servable
 
@@ -171,11 +171,17 @@ def release(request: PageRequest, endpoint_id: int) -> HttpResponse:
             endpoint_id=endpoint_id,
             model=form.cleaned_data["model"],
             rollout=Rollout(form.cleaned_data["rollout"]),
+            share=form.cleaned_data["share"],
         )
         messages.success(request, _("%(release)s is starting.") % {"release": made})
     else:
         selectors.access_endpoint(user=request.user, endpoint_id=endpoint_id)
-        messages.error(request, _("Choose a model of the list."))
+        messages.error(
+            request,
+            _("Choose a model of the list, and a share of 1 to {most} %.").format(
+                most=MAX_SHARE
+            ),
+        )
     return redirect("deployments:endpoint", endpoint_id)
 
 

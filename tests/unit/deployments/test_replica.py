@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.deployments.engines.keeper import Keeper
 from apps.deployments.engines.replica import ReplicaProcess
 from apps.deployments.services.releases import weights_of
 from apps.deployments.types import ReplicaPlan, ReplicaState
@@ -44,8 +45,12 @@ def _ask(port: int) -> int:
     return status
 
 
-def test_a_killed_process_is_replaced_behind_the_same_port(detector, tmp_path):
-    replica = ReplicaProcess(_plan(detector), folder=tmp_path / "log")
+def test_a_killed_or_sleeping_process_is_replaced_behind_the_same_port(
+    detector, tmp_path
+):
+    keeper = Keeper(tmp_path / "log")
+    keeper.follow([_plan(detector, sleep_after_s=1)])
+    [replica] = keeper.replicas
     _turn_until(replica, lambda: replica.state is ReplicaState.READY)
     port, pid = replica.port, replica.pid
 
@@ -56,7 +61,10 @@ def test_a_killed_process_is_replaced_behind_the_same_port(detector, tmp_path):
     assert (replica.port, replica.restarts) == (port, 1)
     assert "when memory runs out: run fewer replicas" in replica.error
     assert _ask(port) == 200
-    replica.fall_asleep()
+    keeper.let_sleep({1: 0.5})  # somebody asked half a second ago
+    assert replica.state is ReplicaState.READY
+    _turn_until(replica, lambda: replica.lived_s > 1)
+    keeper.let_sleep({1: 60.0})
     assert (replica.state, replica.pid) == (ReplicaState.ASLEEP, 0)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
     # The first byte wakes it, and is answered once the model has loaded.
@@ -64,7 +72,7 @@ def test_a_killed_process_is_replaced_behind_the_same_port(detector, tmp_path):
     _turn_until(replica, lambda: replica.state is ReplicaState.READY)
     assert connection.getresponse().status == 200
     connection.close()
-    replica.close()
+    keeper.close()
 
 
 def test_weights_that_are_not_those_of_the_ledger_never_serve(detector, tmp_path):

@@ -48,9 +48,9 @@ def live(endpoint) -> Endpoint:
     return endpoint
 
 
-def _release(alice, live, model="two", rollout=Rollout.SWITCH) -> Release:
+def _release(alice, live, model="two", rollout=Rollout.SWITCH, **more) -> Release:
     return releases.release_model(
-        user=alice, endpoint_id=live.pk, model=model, rollout=rollout
+        user=alice, endpoint_id=live.pk, model=model, rollout=rollout, **more
     )
 
 
@@ -197,6 +197,15 @@ def test_returning_to_a_version_that_has_ended_starts_it_first(alice, live, two)
     assert (first.is_wanted, first.state) == (True, ReleaseState.STARTING)
 
 
+@pytest.mark.parametrize("share", [0, 51])
+def test_a_share_out_of_range_is_refused_and_nothing_starts(alice, live, two, share):
+    with pytest.raises(BadEndpointError, match="1 to 50 %"):
+        _release(alice, live, rollout=Rollout.CANARY, share=share)
+
+    live.refresh_from_db()
+    assert live.candidate is None
+
+
 def test_there_is_no_way_back_from_a_first_version(alice, live):
     with pytest.raises(NothingToReturnToError):
         releases.roll_back(user=alice, endpoint_id=live.pk)
@@ -206,7 +215,7 @@ GOOD = {"num": 300, "num_compared": 300, "num_agreed": 298}
 
 
 def test_a_good_version_goes_from_shadow_to_a_share_to_all(alice, live, two):
-    new = _release(alice, live, rollout=Rollout.CANARY)
+    new = _release(alice, live, rollout=Rollout.CANARY, share=25)
     _answers(new)
     live.refresh_from_db()
     assert (live.stage, live.share) == (Stage.SHADOW, 0)
@@ -215,7 +224,7 @@ def test_a_good_version_goes_from_shadow_to_a_share_to_all(alice, live, two):
     _count(new, **GOOD)
     rollouts.advance_all()
     live.refresh_from_db()
-    assert (live.stage, live.share) == (Stage.CANARY, 10)
+    assert (live.stage, live.share) == (Stage.CANARY, 25)
 
     Endpoint.objects.filter(pk=live.pk).update(
         stage_at=timezone.now() + timedelta(seconds=20)

@@ -143,3 +143,14 @@ def test_a_long_reason_is_cut_between_two_words_and_names_no_folder_twice():
     assert told.startswith("model.onnx: bad graph in node")
     assert len(told) <= MOST_SAID
     assert told.endswith((" in …", " node …", "/model/backbone …"))
+
+
+def test_cuda_that_is_not_there_is_said_with_the_next_step(tmp_path):
+    server = ModelServer(
+        f"m={graphs.adder(tmp_path / 'm')}", "--device", "cuda", wait=False
+    )
+    while b"loading" in (body := server.ask("GET", "/v2/health/ready")[1]):
+        assert server.process.poll() is None
+
+    assert "install onnxruntime-gpu" in json.loads(body)["m:1"]
+    assert server.end() == 0
