@@ -48,6 +48,14 @@ class Asked(StrEnum):
     REFUSED = "refused"
 
 
+class Verdict(StrEnum):
+    """What scanners say of a file; what none of them understands is not called clean."""
+
+    CLEAN = "clean"
+    SUSPICIOUS = "suspicious"
+    NOT_COVERED = "not_covered"
+
+
 class RefKind(StrEnum):
     BRANCH = "branch"
     TAG = "tag"

@@ -2,6 +2,7 @@ from django.urls import path
 
 from apps.marketplace import views
 from apps.marketplace.api import models as api
+from apps.marketplace.api.files import FileListApi
 from apps.marketplace.api.inside import InsideApi
 from apps.marketplace.feedback import urls as feedback
 
@@ -22,6 +23,7 @@ page_urls = [
 # /api/v1/marketplace/
 api_urls = [
     path("models/", api.ModelListApi.as_view(), name="model-list"),
+    path(f"models/{_model}files/", FileListApi.as_view(), name="files"),
     path(f"models/{_model}inside/", InsideApi.as_view(), name="inside"),
     *feedback.api_urls,
 ]

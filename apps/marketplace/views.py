@@ -19,6 +19,7 @@ from apps.marketplace.formats.cards import read_card
 from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import SettingsForm
 from apps.marketplace.models import AccessRequest, Model, ModelRevision
+from apps.marketplace.selectors import scans
 from apps.marketplace.selectors.searching import (
     FacetValue,
     Wanted,
@@ -38,6 +39,7 @@ from apps.marketplace.types import Asked, Gate, Visibility
 
 PAGE = 24
 VALUES = 12
+MOST_FILES = 1000
 # What a tile does not show and a foreign model may have a lot of.
 UNSHOWN = (
     "gate_terms",
@@ -144,8 +146,10 @@ def files(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     revision = selectors.find_revision(found, request.GET.get("revision", "main"))
     context = frame_of(request, found, revision)
     if revision is not None:
-        rows = revision.files.select_related("since").order_by("path")
-        context["files"] = rows[:1000]
+        rows = revision.files.select_related("since").order_by("path")[:MOST_FILES]
+        told = scans.scans_of(rows)
+        context["files"] = [(file, told[file.path]) for file in rows]
+        context["other_licence"] = scans.other_licence(found, told.values())
     opened = request.GET.get("file", "")
     if opened and revision and context["may_read"]:
         context["opened"] = inspecting.inspect_file(revision, opened)
@@ -266,6 +270,7 @@ def frame_of(
         and found.archived_at is None
         and is_servable(revision),
         "asked": asked,
+        "is_suspicious": revision is not None and scans.is_suspicious(revision),
         "is_liked": found.likes.filter(user=request.user).exists(),
         "may_manage": Model.objects.managed_by(request.user)
         .filter(pk=found.pk)

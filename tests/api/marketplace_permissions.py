@@ -4,6 +4,7 @@ from tests.api.rules import ANNOTATOR, MANAGER, OPEN, OWN, VIEWER, Rules, read, 
 
 MARKETPLACE_API: Rules = {
     "marketplace-api:model-list": {"GET": read(**OWN)},
+    "marketplace-api:files": {"GET": read()},
     # The model has no file yet, and who may read it is told so.
     "marketplace-api:inside": {"GET": read(answer=404)},
     "marketplace-api:thread-list": {

@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.marketplace.models import Model
 from apps.marketplace.services.commits import Changes, commit
 from apps.marketplace.services.repositories import create_repository
+from apps.marketplace.services.scanning import scan_revision
 from apps.marketplace.types import Gate, Visibility
 from tests.api.test_pages_marketplace import page, put
 
@@ -133,3 +134,46 @@ def test_a_gate_also_stands_before_headers(
     status, told = inside(api_as(charlie), weighed, file="model.onnx")
 
     assert (status, told["code"]) == (403, "gated")
+
+
+def test_what_scanners_said_stands_beside_the_files(
+    alice: User, client: Client, api_as: Callable[[User], APIClient], weighed: Model
+):
+    licence = put("LICENSE", b"Permission is hereby granted, free of charge, to you")
+    made = commit(
+        model=weighed, user=alice, changes=Changes(title="More", files=[licence])
+    )
+    Model.objects.filter(pk=weighed.pk).update(licence="apache-2.0")
+    waiting = api_as(alice).get(_files_url(weighed)).json()
+    scan_revision(revision_id=made.pk)
+    client.force_login(alice)
+
+    html = client.get(page("files", weighed)).text
+    told = {
+        one["path"]: one["scan"]
+        for one in api_as(alice).get(_files_url(weighed)).json()
+    }
+
+    assert {one["scan"]["verdict"] for one in waiting} == {None}
+    assert told["model.onnx"]["verdict"] == "clean"
+    assert told["broken.onnx"]["verdict"] == "suspicious"
+    assert told["broken.onnx"]["remarks"][0]["by"] == ["dsportal"]
+    assert "Scanners found something suspicious" in html
+    assert "The card says apache-2.0, the licence file reads as mit" in html
+    hub = api_as(alice).get(
+        f"/api/models/{weighed.full_name}", {"securityStatus": "true"}
+    )
+    assert hub.json()["securityRepoStatus"] == {
+        "scansDone": True,
+        "filesWithIssues": [{"path": "broken.onnx", "level": "suspicious"}],
+    }
+    tree = api_as(alice).get(
+        f"/api/models/{weighed.full_name}/tree/main", {"expand": "true"}
+    )
+    statuses = {one["path"]: one["securityFileStatus"]["status"] for one in tree.json()}
+    assert statuses["model.onnx"] == "safe"
+    assert statuses["broken.onnx"] == "suspicious"
+
+
+def _files_url(model: Model) -> str:
+    return reverse("marketplace-api:files", args=[model.namespace.name, model.name])

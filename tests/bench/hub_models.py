@@ -43,9 +43,10 @@ HEADS = """
 WITH made AS (
   INSERT INTO marketplace_modelrevision (
     model_id, revision, title, message, created_at, format, classes, config, card,
-    num_files, size_bytes, num_bytes_new, relation, code_version, run_config, metrics)
+    num_files, size_bytes, num_bytes_new, relation, code_version, run_config, metrics,
+    scan_version)
   SELECT id, encode(substring(sha256(id::text::bytea), 1, 20), 'hex'), 'First', '',
-    now(), '', ARRAY[]::varchar[], '{}', '{}', 3, 12000000, 12000000, '', '', '{}', '{}'
+    now(), '', ARRAY[]::varchar[], '{}', '{}', 3, 12000000, 12000000, '', '', '{}', '{}', 1
   FROM marketplace_model WHERE head_id IS NULL
   RETURNING id, model_id)
 UPDATE marketplace_model m SET head_id = made.id FROM made WHERE made.model_id = m.id

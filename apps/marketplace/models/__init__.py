@@ -12,11 +12,13 @@ from apps.marketplace.models.revisions import (
     Upload,
     Xorb,
 )
+from apps.marketplace.models.scans import FileScan
 
 __all__ = [
     "GATE_CHOICES",
     "VISIBILITY_CHOICES",
     "AccessRequest",
+    "FileScan",
     "Like",
     "Model",
     "ModelRevision",

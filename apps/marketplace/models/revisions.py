@@ -23,6 +23,7 @@ class ModelRevision(models.Model):
         size_bytes: Of all its files.
         num_bytes_new: How much of that had to be sent or stored for it.
         job_id: The job that published it.
+        scan_version: Of the scanners that looked into its files; 0 before they did.
     """
 
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="revisions")
@@ -47,6 +48,7 @@ class ModelRevision(models.Model):
     num_files = models.PositiveIntegerField(default=0)
     size_bytes = models.PositiveBigIntegerField(default=0)
     num_bytes_new = models.PositiveBigIntegerField(default=0)
+    scan_version = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     job_id = models.UUIDField(null=True, blank=True)
     dataset_version_id = models.BigIntegerField(null=True, blank=True)
@@ -69,7 +71,10 @@ class ModelRevision(models.Model):
                 name="one_revision_a_job",
             ),
         ]
-        indexes = [models.Index(fields=["model", "-id"], name="revisions_newest")]
+        indexes = [
+            models.Index(fields=["model", "-id"], name="revisions_newest"),
+            models.Index(fields=["scan_version"], name="revisions_unscanned"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.model_id}@{self.revision[:12]}"
@@ -111,6 +116,12 @@ class RevisionFile(models.Model):
     @property
     def oid(self) -> str:
         return self.sha256 if self.is_lfs else self.git_oid
+
+    @property
+    def suffix(self) -> str:
+        """What its name says it is, in small letters; "" where it says nothing."""
+        name = self.path.rpartition("/")[2].lower()
+        return f".{name.rpartition('.')[2]}"[:16] if "." in name else ""
 
     @property
     def is_opened(self) -> bool:

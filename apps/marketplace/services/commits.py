@@ -20,6 +20,7 @@ from apps.marketplace.errors import (
 )
 from apps.marketplace.models import Model, ModelRevision, Ref, RevisionFile, Upload
 from apps.marketplace.services.describing import describe
+from apps.marketplace.services.scanning import scan_later
 from apps.marketplace.types import MAIN, Lineage, RefKind
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def commit(
     ref.revision = revision
     ref.save(update_fields=["revision", "updated_at"])
     describe(revision, is_head=branch == MAIN)
+    scan_later(revision)
     return revision
 
 

@@ -156,9 +156,11 @@ def the_tree_has_folders():
 
 
 @check
-def an_expanded_tree_tells_the_last_commit():
+def an_expanded_tree_tells_the_last_commit_and_what_scanners_said():
     rows = {one.path: one for one in api.list_repo_tree(REPO, expand=True)}
     assert rows["config.json"].last_commit.title == "All of it"
+    assert rows["config.json"].security.status in {"queued", "safe"}
+    assert "scansDone" in api.model_info(REPO, securityStatus=True).security_repo_status
     assert rows["deep"].last_commit.title == "All of it"
 
 

@@ -23,6 +23,7 @@ from apps.marketplace.api.hub.door import (
 )
 from apps.marketplace.errors import BadCommitError, EntryNotFoundError
 from apps.marketplace.models import ModelRevision, RevisionFile
+from apps.marketplace.selectors.scans import scans_of
 from apps.marketplace.selectors.searching import Wanted, fetch_page, search_models
 from apps.marketplace.services.gates import check_reads
 from apps.marketplace.services.namespaces import namespaces_of
@@ -130,7 +131,10 @@ def _info(
         request.GET, "securityStatus"
     )
     files = found.files.order_by("path")
-    return JsonResponse(shapes.full(model, found, files, blobs=is_detailed))
+    told = shapes.full(model, found, files, blobs=is_detailed)
+    if _is_set(request.GET, "securityStatus"):
+        told["securityRepoStatus"] = shapes.security_of(scans_of(files))
+    return JsonResponse(told)
 
 
 def _tree(
@@ -145,8 +149,9 @@ def _tree(
     found = revision_of(model, revision)
     expand = _is_set(request.GET, "expand")
     folder = path.strip("/")
+    files = _files(found, folder, expand=expand)
     entries = shapes.tree(
-        _files(found, folder, expand=expand),
+        files,
         folder=folder,
         recursive=_is_set(request.GET, "recursive"),
         expand=expand,
@@ -161,6 +166,8 @@ def _tree(
     after = _decoded(request.GET.get("cursor", ""))
     entries = [entry for entry in entries if entry["path"] > after]
     limit = min(number(request.GET.get("limit", "")) or PAGE, PAGE)
+    if expand:
+        shapes.add_scans(entries, scans_of(files))
     response = JsonResponse(entries[:limit], safe=False)
     if len(entries) > limit:
         last = entries[limit - 1]["path"]
@@ -199,6 +206,9 @@ def _paths_info(
             entries.append(shapes.file_entry(files[path], expand=expand))
         elif inside:
             entries.append(shapes.folder_entry(path, inside, expand=expand))
+    if expand:
+        named = [files[path] for path in wanted if path in files]
+        shapes.add_scans(entries, scans_of(named))
     return JsonResponse(entries, safe=False)
 
 

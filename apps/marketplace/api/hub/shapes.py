@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from apps.marketplace.models import Model, ModelRevision, Ref, RevisionFile
-from apps.marketplace.types import Gate, Visibility
+from apps.marketplace.selectors.scans import Scanned
+from apps.marketplace.types import Gate, Verdict, Visibility
 
 POINTER_BYTES = 134
 
@@ -88,7 +89,7 @@ def _large(file: RevisionFile, key: str) -> dict[str, Any]:
 
 
 def file_entry(file: RevisionFile, *, expand: bool) -> dict[str, Any]:
-    entry = {
+    entry: dict[str, Any] = {
         "type": "file",
         "oid": file.git_oid,
         "size": file.size,
@@ -108,6 +109,44 @@ def folder_entry(
     entry = {"type": "directory", "oid": digest.hexdigest(), "size": 0, "path": path}
     newest = max(files, key=lambda file: file.since_id)
     return {**entry, **_last_commit(newest.since)} if expand else entry
+
+
+def add_scans(entries: list[dict[str, Any]], scans: dict[str, Scanned]) -> None:
+    """Say beside each file what scanners said of it."""
+    for entry in entries:
+        if entry["path"] in scans:
+            entry["securityFileStatus"] = _security(scans[entry["path"]])
+
+
+def security_of(scans: dict[str, Scanned]) -> dict[str, Any]:
+    """Sum up what scanners said of a repository's files."""
+    bad = [path for path, scan in scans.items() if scan.is_suspicious]
+    return {
+        "scansDone": all(scan.verdict for scan in scans.values()),
+        "filesWithIssues": [{"path": path, "level": "suspicious"} for path in bad],
+    }
+
+
+def _security(scan: Scanned) -> dict[str, Any]:
+    status = STATUSES[scan.verdict]
+    calls = [one.text for one in scan.remarks if "picklescan" in one.by]
+    return {
+        "status": status,
+        "avScan": None,
+        "pickleImportScan": {"status": status, "pickleImports": calls}
+        if "picklescan" in scan.scanners
+        else None,
+        "scanners": scan.scanners,
+        "remarks": [one.text for one in scan.remarks],
+    }
+
+
+STATUSES: dict[Verdict | None, str] = {
+    None: "queued",
+    Verdict.CLEAN: "safe",
+    Verdict.SUSPICIOUS: "suspicious",
+    Verdict.NOT_COVERED: "unscanned",
+}
 
 
 def _last_commit(revision: ModelRevision) -> dict[str, Any]:
