@@ -4,6 +4,7 @@ from apps.marketplace import views
 from apps.marketplace.api import models as api
 from apps.marketplace.api.files import FileListApi
 from apps.marketplace.api.inside import InsideApi
+from apps.marketplace.api.signatures import SignatureApi
 from apps.marketplace.feedback import urls as feedback
 
 _model = "<str:namespace>/<str:name>/"
@@ -25,5 +26,6 @@ api_urls = [
     path("models/", api.ModelListApi.as_view(), name="model-list"),
     path(f"models/{_model}files/", FileListApi.as_view(), name="files"),
     path(f"models/{_model}inside/", InsideApi.as_view(), name="inside"),
+    path(f"models/{_model}signature/", SignatureApi.as_view(), name="signature"),
     *feedback.api_urls,
 ]

@@ -19,7 +19,7 @@ from apps.marketplace.formats.cards import read_card
 from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import SettingsForm
 from apps.marketplace.models import AccessRequest, Model, ModelRevision
-from apps.marketplace.selectors import scans
+from apps.marketplace.selectors import scans, signatures
 from apps.marketplace.selectors.searching import (
     FacetValue,
     Wanted,
@@ -135,6 +135,7 @@ def model(request: PageRequest, namespace: str, name: str) -> HttpResponse:
         context["may_read"] and revision is not None and takes_pictures(revision)
     )
     context["answers_boxes"] = revision is not None and answers_boxes(revision)
+    context["signed"] = signatures.signed(revision) if revision else None
     context["relatives"] = inspecting.find_relatives(found, user=request.user)
     return render(request, "marketplace/model.html", context)
 

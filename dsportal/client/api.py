@@ -297,6 +297,11 @@ class Client(AddingCalls, ReportCalls, DeploymentCalls):
         self._http.download(f"labeling/versions/{version_id}/export/", target)
         return target
 
+    def signature(self, model: str, *, revision: str = "main") -> dict[str, Any]:
+        """What the server signed as ``namespace/name``: ``bundle``, ``public_pem``."""
+        path = f"marketplace/models/{model}/signature/"
+        return dict(self._http.get(path, revision=revision))
+
     def jobs(self, *, status: str | None = None) -> Iterator[Job]:
         """The jobs of all workspaces, newest first."""
         rows = self._http.pages("jobs/", status=status)

@@ -11,6 +11,7 @@ from dsportal.client.api import Client
 from dsportal.client.errors import ClientError
 from dsportal.client.opening import client_of
 from dsportal.client.types import DatasetVersion, Event, Job
+from dsportal.client.verifying import verify
 
 
 class Commands(click.Group):
@@ -270,6 +271,7 @@ def add(
 
 main.add_command(diagnosing.diagnose)
 main.add_command(deploying.targets)
+main.add_command(verify)
 
 
 def _watch(ctx: click.Context, client: Client, job_id: str, after: int = 0) -> None:

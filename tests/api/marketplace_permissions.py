@@ -7,6 +7,7 @@ MARKETPLACE_API: Rules = {
     "marketplace-api:files": {"GET": read()},
     # The model has no file yet, and who may read it is told so.
     "marketplace-api:inside": {"GET": read(answer=404)},
+    "marketplace-api:signature": {"GET": read()},
     "marketplace-api:thread-list": {
         "GET": read(),
         "POST": write(VIEWER, 201, body=lambda _w: {"title": "Why?", "text": "So?"}),

@@ -15,7 +15,7 @@ from apps.marketplace.selectors.scans import Scanned, scans_of
 from apps.marketplace.types import MAIN, Verdict
 
 
-class RemarkOut(serializers.Serializer[Any]):
+class ScanRemarkOut(serializers.Serializer[Any]):
     text = serializers.CharField()
     by = serializers.ListField(child=serializers.CharField())
 
@@ -26,7 +26,7 @@ class ScanOut(serializers.Serializer[Scanned]):
     verdict = serializers.ChoiceField(
         choices=[one.value for one in Verdict], allow_null=True
     )
-    remarks = RemarkOut(many=True)
+    remarks = ScanRemarkOut(many=True)
     scanners = serializers.ListField(child=serializers.CharField())
 
 

@@ -13,6 +13,7 @@ from apps.marketplace.models.revisions import (
     Xorb,
 )
 from apps.marketplace.models.scans import FileScan
+from apps.marketplace.models.signatures import Signature, SigningKey
 
 __all__ = [
     "GATE_CHOICES",
@@ -25,6 +26,8 @@ __all__ = [
     "Namespace",
     "Ref",
     "RevisionFile",
+    "Signature",
+    "SigningKey",
     "Upload",
     "Xorb",
 ]

@@ -21,6 +21,7 @@ from apps.marketplace.errors import (
 from apps.marketplace.models import Model, ModelRevision, Ref, RevisionFile, Upload
 from apps.marketplace.services.describing import describe
 from apps.marketplace.services.scanning import scan_later
+from apps.marketplace.services.signing import sign_revision
 from apps.marketplace.types import MAIN, Lineage, RefKind
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def commit(
     ref.revision = revision
     ref.save(update_fields=["revision", "updated_at"])
     describe(revision, is_head=branch == MAIN)
+    sign_revision(revision)
     scan_later(revision)
     return revision
 

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from apps.accounts.models import User, Workspace
 from apps.labeling.services.versions import make_version
 from apps.labeling.types import Shares
+from apps.marketplace.services.publishing import publish_model
 from dsportal.client import RefusedError
 from tests.labeled import labeled_project
 
@@ -31,3 +34,34 @@ def test_a_run_is_started_paused_and_cancelled(
     assert client.retry(run["job_id"]).status == "queued"
     with pytest.raises(RefusedError, match="a recipe has no epochs"):
         client.start_run(version.id, name="Parts", changes={"epochs": 3})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fetched_model_is_verified_by_name(
+    alice: User,
+    workspace: Workspace,
+    signed_in: Any,
+    tmp_path: Path,
+):
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    save_file({"w": np.ones(2, np.float32)}, folder / "model.safetensors")
+    publish_model(
+        user=alice,
+        workspace_id=workspace.pk,
+        name="boards",
+        folder=folder,
+        message="Trained",
+    )
+
+    sound = signed_in(
+        "verify", str(folder), "plant-7/boards", "--save", str(tmp_path / "s")
+    )
+    (folder / "config.json").write_text("[]")
+    changed = signed_in("verify", str(folder), "plant-7/boards")
+
+    assert (sound.exit_code, changed.exit_code) == (0, 1)
+    assert changed.output == "changed   config.json\n"
+    assert (tmp_path / "s" / "model.sig").exists()
+    assert signed_in("verify", str(folder), "plant-7/none").exit_code == 1
