@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from deepseek_optimizer.errors import DatasetError
 
 PREFETCH = 2
+_SPARE = np.random.MT19937()
 
 
 class MapDataset(Protocol):
@@ -139,16 +140,18 @@ def seed_all(seed: int) -> None:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draw from generators fixed by `seed`, then put the callers' back."""
-    python, numpy, torch_cpu = random.getstate(), np.random.get_state(), None
+    python, numpy = random.getstate(), np.random.get_bit_generator()
     torch_cpu = torch.get_rng_state()
     random.seed(seed)
+    # Exchanged, not saved: numpy's state takes longer to copy than a small step.
+    np.random.set_bit_generator(_SPARE)
     np.random.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)
     try:
         yield
     finally:
         random.setstate(python)
-        np.random.set_state(numpy)
+        np.random.set_bit_generator(numpy)
         torch.set_rng_state(torch_cpu)
 
 
@@ -364,10 +367,13 @@ class DevicePipeline:
             self._ahead = self._fetch()
 
     def _fetch(self) -> list[MicroBatch]:
-        with torch.cuda.stream(self._stream):
+        aside = torch.cuda.stream(self._stream) if self._stream else nullcontext()
+        with aside:
             return [self._move(micro) for micro in next(self.steps)]
 
     def _move(self, micro: MicroBatch) -> MicroBatch:
+        if self._stream is None and self.augment is None and not self.channels_last:
+            return micro
         batch = map_tensors(micro.batch, self._move_tensor)
         return replace(micro, batch=self.augment(batch) if self.augment else batch)
 

@@ -16,6 +16,8 @@ SKIPS_THAT_ROLL_BACK, SKIP_SPAN_STEPS = 3, 50
 # 1 / Phi^-1(3/4): a normal's standard deviation in median absolute deviations.
 MAD_TO_SIGMA = 1.4826
 MIN_HISTORY = 8
+# Steps between two looks at the window, which hardly moves meanwhile.
+LOOK_EVERY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Guard:
         self._losses: deque[float] = deque(maxlen=config.window_steps)
         self._norms: deque[float] = deque(maxlen=config.window_steps)
         self._skipped: deque[int] = deque(maxlen=SKIPS_THAT_ROLL_BACK - 1)
-        self._centres = centre(self._losses), centre(self._norms)
+        self._look_back()
 
     def limits(self, step: int) -> tuple[float, float]:
         """Return the largest loss and gradient norm that are no spikes."""
@@ -66,7 +68,8 @@ class Guard:
                 self._norms.clear()
             self._losses.append(loss)
             self._norms.append(norm)
-            self._centres = centre(self._losses), centre(self._norms)
+            if step % LOOK_EVERY == 0 or len(self._losses) <= 2 * MIN_HISTORY:
+                self._look_back()
             return Verdict("keep", loss_z=loss_z)
         if math.isfinite(loss) and math.isfinite(norm):
             action: str = self.config.on_spike
@@ -112,14 +115,18 @@ class Guard:
         self.num_rollbacks -= 1
         self._losses.clear()
         self._norms.clear()
-        self._centres = centre(self._losses), centre(self._norms)
+        self._look_back()
         reason = f"{verdict.reason}; nothing saved to go back to: taken for a new level"
         return Verdict("skip", reason)
+
+    def _look_back(self) -> None:
+        self._centres = centre(self._losses), centre(self._norms)
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "losses": list(self._losses),
             "norms": list(self._norms),
+            "centres": [list(each) for each in self._centres],
             "skipped": list(self._skipped),
             "num_rollbacks": self.num_rollbacks,
         }
@@ -131,7 +138,8 @@ class Guard:
         self._skipped.clear()
         self._skipped.extend(state["skipped"])
         self.num_rollbacks = max(self.num_rollbacks, state["num_rollbacks"])
-        self._centres = centre(self._losses), centre(self._norms)
+        (loss, loss_sigma), (norm, norm_sigma) = state["centres"]
+        self._centres = (loss, loss_sigma), (norm, norm_sigma)
 
 
 def centre(history: deque[float]) -> tuple[float, float]:

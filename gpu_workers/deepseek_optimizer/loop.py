@@ -87,7 +87,7 @@ class Loop:
         self._stop = threading.Event()
         self._unknown: deque[_Step] = deque()
         self._learned_at = time.perf_counter()
-        self._step_s = 0.0
+        self._step_s = self._sample_s = 0.0
         self._window_s = [0.0, 0.0]
         self._num_bad = 0
         self._is_compiled = self.config.compile == "off"
@@ -178,10 +178,13 @@ class Loop:
         if self.chooser is not None:
             self.chooser.before_step()
         before, forward = state.replica.bytes_sent, stopwatch.mark()
+        num_samples = sum(micro.num_samples for micro in micros)
+        paused_s = self._slow_down(num_samples)
         part = self._forward_backward(micros)
         submitted, backward = state.replica.exchange.submitted, stopwatch.mark()
         marks = Marks(started, wait_s, forward, submitted, backward)
-        self._slow_down(marks)
+        if self.device.type == "cpu":
+            self._sample_s = (marks.compute_s - paused_s) / max(1, num_samples)
         outcome = state.updater.apply(
             part,
             state.guard.limits(number),
@@ -251,18 +254,20 @@ class Loop:
                 with replica.accumulating(is_last=is_last):
                     with self._autocast():
                         loss = replica.step(micro.batch)
-                        loss = loss * (micro.num_samples * weight)
+                        if (share := micro.num_samples * weight) != 1:
+                            loss = loss * share
                     updater.scaled(loss).backward()
                 parts.append(loss.detach())
         total = torch.stack(parts).sum() if len(parts) > 1 else parts[0]
-        return total.float() / self.world_size
+        return total.float() / self.world_size if self.world_size > 1 else total.float()
 
-    def _slow_down(self, marks: Marks) -> None:
-        """Play a slower device where a replay of sensors asks for one (CPU only)."""
+    def _slow_down(self, num_samples: int) -> float:
+        """Play a slower device, which keeps its peers waiting, for a replay (CPU only)."""
         slowdown = self.outputs.telemetry.read(self.state.progress.step).slowdown
-        if slowdown > 1:
-            time.sleep((slowdown - 1) * marks.compute_s)
-            marks.slowdown = slowdown
+        pause_s = max(0.0, slowdown - 1) * self._sample_s * num_samples
+        if pause_s:
+            time.sleep(pause_s)
+        return pause_s
 
     @contextmanager
     def _flop_counter(self, micros: list[MicroBatch]) -> Iterator[None]:

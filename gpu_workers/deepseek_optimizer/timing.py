@@ -44,14 +44,11 @@ class Marks:
     forward: Mark
     submitted: Mark | None
     backward: Mark
-    slowdown: float = 1.0
 
     @property
     def compute_s(self) -> float:
         """Forward and backward, without the wait for other ranks."""
-        return self.slowdown * seconds_between(
-            self.forward, self.submitted or self.backward
-        )
+        return seconds_between(self.forward, self.submitted or self.backward)
 
     @property
     def exposed_s(self) -> float:

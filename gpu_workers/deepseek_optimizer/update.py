@@ -6,6 +6,7 @@ behind the step, which reads it `LAG` steps later while the device works on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from deepseek_optimizer.timing import Mark, Stopwatch
 
 # Growth and back-off of the fp16 loss scale, as torch.amp.GradScaler has them.
 FIRST_SCALE, GROWTH_STEPS = 65536.0, 2000.0
+
+Limits = tuple[float, float]  # of the loss and of the gradient's norm
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Updater:
 
     @torch.no_grad()
     def apply(
-        self, part: Tensor, limits: tuple[float, float], *, stops: bool, saves: bool
+        self, part: Tensor, limits: Limits, *, stops: bool, saves: bool
     ) -> Travelling:
         """Update the weights, or leave them, the optimizer and the residuals alone.
 
@@ -93,15 +96,8 @@ class Updater:
         """
         grads = [p.grad for p in self._params if p.grad is not None]
         norm = self._norm(grads)
-        host = torch.tensor([float(stops), float(saves), *limits], dtype=torch.float64)
-        if self.device.type == "cuda":
-            host = host.pin_memory().to(self.device, non_blocking=True)
-        is_bad = ~(part.isfinite() & norm.isfinite())
-        word = torch.stack([part.double(), is_bad.double(), host[0], host[1]])
-        if self.world_size > 1:
-            dist.all_reduce(word)
-        loss = word[0]
-        skips = (word[1] > 0) | (loss > host[2]) | (norm > host[3])
+        judge = self._on_host if self.device.type == "cpu" else self._on_device
+        values, skips = judge(part, norm, [float(stops), float(saves)], limits)
         self._step(grads, norm, skips)
         self.replica.settle(skips)
         if self._scales_loss:
@@ -109,8 +105,36 @@ class Updater:
         # DDP's gradients are views of its buckets: kept, they spare a copy.
         is_ddp = isinstance(self.replica.step, DistributedDataParallel)
         self.optimizer.zero_grad(set_to_none=not is_ddp)
-        values = torch.stack([loss, norm.double(), skips.double(), word[2], word[3]])
         return Travelling(values, self.stopwatch)
+
+    def _on_device(
+        self, part: Tensor, norm: Tensor, flags: list[float], limits: Limits
+    ) -> tuple[Tensor, Tensor]:
+        """Return the outcome and whether to skip, which the host does not wait for."""
+        host = torch.tensor([*flags, *limits], dtype=torch.float64).pin_memory()
+        host = host.to(self.device, non_blocking=True)
+        is_bad = ~(part.isfinite() & norm.isfinite())
+        word = torch.stack([part.double(), is_bad.double(), host[0], host[1]])
+        if self.world_size > 1:
+            dist.all_reduce(word)
+        loss = word[0]
+        skips = (word[1] > 0) | (loss > host[2]) | (norm > host[3])
+        values = torch.stack([loss, norm.double(), skips.double(), word[2], word[3]])
+        return values, skips
+
+    def _on_host(
+        self, part: Tensor, norm: Tensor, flags: list[float], limits: Limits
+    ) -> tuple[Tensor, Tensor]:
+        """The same by plain numbers, which on a CPU cost a tenth of that many tensors."""
+        loss, size = part.item(), norm.item()
+        is_bad = not (math.isfinite(loss) and math.isfinite(size))
+        word = torch.tensor([loss, float(is_bad), *flags], dtype=torch.float64)
+        if self.world_size > 1:
+            dist.all_reduce(word)
+        loss, num_bad, *flags = word.tolist()
+        skips = num_bad > 0 or loss > limits[0] or size > limits[1]
+        values = torch.tensor([loss, size, float(skips), *flags], dtype=torch.float64)
+        return values, torch.tensor(skips)
 
     def _norm(self, grads: list[Tensor]) -> Tensor:
         total = nn.utils.get_total_norm(grads, foreach=True)
@@ -123,7 +147,7 @@ class Updater:
         if self.clip is not None:
             shrink = (norm / self.clip).clamp_min(1.0)
             divisor = shrink if divisor is None else shrink * divisor
-        if self._is_fused:
+        if self._is_fused and self.device.type != "cpu":
             optimizer: Any = self.optimizer
             optimizer.grad_scale, optimizer.found_inf = divisor, skips.float()
             optimizer.step()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from deepseek_optimizer import bench
 from tests.bench.rows import Row
 
+PAGE = "benchmarks-trainer.md"
 GOALS = {"fp16": 0.505, "int8": 0.26, "fp16_quant": 0.20, "int4": 0.135}
 
 

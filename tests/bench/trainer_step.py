@@ -14,6 +14,7 @@ from deepseek_optimizer import DistributedTrainer
 from deepseek_optimizer.events import CheckpointSaved
 from tests.bench.rows import Row
 
+PAGE = "benchmarks-trainer.md"
 WARMUP = 50
 
 
