@@ -9,6 +9,7 @@ PACKED.pt holds the fields of two `PackedSet`s under `train` and `val`.
 import argparse
 import json
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--start-at", type=float, default=0, help="Unix time")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     device = torch.device(options.device)
@@ -72,8 +74,10 @@ def main() -> None:
     if options.teacher:
         teacher = PicoDetTeacher(options.teacher, options.teacher_classes)
         teacher = teacher.to(device).eval()
+    model = model.to(device)
+    time.sleep(max(0.0, options.start_at - time.time()))
     trainer = Trainer(
-        model.to(device),
+        model,
         Datasets(train=train, val=replace(val, classes=coco.classes), val_coco=coco),
         recipe(options),
         torch.from_numpy(class_embeddings(coco.classes)).to(device),

@@ -4,7 +4,8 @@ python tests/bench/vision_peers.py MODEL PACKED.pt SET --seconds 60 --seed 1 --d
 
 MODEL is yolo11n, dfine-n or rtdetrv2-r18, each built without COCO weights and trained
 with its own loss. `ultralytics` (AGPL) and `transformers` must be installed by whoever
-measures; nothing of this project depends on them.
+measures; nothing of this project depends on them. Runs that share a device are given
+the same `--start-at`, so that their clocks run together.
 """
 
 import argparse
@@ -276,6 +277,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--start-at", type=float, default=0, help="Unix time")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     device = torch.device(options.device)
@@ -285,6 +287,7 @@ def main() -> None:
     packed, val = (PackedSet(**both[key]).to(device) for key in ("train", "val"))
     coco = read_coco(options.data, splits=("val",))
     peer = build(options.model, len(coco.classes))
+    time.sleep(max(0.0, options.start_at - time.time()))
     slow, steps = train(
         peer,
         packed,
