@@ -15,7 +15,7 @@ from apps.labeling.selectors import access_dataset_version, list_dataset_version
 from apps.marketplace.selectors import access_model_revision
 from apps.marketplace.selectors.serving import list_finders
 from apps.training.selectors import list_runs
-from deepseek_diagnostics.catalog import TOOLS, Need
+from deepseek_diagnostics.catalog import TOOLS, Need, lacking
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -132,7 +132,7 @@ class NewReportForm(forms.Form):
         """The tools that are chosen and lack something: title, and what they lack."""
         chosen, met = getattr(self, "cleaned_data", {}), self._needs_met()
         return [
-            (tool_title(one.id), ", ".join(sorted(map(need_word, one.needs - met))))
+            (tool_title(one.id), ", ".join(sorted(map(need_word, lacking(one, met)))))
             for one in TOOLS
             if one.id in chosen.get("tools", ()) and not one.needs <= met
         ]

@@ -62,6 +62,12 @@ class ToolInfo:
     image_s: float = 0.005
 
 
+def lacking(tool: ToolInfo, met: Collection[Need]) -> frozenset[Need]:
+    """What a tool needs and does not get; of a closed model no single file is named."""
+    needed = tool.needs.difference(met)
+    return needed.difference(FILES_FOR) if Need.DETECTOR in needed else needed
+
+
 # Reading, resizing and running one picture of 320 pixels on one core.
 PREDICT_IMAGE_S = 0.08
 TOOLS = (

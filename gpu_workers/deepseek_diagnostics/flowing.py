@@ -32,7 +32,7 @@ from deepseek_vision.training.run import restore
 
 NUM_PROBED = 4
 # Beside the middle one, a layer of so small a gradient does not learn.
-QUIET = 1e-4
+QUIET, FOOT = 1e-4, 1e-6
 MOST_QUIET = 0.05
 
 
@@ -146,8 +146,9 @@ def finding_of(flows: Sequence[Flow]) -> Finding:
 
 
 def plot_of(flows: Sequence[Flow]) -> Plot:
-    """From the picture on; a layer that gets nothing has no place on such a scale."""
+    """From the picture on; what gets next to nothing stands at the foot of the scale."""
     title = _("Gradient over weights")
+    foot = FOOT * max(float(np.median([one.ratio for one in flows])), 1e-12)
     return Plot(
         title=title,
         kind="line",
@@ -157,7 +158,7 @@ def plot_of(flows: Sequence[Flow]) -> Plot:
             Series(
                 name=title,
                 x=tuple(float(n + 1) for n in range(len(flows))),
-                y=tuple(float(f"{one.ratio:.4g}") or None for one in flows),
+                y=tuple(float(f"{max(one.ratio, foot):.4g}") for one in flows),
             ),
         ),
     )

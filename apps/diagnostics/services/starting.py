@@ -26,7 +26,7 @@ from apps.labeling.types import DatasetVersionInfo, Split
 from apps.marketplace.selectors.serving import access_finder
 from apps.marketplace.types import OWN_FORMAT, ModelRevisionInfo
 from apps.training.selectors import access_run
-from deepseek_diagnostics.catalog import BY_ID, Need
+from deepseek_diagnostics.catalog import BY_ID, Need, lacking
 from deepseek_diagnostics.spec import same_name
 
 if TYPE_CHECKING:
@@ -117,12 +117,12 @@ def _tools(model: ModelRevisionInfo, new: NewReport) -> tuple[str, ...]:
                 names=", ".join(unknown), known=", ".join(BY_ID)
             )
         )
-    lacking = [one for one in new.tools if one not in possible]
-    if lacking:
-        needed = frozenset[Need]().union(*(BY_ID[one].needs for one in lacking)) - met
+    without = [one for one in new.tools if one not in possible]
+    if without:
+        needed = {need for one in without for need in lacking(BY_ID[one], met)}
         raise BadReportError(
             _("For {names} choose {needs} as well, or leave them out").format(
-                names=", ".join(lacking),
+                names=", ".join(without),
                 needs=", ".join(sorted(need_word(one) for one in needed)),
             )
         )
