@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.random import mtrand
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
@@ -140,18 +141,18 @@ def seed_all(seed: int) -> None:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Draw from generators fixed by `seed`, then put the callers' back."""
-    python, numpy = random.getstate(), np.random.get_bit_generator()
+    python, numpy = random.getstate(), mtrand.get_bit_generator()
     torch_cpu = torch.get_rng_state()
     random.seed(seed)
     # Exchanged, not saved: numpy's state takes longer to copy than a small step.
-    np.random.set_bit_generator(_SPARE)
+    mtrand.set_bit_generator(_SPARE)
     np.random.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)
     try:
         yield
     finally:
         random.setstate(python)
-        np.random.set_bit_generator(numpy)
+        mtrand.set_bit_generator(numpy)
         torch.set_rng_state(torch_cpu)
 
 
