@@ -104,11 +104,11 @@ class Api(APIView):
                 ).format(most=LONGEST_KEY)
             )
         fingerprint = _fingerprint(request)
-        answered, is_new = AnsweredRequest.objects.get_or_create(
-            user=request.user, key=key, defaults={"fingerprint": fingerprint}
-        )
+        asked = AnsweredRequest(user=request.user, key=key, fingerprint=fingerprint)
+        AnsweredRequest.objects.bulk_create([asked], ignore_conflicts=True)
+        answered = AnsweredRequest.objects.get(user=request.user, key=key)
         self.answered = answered
-        if is_new:
+        if answered.status == 0:  # only this transaction sees one without an answer
             return
         if answered.fingerprint != fingerprint:
             raise KeyReusedError(_("this Idempotency-Key was used for another request"))

@@ -13,10 +13,18 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from deepseek_vision.synthetic.production_line import write_production_line
+from tests.e2e.test_errand import at, boxes, drag, saved
 from tests.running import wait_for
 from tests.stack import Stack
 
 LONG_MS = 180_000
+TAKE = """
+import json
+from django.utils import timezone
+from apps.deployments.services.sampling import take_samples
+tonight = timezone.now().replace(hour=23, minute=59)
+print(json.dumps(take_samples(endpoint_id=ENDPOINT, now=tonight)))
+"""
 MODEL = "deepseek_vision_v2"
 
 
@@ -69,7 +77,7 @@ def snippets(page: Page) -> dict[str, str]:
 
 @pytest.mark.usefixtures("_replicas")
 def test_a_model_is_deployed_called_replaced_and_returned_to(
-    admin_page: Page, folder: Path
+    admin_page: Page, stack: Stack, folder: Path
 ):
     page = admin_page
     with page.expect_websocket(lambda line: "/ws/deployments/" in line.url):
@@ -96,6 +104,9 @@ def test_a_model_is_deployed_called_replaced_and_returned_to(
     keep_doubtful(page)
     asked(code["curl"], folder)
     wait_for(lambda: "1 doubtful" in told_of_pictures(page), 60)
+    stack.python(TAKE.replace("ENDPOINT", number_in(address)))
+    page.goto(address)
+    label_what_was_kept(page)
     page.goto(address)
 
     page.get_by_label("Model").select_option(label=other(page, whole["version"]))
@@ -130,6 +141,22 @@ def keep_doubtful(page: Page) -> None:
 def told_of_pictures(page: Page) -> str:
     page.reload()
     return page.locator("dl.facts").inner_text()
+
+
+def label_what_was_kept(page: Page) -> None:
+    """The live picture stands in front of the queue, and a box on it is saved."""
+    page.get_by_role("link", name="Label the next").click()
+    expect(page.locator("#editor[data-loading]")).to_have_count(0)
+    expect(page.get_by_text("line_3")).to_be_visible()
+    page.keyboard.press("b")
+    stage = page.locator("[data-stage]")
+    drag(page, at(stage, 0.45, 0.45), at(stage, 0.55, 0.55))
+    saved(page)
+    assert len(boxes(page)) == 1
+
+
+def number_in(address: str) -> str:
+    return address.rstrip("/").rpartition("/")[2]
 
 
 def other(page: Page, version: str) -> str:

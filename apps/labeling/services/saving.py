@@ -2,27 +2,28 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from apps.accounts.selectors import check_role
 from apps.accounts.types import Role
-from apps.labeling import selectors
+from apps.core.errors import NotFoundError
 from apps.labeling.errors import BadOperationError, RevisionConflictError
 from apps.labeling.formats.geometry import bounds, pack
-from apps.labeling.models import Annotation, Image, Label, OperationLog
+from apps.labeling.models import Annotation, Image, OperationLog
 from apps.labeling.services import verdicts
+from apps.labeling.services.saving_sql import LOCK_SQL, SETTLE_SQL
 from apps.labeling.types import (
     HELD_FOR,
-    ImageState,
     Operation,
     Put,
     Remove,
-    Review,
     Shape,
     ShapeKind,
 )
@@ -64,12 +65,14 @@ def apply_operations(
         RevisionConflictError: Somebody else saved since; nothing was applied.
         BadOperationError: An unknown label or a box that is not one; nothing applied.
     """
-    image = selectors.access_image(
-        user=user, image_id=image_id, needs=Role.ANNOTATOR, lock=True
-    )
-    applied = OperationLog.objects.filter(image=image, key=key).first()
+    locked = _lock(user, image_id, key)
+    image, applied = locked.image, locked.applied
+    if applied is None and image.revision != revision:
+        # The statement saw the log as it was when it began to wait for the lock.
+        log = OperationLog.objects.filter(image=image, key=key)
+        applied = log.values_list("revision", flat=True).first()
     if applied is not None:
-        return applied.revision
+        return applied
     if image.revision != revision:
         raise RevisionConflictError(
             _(
@@ -79,23 +82,10 @@ def apply_operations(
             revision=image.revision,
         )
     operations = [_measured(image, operation) for operation in operations]
-    _check(image, operations)
+    _check(image, operations, locked.label_ids)
     _apply(image, user, operations)
     verdicts.follow(image=image, user=user, operations=operations)
-    image.revision += 1
-    image.num_annotations = Annotation.objects.filter(image=image).count()
-    if image.state == ImageState.UNLABELED and image.num_annotations:
-        image.state = ImageState.IN_PROGRESS
-    if image.review == Review.ACCEPTED:
-        image.review = Review.OPEN  # what was accepted is no longer there
-    if image.held_until is not None and image.assignee_id == user.pk:
-        image.held_until = timezone.now() + HELD_FOR
-    image.save(
-        update_fields=[
-            "revision", "num_annotations", "state", "review", "held_until",
-            "updated_at",
-        ]
-    )  # fmt: skip
+    _settle(image, user)
     OperationLog.objects.create(
         image=image,
         revision=image.revision,
@@ -106,10 +96,49 @@ def apply_operations(
     return image.revision
 
 
-def _check(image: Image, operations: Sequence[Operation]) -> None:
-    known = set(
-        Label.objects.filter(project_id=image.project_id).values_list("pk", flat=True)
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Locked:
+    """An image that nobody else can change, and what a batch is checked against.
+
+    Attributes:
+        label_ids: Of its project.
+        applied: The revision that this batch led to, where it came before.
+    """
+
+    image: Image
+    label_ids: frozenset[int]
+    applied: int | None
+
+
+def _lock(user: "User", image_id: int, key: str) -> _Locked:
+    """Give the image to who may draw on it, by the rules of ``access_image``."""
+    absent = _("image not found")
+    asked = {"image": image_id, "user": user.pk, "key": key}
+    row: Any = next(iter(Image.documents.raw(LOCK_SQL, asked)), None)
+    if row is None:
+        raise NotFoundError(absent)
+    role = Role(row.role)
+    check_role(role, Role.ANNOTATOR)
+    if row.is_hidden_from(user.pk) and not role.allows(Role.REVIEWER):
+        raise NotFoundError(absent)
+    return _Locked(image=row, label_ids=frozenset(row.label_ids), applied=row.applied)
+
+
+def _settle(image: Image, user: "User") -> None:
+    """Take the image to its next revision."""
+    image.revision += 1
+    now = timezone.now()
+    settled: dict[str, int | datetime] = {
+        "image": image.pk, "revision": image.revision, "user": user.pk,
+        "now": now, "until": now + HELD_FOR,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE_SQL, settled)
+
+
+def _check(
+    image: Image, operations: Sequence[Operation], known: frozenset[int]
+) -> None:
     for operation in operations:
         if isinstance(operation, Put):
             _check_shape(image, operation.shape, known)
@@ -126,7 +155,7 @@ def _measured(image: Image, operation: Operation) -> Operation:
     return Put(shape=replace(shape, bbox=bbox))
 
 
-def _check_shape(image: Image, shape: Shape, known: set[int]) -> None:
+def _check_shape(image: Image, shape: Shape, known: frozenset[int]) -> None:
     if shape.label_id not in known:
         raise BadOperationError(
             _(

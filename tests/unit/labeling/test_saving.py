@@ -1,13 +1,19 @@
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
-from apps.accounts.models import User, Workspace
+from apps.accounts.errors import RoleTooLowError
+from apps.accounts.models import Membership, User, Workspace
+from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
 from apps.labeling.errors import BadOperationError, RevisionConflictError
 from apps.labeling.models import Annotation, Image, OperationLog
 from apps.labeling.services.saving import apply_operations
-from apps.labeling.types import ImageState, Put, Remove, Shape, ShapeKind
+from apps.labeling.types import ImageState, Put, Remove, Review, Shape, ShapeKind
 from tests.factories.labeling import (
     AnnotationFactory,
     ImageFactory,
@@ -124,3 +130,60 @@ def test_a_stranger_is_told_nothing(image: Image, charlie: User):
         save(image, charlie, put(label.pk))
 
     assert not image.annotations.exists()
+
+
+def test_who_only_looks_may_not_draw(image: Image, workspace: Workspace, bob: User):
+    label = LabelFactory(project=image.project)
+    Membership.objects.filter(workspace=workspace, user=bob).update(role=Role.VIEWER)
+
+    with pytest.raises(RoleTooLowError, match="this needs the role annotator"):
+        save(image, bob, put(label.pk))
+
+
+def test_nobody_draws_in_an_archived_project_or_on_what_is_hidden(
+    image: Image, workspace: Workspace, bob: User
+):
+    label = LabelFactory(project=image.project)
+    Membership.objects.filter(workspace=workspace, user=bob).update(role=Role.ANNOTATOR)
+    Image.objects.filter(pk=image.pk).update(is_truth=True)
+    with pytest.raises(NotFoundError, match="image not found"):
+        save(image, bob, put(label.pk))
+
+    Image.objects.filter(pk=image.pk).update(is_truth=False)
+    image.project.archived_at = timezone.now()
+    image.project.save()
+    with pytest.raises(NotFoundError, match="image not found"):
+        save(image, bob, put(label.pk))
+
+
+def test_a_batch_opens_what_was_accepted_and_holds_the_image_for_longer(
+    image: Image, bob: User
+):
+    label = LabelFactory(project=image.project)
+    soon = timezone.now() + timedelta(minutes=1)
+    Image.objects.filter(pk=image.pk).update(
+        review=Review.ACCEPTED, assignee=bob, held_until=soon
+    )
+
+    save(image, bob, put(label.pk))
+
+    image.refresh_from_db()
+    assert image.review == Review.OPEN
+    assert image.held_until > soon
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_batch_twice_at_one_moment_is_applied_once(image: Image, bob: User):
+    label = LabelFactory(project=image.project)
+    operation = put(label.pk)
+
+    def send(_turn: int) -> int:
+        try:
+            return save(image, bob, operation, key="k", revision=0)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(send, range(4))) == [1, 1, 1, 1]
+
+    assert image.annotations.count() == OperationLog.objects.count() == 1
