@@ -110,7 +110,7 @@ DEPLOYMENTS_PAGES: Rules = {
         "POST": write(
             MANAGER,
             302,
-            body=lambda w: {"model": w["model_name"], "rollout": "switch"},
+            body=lambda w: {"model": w["model_name"], "rollout": "switch", "share": 10},
         )
     },
     "deployments:scale": {

@@ -147,7 +147,8 @@ def label_what_was_kept(page: Page) -> None:
     """The live picture stands in front of the queue, and a box on it is saved."""
     page.get_by_role("link", name="Label the next").click()
     expect(page.locator("#editor[data-loading]")).to_have_count(0)
-    expect(page.get_by_text("line_3")).to_be_visible()
+    shown = page.get_by_role("link", name=re.compile("line-3.* unsure"))
+    expect(shown).to_have_attribute("aria-current", "page")
     page.keyboard.press("b")
     stage = page.locator("[data-stage]")
     drag(page, at(stage, 0.45, 0.45), at(stage, 0.55, 0.55))

@@ -175,7 +175,9 @@ def release(request: PageRequest, endpoint_id: int) -> HttpResponse:
         )
         messages.success(request, _("%(release)s is starting.") % {"release": made})
     else:
-        selectors.access_endpoint(user=request.user, endpoint_id=endpoint_id)
+        selectors.access_endpoint(
+            user=request.user, endpoint_id=endpoint_id, needs=Role.MANAGER
+        )
         messages.error(
             request,
             _("Choose a model of the list, and a share of 1 to {most} %.").format(
