@@ -53,9 +53,18 @@ def access_image(
         user, image.project.workspace_id if image else None, needs, absent
     )
     assert image is not None
-    if image.is_hidden_from(user.pk) and not role.allows(Role.REVIEWER):
-        raise NotFoundError(absent)
+    check_shown(image, user, role)
     return image
+
+
+def check_shown(image: Image, user: "User", role: Role) -> None:
+    """Refuse an image that takes a reviewer to see it.
+
+    Raises:
+        NotFoundError: It does, and the user is none.
+    """
+    if image.is_hidden_from(user.pk) and not role.allows(Role.REVIEWER):
+        raise NotFoundError(_("image not found"))
 
 
 def check_member(

@@ -17,6 +17,7 @@ from apps.core.errors import NotFoundError
 from apps.labeling.errors import BadOperationError, RevisionConflictError
 from apps.labeling.formats.geometry import bounds, pack
 from apps.labeling.models import Annotation, Image, OperationLog
+from apps.labeling.selectors.access import check_shown
 from apps.labeling.services import verdicts
 from apps.labeling.services.saving_sql import LOCK_SQL, SETTLE_SQL
 from apps.labeling.types import (
@@ -112,15 +113,13 @@ class _Locked:
 
 def _lock(user: "User", image_id: int, key: str) -> _Locked:
     """Give the image to who may draw on it, by the rules of ``access_image``."""
-    absent = _("image not found")
     asked = {"image": image_id, "user": user.pk, "key": key}
     row: Any = next(iter(Image.documents.raw(LOCK_SQL, asked)), None)
     if row is None:
-        raise NotFoundError(absent)
+        raise NotFoundError(_("image not found"))
     role = Role(row.role)
     check_role(role, Role.ANNOTATOR)
-    if row.is_hidden_from(user.pk) and not role.allows(Role.REVIEWER):
-        raise NotFoundError(absent)
+    check_shown(row, user, role)
     return _Locked(image=row, label_ids=frozenset(row.label_ids), applied=row.applied)
 
 
