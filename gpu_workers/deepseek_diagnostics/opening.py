@@ -13,7 +13,13 @@ from deepseek_vision.errors import VisionError
 from deepseek_vision.hub import PRECISIONS, ModelDirectory, find_model
 from deepseek_vision.images import Pixels
 from deepseek_vision.predict import Model, ObjectDetector
-from deepseek_vision.runtime import Array, RawOutput, Session, cell_centres
+from deepseek_vision.runtime import (
+    Array,
+    RawOutput,
+    Session,
+    cell_centres,
+    session_options,
+)
 
 _OUTPUTS = ("logits", "distances", "complexity")
 
@@ -22,13 +28,8 @@ class TracedSession(Session):
     """A session that also keeps the vector behind its last answer."""
 
     def __init__(self, graph: bytes, *, vector: str, num_threads: int) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = num_threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = ort.InferenceSession(
-            graph, options, providers=["CPUExecutionProvider"]
+            graph, session_options(num_threads), providers=["CPUExecutionProvider"]
         )
         self._vector = vector
         self.last_BD: Array | None = None

@@ -47,20 +47,25 @@ REFUSALS = (
 )
 
 
+def session_options(num_threads: int) -> ort.SessionOptions:
+    """One order of work on so many threads, which do not spin while they wait."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
 class Session:
     """A loaded graph; safe to call from several threads."""
 
     def __init__(self, path: Path, *, num_threads: int = 1) -> None:
         refuse_pickle(path)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = num_threads
-        options.inter_op_num_threads = 1
-        options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = ort.InferenceSession(
-                path, options, providers=["CPUExecutionProvider"]
+                path, session_options(num_threads), providers=["CPUExecutionProvider"]
             )
         except REFUSALS as error:
             reason = str(error).splitlines()[0]
