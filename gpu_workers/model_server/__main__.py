@@ -5,6 +5,7 @@ import errno
 import json
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -20,7 +21,7 @@ from model_server.protocol import check_name
 from model_server.repository import ModelSource, Repository
 from model_server.requests import RequestLimits
 from model_server.runners import RunOptions
-from model_server.web import Door, serve
+from model_server.web import GRACE_S, Door, serve
 
 PARENT_CHECK_S = 0.5
 
@@ -105,9 +106,14 @@ def _load(
 
 
 def _end_with(parent: int) -> None:
-    """A server whose keeper is gone would hold its port for ever."""
+    """A server whose keeper is gone would hold its port for ever.
+
+    It answers what it has begun; to a caller, an exit would be a crash.
+    """
     while os.getppid() == parent:
         time.sleep(PARENT_CHECK_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S + 5)
     os._exit(1)
 
 

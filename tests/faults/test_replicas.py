@@ -239,13 +239,15 @@ def test_a_model_that_dies_at_its_hundredth_request_loses_none(
 
 
 def _check_what_is_deadly(client: httpx.Client, url: str) -> None:
-    """It ends two processes, however often it is sent, and gets a clear answer."""
+    """It ends three processes, however often it is sent, and gets a clear answer."""
     refused = client.post(url, content=b"deadly")
     after = {each.pid for each in _servers("bad")}
     again = client.post(url, content=b"deadly")
 
     assert (refused.status_code, again.status_code) == (500, 500)
-    assert "two processes ended while they read this request" in refused.json()["error"]
+    assert (
+        "three processes ended while they read this request" in refused.json()["error"]
+    )
     assert client.post(url, content=b"x").status_code == 200
     assert after <= {each.pid for each in _servers("bad")}
 

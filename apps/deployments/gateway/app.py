@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from apps.deployments.gateway.replicas import (
     request_bytes,
 )
 from apps.deployments.gateway.sampling import Sampler
-from apps.deployments.gateway.suspects import Suspects
+from apps.deployments.gateway.suspects import CHANCES, Suspects
 from apps.deployments.gateway.table import Table, Tallies
 from apps.deployments.secrets import digest
 from apps.deployments.types import KeyLimits, Route
@@ -44,7 +45,7 @@ _RETURNED = (b"content-type", b"inference-header-content-length")
 _WORTH_ANOTHER_TRY = (500, 502, 503)
 _NOBODY = "no replica answers; the endpoint's page says why"
 _DEADLY = (
-    "two processes ended while they read this request, so it is not asked again: send "
+    "three processes ended while they read this request, so it is not asked again: send "
     "another or a smaller picture; the log on the endpoint's page says how they ended"
 )
 
@@ -202,33 +203,31 @@ class Gateway:
     async def _ask_with_care(
         self, route: Route, chosen: int, asked: Asked
     ) -> tuple[Reply, int, Route]:
-        """Ask; where the process ends meanwhile, once more, and never a third time."""
+        """Ask; where the process ends meanwhile, twice more, alone, and never again."""
         safe = chosen if route.stable is None else route.stable
         if self._suspects.is_convicted(safe, asked.content):
             raise Refused(500, _DEADLY)
         began = time.monotonic()
-        try:
+        with suppress(ReplicaDiedError):
             return await self._ask_until_answered(route, chosen, asked)
-        except ReplicaDiedError:
-            pass
-        try:
-            async with self._suspects.alone(route.endpoint_id):
-                reply, release, route = await self._ask_until_answered(
-                    route, safe, asked
-                )
-        except TimeoutError:
-            raise Refused(503, _NOBODY, [(b"retry-after", b"2")]) from None
-        except ReplicaDiedError:
-            self._suspects.convict(safe, asked.content)
-            told = asked.id.decode("latin-1"), route.slug
-            log.error("request %s ended two replicas of %s", *told)
-            if safe != route.candidate:  # there it is counted
-                tally = self._tallies.of(safe)
-                tally.note((time.monotonic() - began) * 1000)
-                tally.num_errors += 1
-            raise Refused(500, _DEADLY) from None
-        self._tallies.of(release).num_retried += 1
-        return reply, release, route
+        for _ in range(CHANCES):
+            try:
+                async with self._suspects.alone(route.endpoint_id):
+                    found = await self._ask_until_answered(route, safe, asked)
+            except TimeoutError:
+                raise Refused(503, _NOBODY, [(b"retry-after", b"2")]) from None
+            except ReplicaDiedError:
+                continue
+            self._tallies.of(found[1]).num_retried += 1
+            return found
+        self._suspects.convict(safe, asked.content)
+        told = asked.id.decode("latin-1"), route.slug
+        log.error("request %s ended three replicas of %s", *told)
+        if safe != route.candidate:  # there it is counted
+            tally = self._tallies.of(safe)
+            tally.note((time.monotonic() - began) * 1000)
+            tally.num_errors += 1
+        raise Refused(500, _DEADLY)
 
     async def _ask_until_answered(
         self, route: Route, chosen: int, asked: Asked

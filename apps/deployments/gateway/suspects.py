@@ -10,14 +10,15 @@ from contextlib import asynccontextmanager
 REMEMBERED_S = 600.0
 MOST_REMEMBERED = 1000
 PATIENCE_S = 30.0
+CHANCES = 2  # two processes may end of something else; a third does not
 _Key = tuple[int, bytes]
 
 
 class Suspects:
     """Finds the one among many that was in a process when it ended.
 
-    All that a process took along are asked once more, one after the other: only the
-    one at fault ends the next process too. It is remembered, so that a caller who
+    All that a process took along are asked again, one after the other: only the one
+    at fault ends the next processes too. It is remembered, so that a caller who
     sends it again and again ends no more of them.
     """
 
@@ -41,7 +42,7 @@ class Suspects:
             turn.release()
 
     def convict(self, release_id: int, content: bytes) -> None:
-        """Remember what two processes of a version ended with."""
+        """Remember what three processes of a version ended with."""
         self._convicted[_key(release_id, content)] = time.monotonic() + REMEMBERED_S
         if len(self._convicted) > MOST_REMEMBERED:
             self._convicted.popitem(last=False)

@@ -154,10 +154,14 @@ def test_a_body_that_dribbles_in_or_never_ends_is_given_up(
 
 
 class FakeReplica:
-    """Answers `{}` after a moment; `deadly` takes all that it is busy with along."""
+    """Answers `{}` after a moment; `deadly` takes all that it is busy with along.
 
-    def __init__(self) -> None:
+    Its first `num_ends` requests are in it when it is ended from outside.
+    """
+
+    def __init__(self, num_ends: int = 0) -> None:
         self.bodies: list[bytes] = []
+        self._num_ends = num_ends
         self._busy: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -179,7 +183,7 @@ class FakeReplica:
         body = await reader.readexactly(int(length))
         self.bodies.append(body)
         await asyncio.sleep(0.02)
-        if body == b"deadly":
+        if body == b"deadly" or len(self.bodies) <= self._num_ends:
             for each in self._busy:
                 each.transport.abort()
             self._busy.clear()
@@ -230,7 +234,7 @@ def test_the_first_answer_of_a_new_endpoint_names_its_version(monkeypatch):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("num_replicas", [1, 2])
-def test_of_all_that_a_process_took_along_the_one_at_fault_is_asked_twice(
+def test_of_all_that_a_process_took_along_the_one_at_fault_is_asked_thrice(
     monkeypatch, num_replicas
 ):
     replicas = [FakeReplica() for _ in range(num_replicas)]
@@ -252,8 +256,25 @@ def test_of_all_that_a_process_took_along_the_one_at_fault_is_asked_twice(
     assert isinstance(error, dict)
     assert "it is not asked again: send another or a smaller" in error["error"]
     asked = [body for each in replicas for body in each.bodies]
-    assert asked.count(b"deadly") == 2
+    assert asked.count(b"deadly") == 3
     assert asked.count(b"e") == 1
+
+
+@pytest.mark.django_db
+def test_an_innocent_is_answered_though_two_processes_end_around_it(monkeypatch):
+    """As both do where their keeper is killed."""
+    replicas = [FakeReplica(num_ends=1), FakeReplica(num_ends=1)]
+
+    async def called() -> list[int]:
+        async with AsyncExitStack() as open_:
+            ports = [await open_.enter_async_context(each) for each in replicas]
+            route = replace(ROUTE, ports={1: tuple(ports)})
+            monkeypatch.setattr(selectors, "routes", lambda: {"line": route})
+            app = gateway.Gateway()
+            return [(await _post(app, b"innocent"))[0] for _ in range(2)]
+
+    assert asyncio.run(called()) == [200, 200]
+    assert sum(len(each.bodies) for each in replicas) == 4
 
 
 @pytest.mark.django_db

@@ -1,9 +1,15 @@
 """Loading, switching and failing while others serve."""
 
 import json
+import re
 import shutil
+import socket
+import subprocess
+import sys
 import threading
+import time
 
+import psutil
 import pytest
 
 from model_server.runners import MOST_SAID, one_line
@@ -59,6 +65,33 @@ def test_a_switch_under_traffic_loses_nothing_and_mixes_nothing(tmp_path):
     assert len(seen) > 30
     assert {pair for pair in seen if str(pair[0]) != f"{pair[1]:.0f}"} == set()
     assert server.end() == 0
+
+
+def test_a_server_whose_keeper_is_gone_answers_what_has_come_in(tmp_path):
+    graphs.adder(tmp_path / "m")
+    command = [sys.executable, "-m", "model_server", f"m={tmp_path / 'm'}"]
+    keeper = subprocess.Popen(
+        ["/bin/sh", "-c", '"$@" --port 0 --parent $$ & wait', "sh", *command],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert keeper.stderr is not None
+    found = re.search(r"listening on .*:(\d+)", keeper.stderr.readline())
+    assert found is not None
+    (server,) = psutil.Process(keeper.pid).children()
+    with socket.create_connection(("127.0.0.1", int(found[1])), timeout=20) as caller:
+        head = f"POST /v2/models/m/infer HTTP/1.1\r\ncontent-length: {len(ONE)}\r\n\r\n"
+        caller.sendall(head.encode() + ONE[:20].encode())
+        keeper.kill()
+        keeper.wait()
+        time.sleep(1)
+        caller.sendall(ONE[20:].encode())
+        with caller.makefile("rb") as answers:
+            answer = answers.readline()
+
+    assert answer == b"HTTP/1.1 200 OK\r\n"
+    server.wait(20)
+    keeper.stderr.close()
 
 
 def test_a_version_that_does_not_load_leaves_the_old_one_serving(tmp_path):
