@@ -1,5 +1,6 @@
 """Loading, switching and failing while others serve."""
 
+import http.client
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import psutil
 import pytest
@@ -67,6 +69,13 @@ def test_a_switch_under_traffic_loses_nothing_and_mixes_nothing(tmp_path):
     assert server.end() == 0
 
 
+def _is_ready(at: tuple[str, int]) -> bool:
+    connection = http.client.HTTPConnection(*at, timeout=20)
+    connection.request("GET", "/v2/health/ready")
+    with closing(connection), connection.getresponse() as answer:
+        return answer.status == 200
+
+
 def test_a_server_whose_keeper_is_gone_answers_what_has_come_in(tmp_path):
     graphs.adder(tmp_path / "m")
     command = [sys.executable, "-m", "model_server", f"m={tmp_path / 'm'}"]
@@ -79,7 +88,10 @@ def test_a_server_whose_keeper_is_gone_answers_what_has_come_in(tmp_path):
     found = re.search(r"listening on .*:(\d+)", keeper.stderr.readline())
     assert found is not None
     (server,) = psutil.Process(keeper.pid).children()
-    with socket.create_connection(("127.0.0.1", int(found[1])), timeout=20) as caller:
+    at = ("127.0.0.1", int(found[1]))
+    while not _is_ready(at):
+        time.sleep(0.05)
+    with socket.create_connection(at, timeout=20) as caller:
         head = f"POST /v2/models/m/infer HTTP/1.1\r\ncontent-length: {len(ONE)}\r\n\r\n"
         caller.sendall(head.encode() + ONE[:20].encode())
         keeper.kill()
