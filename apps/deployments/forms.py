@@ -17,7 +17,7 @@ from apps.deployments.types import (
 
 REPLICA_BYTES = 200 * 2**20  # the most that a replica is meant to take
 SLEEP_CHOICES = [
-    (0, gettext_lazy("Never: the first answer is always quick")),
+    (0, gettext_lazy("Never: always quick")),
     (300, gettext_lazy("After 5 idle minutes")),
     (3600, gettext_lazy("After an idle hour")),
 ]

@@ -90,6 +90,13 @@ class NewRunForm(forms.Form):
     )
     seed = forms.IntegerField(label=_("Seed"), required=False, min_value=0)
     lr = forms.FloatField(label=_("Learning rate"), required=False, min_value=1e-9)
+    colour = forms.FloatField(
+        label=_("Changes of colour and light"),
+        required=False,
+        min_value=0,
+        max_value=1,
+        help_text=_("How strongly pictures are changed in training; usual is 0.4."),
+    )
     licence = forms.ChoiceField(label=_("Licence of the model"), choices=LICENCES)
     tags = forms.CharField(
         label=_("Tags"),
@@ -106,6 +113,7 @@ class NewRunForm(forms.Form):
         "batch_size",
         "side_px",
         "lr",
+        "colour",
         "evaluate_every",
         "seed",
         "priority",
@@ -212,7 +220,10 @@ class NewRunForm(forms.Form):
     def changes(self) -> dict[str, Any]:
         """What the person changed of the preset's recipe."""
         given = {name: self.cleaned_data.get(name) for name in (*INTEGERS, "lr")}
-        return {name: value for name, value in given.items() if value is not None}
+        changed = {name: value for name, value in given.items() if value is not None}
+        colour = self.cleaned_data.get("colour")
+        look = {} if colour is None else {"augmentation": {"colour": colour}}
+        return changed | look
 
 
 def first_choices(
@@ -237,7 +248,8 @@ def first_choices(
     detectors = list_detectors(user=user)
     # Asked for by an empty one: begin with nothing.
     base = asked.get("base", str(detectors[-1].revision_id) if detectors else "")
-    numbers = {key: asked[key] for key in (*INTEGERS, "lr", "preset") if key in asked}
+    offered = (*INTEGERS, "lr", "colour", "preset")
+    numbers = {key: asked[key] for key in offered if key in asked}
     return {
         **numbers, "dataset": data, "base": base, "name": names.get(chosen or 0, ""),
     }  # fmt: skip
@@ -247,6 +259,7 @@ def _of_run(run: TrainingRun) -> dict[str, Any]:
     limit = run.job.time_limit_s
     return {
         **{key: run.changes[key] for key in (*INTEGERS, "lr") if key in run.changes},
+        "colour": run.changes.get("augmentation", {}).get("colour"),
         "name": run.name,
         "dataset": str(run.dataset_version_id),
         "base": str(run.base_revision_id or ""),

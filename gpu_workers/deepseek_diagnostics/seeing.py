@@ -159,10 +159,11 @@ class ServedSeer:
         )
 
     def ask(self, picture: Picture) -> dict[str, Any]:
-        """The server's own answer to the pixels as they are."""
+        """The server's own answer to the pixels as they are; of masks, their boxes."""
         try:
             read = self._runner.read(picture.pixels)
-            [said] = self._runner.answer([read], [{"score_threshold": LEAST_SCORE}])
+            wish = {"score_threshold": LEAST_SCORE, "boxes_only": True}
+            [said] = self._runner.answer([read], [wish])
         except Exception as error:  # a runner is anybody's code
             raise DataError(
                 _("the model refuses a picture: {reason}"), reason=_first_line(error)

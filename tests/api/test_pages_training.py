@@ -162,6 +162,21 @@ def test_a_clone_begins_with_the_same_choices(page: Client, run: TrainingRun):
     )
 
 
+def test_what_a_report_advises_of_colour_reaches_the_run_and_its_clone(
+    page: Client, version: DatasetVersion
+):
+    advised = {"version": version.pk, "base": "", "colour": 0.8}
+    shown = page.get(reverse("training:new"), advised)
+    assert shown.context["form"].initial["colour"] == "0.8"
+
+    page.post(reverse("training:new"), form(dataset=version.pk, colour="0.8"))
+
+    run = TrainingRun.objects.get()
+    assert run.recipe["augmentation"]["colour"] == 0.8
+    again = page.get(reverse("training:new"), {"clone": run.pk})
+    assert again.context["form"].initial["colour"] == 0.8
+
+
 def test_mlflow_is_told_by_its_rest_api(
     page: Client, run: TrainingRun, settings: Any, monkeypatch: pytest.MonkeyPatch
 ):

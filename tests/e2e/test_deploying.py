@@ -109,6 +109,10 @@ def test_a_model_is_deployed_called_replaced_and_returned_to(
     label_what_was_kept(page)
     page.goto(address)
 
+    page.get_by_label("How").select_option(value="canary")
+    expect(page.get_by_label("Percent of the requests")).to_be_visible()
+    page.get_by_label("How").select_option(value="switch")
+    expect(page.get_by_label("Percent of the requests")).to_be_hidden()
     page.get_by_label("Model").select_option(label=other(page, whole["version"]))
     page.get_by_role("button", name="Bring it").click()
     expect(page.locator("#live")).to_contain_text("(v2)", timeout=LONG_MS)

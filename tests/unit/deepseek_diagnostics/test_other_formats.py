@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import numpy_helper
 
 from deepseek_diagnostics.applying import apply
@@ -18,6 +19,9 @@ from deepseek_diagnostics.profiling import serving_of, trace
 from deepseek_diagnostics.reporting import diagnose
 from deepseek_diagnostics.result import ToolResult
 from deepseek_diagnostics.spec import DiagnoseSpec
+from deepseek_vision.segmentation.instances.directory import InstanceConfig
+from deepseek_vision.segmentation.instances.export import export_instances
+from deepseek_vision.segmentation.instances.network import build_instance_segmenter
 from tests.unit.deepseek_diagnostics.foreign import (
     CELL,
     write_config,
@@ -105,6 +109,29 @@ def test_islands_of_a_mask_are_objects(tmp_path: Path):
     assert made.seen.classes == ("nothing", "cat", "dog")
     assert len(made.found) == 2 * len(PICTURES)  # the rest of a picture is no label
     assert mean_ap(made.judged)[0] == pytest.approx(1)
+
+
+def test_a_model_of_masks_is_measured_by_their_boxes(tmp_path: Path):
+    """An untrained one: what it answers is nothing good, and all of it is measured."""
+    torch.manual_seed(0)
+    model = build_instance_segmenter("nano").eval()
+    (tmp_path / "model").mkdir()
+    export_instances(model, tmp_path / "model" / "model.onnx")
+    options = model.size.as_options()
+    config = InstanceConfig(
+        name="a", classes=("dog", "cat"), side_px=96, options=options, score_threshold=0
+    )
+    (tmp_path / "model" / "config.json").write_text(config.to_json())
+    data = write_pictures(tmp_path / "data", PICTURES[:2])
+    out = str(tmp_path / "out")
+    spec = DiagnoseSpec(
+        model=str(tmp_path / "model"), data=str(data), out=out, tools=("quality",)
+    )
+
+    [told] = diagnose(spec, report=lambda _event: None, should_stop=lambda: False)
+
+    assert told.skipped == ""
+    assert told.values["AP"] == pytest.approx(0, abs=0.1)
 
 
 def test_what_cannot_be_measured_is_said_in_one_line(tmp_path: Path):

@@ -42,7 +42,7 @@ class ServedInstances:
             )
         except (VisionError, TypeError) as error:
             raise ValueError(str(error)) from None
-        return as_wire(picture, found)
+        return as_wire(picture, found, boxes_only=bool(wish.get("boxes_only")))
 
 
 def load(directory: Path, options: Mapping[str, Any]) -> ServedInstances:
