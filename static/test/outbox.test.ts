@@ -261,6 +261,40 @@ test.each(Array.from({ length: 100 }, (_, seed) => seed))(
   },
 );
 
+test.each(Array.from({ length: 20 }, (_, seed) => seed))(
+  "a gesture made while another is written leaves no trace once both are saved, seed %i",
+  async (seed) => {
+    const random = seeded(seed);
+    const page = await new Page().open();
+
+    for (let step = 0; step < 12; step++) {
+      void page.put(box(`${step % 3}`, step));
+      await turns(Math.floor(random() * 4));
+    }
+    await until(() => page.outbox.state.waiting === 0);
+    await page.outbox.close();
+
+    expect(await journal.imagesWithWork()).toEqual([]);
+  },
+);
+
+test("a gesture is on its way to the disk before another write is done", async () => {
+  const asked: number[] = [];
+  const slow: Journal = {
+    ...forgetfulJournal(),
+    append: async (_, changes) => {
+      asked.push(changes.length);
+      return new Promise(() => {});
+    },
+  };
+  const page = await new Page(slow).open();
+
+  void page.put(box("a", 5));
+  void page.put(box("b", 5));
+
+  expect(asked).toEqual([1, 1]);
+});
+
 test("what is left of an image that is not open is sent from any other", async () => {
   const page = await new Page().open();
   server.isSignedOut = true;

@@ -58,12 +58,11 @@ export class Backlog {
   push(changes: readonly WireChange[]): Promise<void> {
     const fresh = changes.map((change): Record => ({ seq: null, imageId: this.#imageId, change }));
     this.#records.push(...fresh);
+    // It waits for no earlier write: until the disk has it, it dies with the tab.
+    const appending = this.#journal.append(this.#imageId, changes);
     return this.#write(async () => {
-      const seqs = await this.#journal.append(this.#imageId, changes);
-      const numbered = new Map(fresh.map((record, at) => [record, seqs[at] ?? null]));
-      this.#records = this.#records.map((record) =>
-        numbered.has(record) ? { ...record, seq: numbered.get(record) ?? null } : record,
-      );
+      const seqs = await appending;
+      for (const [at, record] of fresh.entries()) record.seq = seqs[at] ?? null;
     });
   }
 

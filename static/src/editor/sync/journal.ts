@@ -1,8 +1,8 @@
 import type { WireChange } from "./merge.ts";
 
-/** One change as it waits; `seq` is null where it could not be kept on this device. */
+/** One change as it waits; `seq` is null until, and unless, this device has kept it. */
 export interface Record {
-  readonly seq: number | null;
+  seq: number | null;
   readonly imageId: number;
   readonly change: WireChange;
 }
@@ -72,6 +72,8 @@ class IndexedJournal implements Journal {
     const transaction = this.#write(["records"]);
     const store = transaction.objectStore("records");
     const keys = changes.map((change) => answer(store.add({ imageId, change })));
+    // Asked for here and now: a tab that dies before the answer would take the gesture along.
+    transaction.commit();
     await done(transaction);
     return (await Promise.all(keys)) as number[];
   }
