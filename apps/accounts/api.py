@@ -72,7 +72,8 @@ class TokenOut(serializers.ModelSerializer[ApiToken]):
     class Meta:
         model = ApiToken
         fields = [
-            "id", "name", "prefix", "scopes", "expires_at", "last_used_at", "created_at",
+            "id", "name", "prefix", "scopes", "is_limited", "expires_at", "last_used_at",
+            "created_at",
         ]  # fmt: skip
 
 

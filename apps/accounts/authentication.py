@@ -64,7 +64,11 @@ class SessionAuthentication(authentication.SessionAuthentication):
 
 
 class TokenScopeAllows(permissions.BasePermission):
-    """A read token reads; views say ``needs_scope = Scope.ADMIN`` for the rest."""
+    """A read token reads; views say ``needs_scope = Scope.ADMIN`` for the rest.
+
+    A token for named repositories reaches the views that keep to those, which say so
+    with ``takes_limited_tokens = True``.
+    """
 
     message = gettext_lazy(
         "this token's scope does not allow that: make one with a wider scope"
@@ -75,6 +79,11 @@ class TokenScopeAllows(permissions.BasePermission):
         token = request.auth
         if not isinstance(token, ApiToken):
             return True
+        if token.is_limited and not getattr(view, "takes_limited_tokens", False):
+            self.message = gettext_lazy(
+                "this token is for named repositories only: use another one here"
+            )
+            return False
         if request.method in permissions.SAFE_METHODS:
             return True
         needed: Any = getattr(view, "needs_scope", Scope.WRITE)

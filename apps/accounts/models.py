@@ -46,6 +46,15 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
+    """A person.
+
+    Attributes:
+        limited_by: The token that she came in with, if it is for named repositories
+            only; whatever reads repositories for her keeps to those.
+    """
+
+    limited_by: int | None = None
+
     email = models.EmailField(_("e-mail"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     is_staff = models.BooleanField(default=False)
@@ -132,13 +141,18 @@ class Invitation(TimeStamped):
 
 
 class ApiToken(TimeStamped):
-    """A secret shown once; only its digest is kept."""
+    """A secret shown once; only its digest is kept.
+
+    Attributes:
+        is_limited: It opens the repositories that name it, and nothing else.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=120)
     prefix = models.CharField(max_length=12)
     token_sha256 = models.CharField(max_length=64, unique=True)
     scopes = ArrayField(models.CharField(max_length=16, choices=SCOPE_CHOICES))
+    is_limited = models.BooleanField(default=False, db_default=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -120,6 +120,7 @@ def token_of(secret: str) -> ApiToken | None:
     own, users = row[: len(columns)], row[len(columns) :]
     token = ApiToken.from_db(connection.alias, columns, own)
     token.user = User.from_db(connection.alias, _columns(User), users)
+    token.user.limited_by = token.pk if token.is_limited else None
     return token
 
 
@@ -137,9 +138,14 @@ def _columns(model: type[Model]) -> list[str]:
 
 
 def person_of_token(secret: str) -> User | None:
-    """Return whose live token this is; None where nobody may come in with it."""
+    """Return whose live token this is; None where nobody may come in with it.
+
+    One for named repositories does not count: it opens the Hub's routes alone.
+    """
     token = token_of(secret)
     if token is None or not token.is_live or not token.user.is_active:
+        return None
+    if token.is_limited:
         return None
     return token.user
 

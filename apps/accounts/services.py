@@ -294,7 +294,12 @@ def _check_owner_remains(membership: Membership) -> None:
 
 @transaction.atomic
 def create_token(
-    *, user: "User", name: str, scope: Scope, days: int | None = None
+    *,
+    user: "User",
+    name: str,
+    scope: Scope,
+    days: int | None = None,
+    is_limited: bool = False,
 ) -> tuple[ApiToken, str]:
     """Make a token.
 
@@ -303,6 +308,7 @@ def create_token(
         name: What it is for.
         scope: What it may do; admin includes write, write includes read.
         days: How long it lives; None means until it is revoked.
+        is_limited: It opens nothing but what the caller then ties it to.
 
     Returns:
         The token and its secret, which cannot be read again.
@@ -319,6 +325,7 @@ def create_token(
         prefix=secret[:10],
         token_sha256=digest(secret),
         scopes=included[scope],
+        is_limited=is_limited,
         expires_at=timezone.now() + timedelta(days=days) if days else None,
     )
     audit(action="token.created", target=token, actor=user, workspace_id=None)

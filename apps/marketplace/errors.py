@@ -13,6 +13,26 @@ class RefTakenError(ConflictError):
     code = "ref_taken"
 
 
+class LimitedTokenError(ForbiddenError):
+    """The token is for repositories that it names."""
+
+    code = "token_is_limited"
+
+
+class UnknownRepositoriesError(NotFoundError):
+    code = "unknown_repositories"
+
+
+class BadLicenceError(DomainError):
+    code = "bad_licence"
+
+
+class LicenceDeniedError(ForbiddenError):
+    """The workspace does not work with that licence."""
+
+    code = "licence_denied"
+
+
 class InvalidModelError(DomainError):
     """A directory, an upload or a card that is not what it says."""
 

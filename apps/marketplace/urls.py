@@ -4,14 +4,19 @@ from apps.marketplace import views
 from apps.marketplace.api import models as api
 from apps.marketplace.api.files import FileListApi
 from apps.marketplace.api.inside import InsideApi
+from apps.marketplace.api.licences import LicenceRulesApi
 from apps.marketplace.api.signatures import SignatureApi
+from apps.marketplace.api.tokens import LimitedTokenListApi
 from apps.marketplace.feedback import urls as feedback
+from apps.marketplace.views import licences as licence_views
 
 _model = "<str:namespace>/<str:name>/"
 
 # /marketplace/
 page_urls = [
     path("", views.models, name="models"),
+    path("tokens/", views.tokens, name="tokens"),
+    path("licences/", licence_views.licences, name="licences"),
     path("<int:model_id>/restore/", views.restore, name="restore"),
     path(_model, views.model, name="model"),
     path(f"{_model}files/", views.files, name="files"),
@@ -23,6 +28,12 @@ page_urls = [
 
 # /api/v1/marketplace/
 api_urls = [
+    path("tokens/", LimitedTokenListApi.as_view(), name="token-list"),
+    path(
+        "workspaces/<int:workspace_id>/licences/",
+        LicenceRulesApi.as_view(),
+        name="licences",
+    ),
     path("models/", api.ModelListApi.as_view(), name="model-list"),
     path(f"models/{_model}files/", FileListApi.as_view(), name="files"),
     path(f"models/{_model}inside/", InsideApi.as_view(), name="inside"),

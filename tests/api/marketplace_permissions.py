@@ -1,8 +1,35 @@
 """Who may do what with models, and who may speak of them."""
 
-from tests.api.rules import ANNOTATOR, MANAGER, OPEN, OWN, VIEWER, Rules, read, write
+from tests.api.rules import (
+    ANNOTATOR,
+    MANAGER,
+    OPEN,
+    OWN,
+    OWNER,
+    VIEWER,
+    Rules,
+    admin,
+    read,
+    write,
+)
 
 MARKETPLACE_API: Rules = {
+    "marketplace-api:token-list": {
+        "GET": read(**OWN),
+        "POST": admin(
+            VIEWER,
+            201,
+            body=lambda w: {
+                "name": "robot",
+                "scope": "read",
+                "repositories": [f"{w['namespace']}/{w['name']}"],
+            },
+        ),
+    },
+    "marketplace-api:licences": {
+        "GET": read(),
+        "PUT": admin(OWNER, body=lambda _w: {"allowed": [], "denied": ["unknown"]}),
+    },
     "marketplace-api:model-list": {"GET": read(**OWN)},
     "marketplace-api:files": {"GET": read()},
     # The model has no file yet, and who may read it is told so.
@@ -23,6 +50,22 @@ MARKETPLACE_API: Rules = {
 }
 MARKETPLACE_PAGES: Rules = {
     "marketplace:models": {"GET": read(**OWN)},
+    "marketplace:tokens": {
+        "GET": read(**OWN),
+        "POST": write(
+            VIEWER,
+            stranger=200,
+            body=lambda w: {
+                "name": "robot",
+                "scope": "read",
+                "repositories": f"{w['namespace']}/{w['name']}",
+            },
+        ),
+    },
+    "marketplace:licences": {
+        "GET": read(**OWN),
+        "POST": write(OWNER, 302, stranger=302, body=lambda _w: {"denied": "unknown"}),
+    },
     "marketplace:model": {"GET": read()},
     "marketplace:files": {"GET": read()},
     "marketplace:revisions": {"GET": read()},

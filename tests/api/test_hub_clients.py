@@ -30,7 +30,7 @@ people = get_user_model().objects
 demo = Workspace.objects.get(name="Demo")
 other = Workspace.objects.create(name="Elsewhere")
 admin = people.get(is_superuser=True)
-made = {"write": (admin, "write"), "read": (admin, "read")}
+made = {scope: (admin, scope) for scope in ("read", "write", "admin")}
 for name, workspace, role in (("colleague", demo, "annotator"), ("stranger", other, "owner")):
     user = people.create_user(f"{name}@example.com", "x")
     Membership.objects.create(workspace=workspace, user=user, role=role)

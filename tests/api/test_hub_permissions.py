@@ -15,6 +15,7 @@ from apps.accounts.types import Role, Scope
 from apps.core import blobs
 from apps.marketplace.services.commits import Changes, NewFile, commit
 from apps.marketplace.services.repositories import create_repository
+from apps.marketplace.services.tokens import create_limited_token
 from apps.marketplace.types import Kind
 from tests.api.hub_permissions import HUB, World
 from tests.api.routes import all_routes
@@ -22,6 +23,7 @@ from tests.factories.accounts import UserFactory
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROUTES = {route.name: route for route in all_routes() if route.name in HUB}
+UNLIMITED = frozenset({"hub:create"})  # whatever a token names, this is none of it
 ACTORS = ("anonymous", "stranger", "viewer", "annotator", "manager", "read_token")
 
 
@@ -66,6 +68,10 @@ def clients(workspace: Workspace, alice: User, charlie: User) -> dict[str, Clien
 
 def _client(user: User, scope: Scope = Scope.WRITE) -> Client:
     _token, secret = create_token(user=user, name="t", scope=scope)
+    return _bearer(secret)
+
+
+def _bearer(secret: str) -> Client:
     return Client(headers={"Authorization": f"Bearer {secret}"})
 
 
@@ -110,3 +116,42 @@ def test_a_browsers_session_reads_and_never_writes(alice: User, world: World):
     assert ask(client, "hub:resolve", "GET", world) == 200
     assert ask(client, "hub:commit", "POST", world) == 401
     assert ask(client, "hub:delete", "DELETE", world) == 401
+
+
+@pytest.fixture
+def limited(alice: User, world: World) -> dict[str, Client]:
+    """Her tokens for this repository and, the other, for one beside it."""
+    create_repository(user=alice, namespace="", name="beside")
+    mine = world["namespace"]
+    named = {
+        "here": [f"{mine}/boards", f"datasets/{mine}/boards"],
+        "beside": [f"{mine}/beside"],
+    }
+    return {
+        place: _bearer(
+            create_limited_token(
+                user=alice, name="t", scope=Scope.WRITE, repositories=names
+            )[1]
+        )
+        for place, names in named.items()
+    }
+
+
+@pytest.mark.parametrize("name", sorted(HUB))
+@pytest.mark.parametrize(
+    ("place", "like"), [("here", "manager"), ("beside", "stranger")]
+)
+def test_a_token_for_a_repository_opens_it_and_hides_every_other(
+    name: str, place: str, like: str, limited: dict[str, Client], world: World
+):
+    wrong = {}
+
+    for method, rule in HUB[name].items():
+        expected = 403 if name in UNLIMITED else asdict(rule)[like]
+        with transaction.atomic():
+            found = ask(limited[place], name, method, world)
+            transaction.set_rollback(True)
+        if found != expected:
+            wrong[method] = (found, expected)
+
+    assert wrong == {}

@@ -16,7 +16,8 @@ DESKTOP, PHONE = (1440, 900), (390, 844)
 VISITOR = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/no/"]
 MEMBER = [
     "/", "/labeling/", "/labeling/projects/new/", "/training/", "/marketplace/",
-    "/marketplace/promise/", "/marketplace/dsportal/deepseek_vision_v2/feedback/",
+    "/marketplace/promise/", "/marketplace/tokens/", "/marketplace/licences/",
+    "/marketplace/dsportal/deepseek_vision_v2/feedback/",
     "/deployments/", "/deployments/new/", "/deployments/targets/",
     "/deployments/targets/new/", "/deployments/targets/new/aws-sagemaker/",
     "/deployments/targets/credentials/", "/diagnostics/", "/jobs/", "/settings/profile/",

@@ -43,6 +43,8 @@ class FileOut(serializers.ModelSerializer[RevisionFile]):
 
 
 class FileListApi(Api):
+    takes_limited_tokens = True
+
     @extend_schema(
         operation_id="model_files",
         summary="A revision's files, and what scanners said of each.",

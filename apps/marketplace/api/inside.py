@@ -67,6 +67,8 @@ class InsideOut(serializers.Serializer[Any]):
 
 
 class InsideApi(Api):
+    takes_limited_tokens = True
+
     @extend_schema(
         operation_id="model_inside",
         summary="What a weights file says of itself; nothing is loaded or run.",

@@ -28,6 +28,8 @@ class ModelOut(serializers.ModelSerializer[Model]):
 
 
 class ModelListApi(Api):
+    takes_limited_tokens = True
+
     @extend_schema(operation_id="model_list", responses=ModelOut(many=True))
     def get(self, request: ApiRequest) -> Response:
         return self.paginate(

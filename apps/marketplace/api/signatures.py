@@ -23,6 +23,8 @@ class SignatureOut(serializers.Serializer[Signed]):
 
 
 class SignatureApi(Api):
+    takes_limited_tokens = True
+
     @extend_schema(
         operation_id="model_signature",
         summary="What this server signed when a revision was made.",

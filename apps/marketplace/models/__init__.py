@@ -1,3 +1,4 @@
+from apps.marketplace.models.licences import LicenceRules
 from apps.marketplace.models.people import AccessRequest, Like
 from apps.marketplace.models.repositories import (
     GATE_CHOICES,
@@ -20,6 +21,7 @@ __all__ = [
     "VISIBILITY_CHOICES",
     "AccessRequest",
     "FileScan",
+    "LicenceRules",
     "Like",
     "Model",
     "ModelRevision",

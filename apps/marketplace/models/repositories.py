@@ -69,9 +69,10 @@ class ModelQuerySet(models.QuerySet["Model"]):
             return alive.filter(public) if settings.HUB_ANONYMOUS else alive.none()
         own = Q(visibility=Visibility.PRIVATE, created_by=user)
         mine = Q(visibility=Visibility.WORKSPACE) | own
-        return alive.filter(
+        seen = alive.filter(
             public | (mine & _is_member(user)) | _is_member(user, roles=_MANAGING)
         )
+        return seen.filter(tokens=user.limited_by) if user.limited_by else seen
 
     def read_by(self, user: "User | AnonymousUser") -> "ModelQuerySet":
         """Those whose files the user may have: open ones, her own, where she was let in."""
@@ -110,6 +111,7 @@ class Model(TimeStamped):
     weights, so that it can be searched.
 
     Attributes:
+        tokens: Those that are for named repositories, and name this one.
         head: The newest revision on main.
         search_text: All that a search looks through.
     """
@@ -129,6 +131,9 @@ class Model(TimeStamped):
     )
     archived_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    tokens = models.ManyToManyField(
+        "accounts.ApiToken", related_name="repositories", blank=True
+    )
     num_downloads = models.PositiveBigIntegerField(default=0)
     num_likes = models.PositiveIntegerField(default=0)
     num_bytes_new = models.PositiveBigIntegerField(default=0)
@@ -181,6 +186,12 @@ class Model(TimeStamped):
     @property
     def full_name(self) -> str:
         return f"{self.namespace.name}/{self.name}"
+
+    @property
+    def address(self) -> str:
+        """Where Hub clients find it below the server's root."""
+        folder = "datasets/" if self.kind == Kind.DATASET else ""
+        return f"{folder}{self.full_name}"
 
     @property
     def ships(self) -> bool:

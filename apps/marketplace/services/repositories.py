@@ -12,6 +12,7 @@ from apps.accounts.types import Role
 from apps.core.errors import ForbiddenError
 from apps.marketplace.errors import (
     ArchivedError,
+    LimitedTokenError,
     NameTakenError,
     RefTakenError,
     RevisionNotFoundError,
@@ -50,7 +51,15 @@ def create_repository(
         NotFoundError: She has no such namespace.
         BadNameError: No repository can have that name.
         NameTakenError: There is one; ``extra["full_name"]`` is its address.
+        LimitedTokenError: She came in with a token for other repositories.
     """
+    if user.limited_by:
+        raise LimitedTokenError(
+            _(
+                "this token is for named repositories only and makes none: use one "
+                "with the scope 'read and write'"
+            )
+        )
     owner = own_namespace(user=user, name=namespace, needs=Role.ANNOTATOR)
     try:
         with transaction.atomic():

@@ -18,6 +18,7 @@ from apps.jobs.types import Needs, NewJob, Priority
 from apps.labeling.selectors import access_dataset_version
 from apps.labeling.types import DatasetVersionInfo
 from apps.marketplace.selectors import access_model_revision
+from apps.marketplace.selectors.licences import check_revision_licence
 from apps.training import selectors
 from apps.training.errors import BadRecipeError, BaseDoesNotFitError, TooSmallError
 from apps.training.models import TrainingRun
@@ -40,6 +41,7 @@ def start_run(*, user: "User", new: NewRun) -> TrainingRun:
         RoleTooLowError: It takes an annotator of the version's workspace.
         BadRecipeError: The recipe has no such number, or no run could use it.
         BaseDoesNotFitError: The model to begin with is of another size.
+        LicenceDeniedError: The workspace does not work with that model's licence.
         TooSmallError: Nothing to learn from, or to measure by.
     """
     version = access_dataset_version(user=user, version_id=new.dataset_version_id)
@@ -51,6 +53,9 @@ def start_run(*, user: "User", new: NewRun) -> TrainingRun:
     _check_size(version)
     if new.base_revision_id is not None:
         _check_base(user, new.base_revision_id, recipe)
+        check_revision_licence(
+            workspace_id=version.workspace_id, revision_id=new.base_revision_id
+        )
     if not 0 < len(new.name.strip()) <= LONGEST_NAME:
         raise BadRecipeError(
             _("give the run a name of 1 to {most} letters").format(most=LONGEST_NAME)

@@ -55,6 +55,58 @@ def a_stranger_does_not_know_of_a_private_one():
     assert REPO not in {one.id for one in stranger.list_models(author=NAMESPACE)}
 
 
+def limited(scope, *names):
+    body = json.dumps({"name": "robot", "scope": scope, "repositories": names})
+    request = urllib.request.Request(
+        f"{constants.ENDPOINT}/api/v1/marketplace/tokens/",
+        data=body.encode(),
+        headers={
+            "Authorization": f"Bearer {TOLD['admin']}",
+            "Content-Type": "application/json",
+        },
+    )
+    with urllib.request.urlopen(request) as answer:
+        return HfApi(token=json.load(answer)["secret"])
+
+
+@check
+def a_token_for_one_repository_knows_of_no_other():
+    other = f"{NAMESPACE}/other-{RUN}"
+    api.create_repo(other, private=False)
+    api.upload_file(path_or_fileobj=b"x", path_in_repo="x", repo_id=other)
+    for scope in ("read", "write"):
+        robot = limited(scope, REPO)
+        assert robot.whoami()["auth"]["accessToken"]["role"] == "fineGrained"
+        assert robot.model_info(REPO).id == REPO
+        assert {one.id for one in robot.list_models(author=NAMESPACE)} == {REPO}
+        get = {"token": robot.token, "cache_dir": folder / scope}
+        assert Path(hf_hub_download(REPO, "README.md", **get)).exists()
+        with refused(RepositoryNotFoundError, 404):
+            robot.model_info(other)
+        with refused(RepositoryNotFoundError, 404):
+            hf_hub_download(other, "x", **get)
+        # A token that only reads is told so first, whatever it names.
+        with refused(HfHubHTTPError, 404 if scope == "write" else 403):
+            robot.upload_file(path_or_fileobj=b"x", path_in_repo="x", repo_id=other)
+        with refused(HfHubHTTPError, 404 if scope == "write" else 403):
+            robot.delete_repo(other)
+        with refused(HfHubHTTPError, 403):
+            robot.create_repo(f"{NAMESPACE}/robot-{RUN}")
+    api.delete_repo(other)
+
+
+@check
+def a_token_for_one_repository_may_there_what_its_scope_says():
+    sent = {"path_in_repo": "robot.bin", "repo_id": REPO}
+    with refused(HfHubHTTPError, 403):
+        limited("read", REPO).upload_file(path_or_fileobj=noise(700_000, 7), **sent)
+    robot = limited("write", REPO)
+    robot.create_repo(REPO, exist_ok=True)
+    robot.upload_file(path_or_fileobj=noise(700_000, 7), **sent)
+    assert "robot.bin" in robot.list_repo_files(REPO)
+    robot.delete_file(**sent)
+
+
 @check
 def nobody_in_particular_is_asked_to_sign_in():
     with refused(RepositoryNotFoundError, 401):

@@ -13,6 +13,7 @@ from apps.deployments.targets.engines.registry import target_named
 from apps.deployments.targets.models import Deployment
 from apps.deployments.targets.services import deployments
 from apps.deployments.targets.types import ModelRef, NewDeployment, Wish
+from apps.marketplace.selectors.licences import check_revision_licence
 from apps.marketplace.selectors.serving import access_servable
 from apps.marketplace.services.checkouts import checked_out
 
@@ -40,7 +41,7 @@ def plan_deployment(
     wish = Wish(
         slug=f"{stem}-{slug_tail()}",
         number=1,
-        model=model_of(user=user, name=new.model),
+        model=model_of(user=user, name=new.model, workspace_id=workspace_id),
         options=checked(chosen.options, new.options),
         workspace_id=workspace_id,
     )
@@ -74,7 +75,9 @@ def plan_change(
     wish = Wish(
         slug=found.slug,
         number=last + 1,
-        model=model_of(user=user, name=model or found.full_name),
+        model=model_of(
+            user=user, name=model or found.full_name, workspace_id=found.workspace_id
+        ),
         options=checked(chosen.options, {**found.options, **options}),
         workspace_id=found.workspace_id,
     )
@@ -83,8 +86,9 @@ def plan_change(
     )
 
 
-def model_of(*, user: "User", name: str) -> ModelRef:
+def model_of(*, user: "User", name: str, workspace_id: int) -> ModelRef:
     servable = access_servable(user=user, name=name)
+    check_revision_licence(workspace_id=workspace_id, revision_id=servable.revision_id)
     directory = checked_out(servable.revision_id)
     return ModelRef(
         name=servable.name,

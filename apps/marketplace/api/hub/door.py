@@ -223,5 +223,4 @@ def endpoint(request: HttpRequest) -> str:
 
 def address(request: HttpRequest, model: Model) -> str:
     """Return where a repository lives, as the clients spell it."""
-    folder = "datasets/" if model.kind == Kind.DATASET else ""
-    return f"{endpoint(request)}/{folder}{model.full_name}"
+    return f"{endpoint(request)}/{model.address}"

@@ -113,9 +113,8 @@ def _download(request: HubRequest, model: Model, oid: str, size: int) -> dict[st
     if file is None:
         error = {"code": 404, "message": f"{model.full_name} has no such file"}
         return {"oid": oid, "size": size, "error": error}
-    folder = "datasets/" if model.kind == Kind.DATASET else ""
     commit = file.revision.revision
-    path = f"{folder}{model.full_name}/resolve/{commit}/{file.path}"
+    path = f"{model.address}/resolve/{commit}/{file.path}"
     href = f"{endpoint(request)}/{path}"
     header = {"Authorization": request.headers.get("Authorization", "")}
     action = {"href": href, "header": header}

@@ -37,7 +37,10 @@ def _whoami(request: HubRequest) -> HttpResponseBase:
     mine = namespaces_of(user=user)
     scopes = request.scopes or frozenset()
     role = "write" if Scope.WRITE in scopes else "read"
-    token = {"displayName": "dsportal", "role": role}
+    token: dict[str, Any] = {"displayName": "dsportal", "role": role}
+    if user.limited_by:
+        mine, told = mine[:1], shapes.limits(user, may_write=role == "write")
+        token = {**token, "role": "fineGrained", "fineGrained": told}
     return JsonResponse(
         {
             "type": "user",

@@ -3,11 +3,14 @@
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apps.marketplace.models import Model, ModelRevision, Ref, RevisionFile
 from apps.marketplace.selectors.scans import Scanned
 from apps.marketplace.types import Gate, Verdict, Visibility
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
 
 POINTER_BYTES = 134
 
@@ -27,6 +30,27 @@ def tags_of(model: Model) -> list[str]:
     plain += [*model.frameworks, *model.precisions]
     spelled = [f"{name}:{value}" for name, all_ in named.items() for value in all_]
     return [tag for tag in dict.fromkeys([*plain, *spelled]) if tag]
+
+
+def limits(user: "User", *, may_write: bool) -> dict[str, Any]:
+    """Return what a token for named repositories opens, as ``whoami`` tells it."""
+    permissions = ["repo.content.read", *(["repo.write"] if may_write else [])]
+    named = Model.objects.visible_to(user).select_related("namespace").order_by("pk")
+    return {
+        "canReadGatedRepos": False,
+        "global": [],
+        "scoped": [
+            {
+                "entity": {
+                    "_id": f"{row.pk:024x}",
+                    "type": row.kind,
+                    "name": row.full_name,
+                },
+                "permissions": permissions,
+            }
+            for row in named
+        ],
+    }
 
 
 def summary(model: Model) -> dict[str, Any]:

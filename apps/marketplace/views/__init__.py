@@ -11,15 +11,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.selectors import workspace_of
+from apps.accounts.types import Scope
+from apps.core.errors import NotFoundError
 from apps.core.http import PageRequest
 from apps.core.parsers import number
 from apps.marketplace import selectors
-from apps.marketplace.errors import GatedError
+from apps.marketplace.errors import GatedError, UnknownRepositoriesError
 from apps.marketplace.formats.cards import read_card
 from apps.marketplace.formats.markdown import render as render_card
-from apps.marketplace.forms import SettingsForm
+from apps.marketplace.forms import LimitedTokenForm, SettingsForm
 from apps.marketplace.models import AccessRequest, Model, ModelRevision
 from apps.marketplace.selectors import scans, signatures
+from apps.marketplace.selectors.licences import is_denied
 from apps.marketplace.selectors.searching import (
     FacetValue,
     Wanted,
@@ -32,9 +36,11 @@ from apps.marketplace.selectors.serving import (
     is_servable,
     takes_pictures,
 )
+from apps.marketplace.selectors.tokens import list_limited_tokens
 from apps.marketplace.services import gates, inspecting, repositories
 from apps.marketplace.services.describing import LARGEST_CARD, read_text
 from apps.marketplace.services.likes import set_like
+from apps.marketplace.services.tokens import create_limited_token
 from apps.marketplace.types import Asked, Gate, Visibility
 
 PAGE = 24
@@ -203,6 +209,34 @@ def settings(request: PageRequest, namespace: str, name: str) -> HttpResponse:
 
 
 @login_required
+@require_http_methods(["GET", "POST"])
+def tokens(request: PageRequest) -> HttpResponse:
+    """Make and list tokens for named repositories."""
+    initial = {"repositories": request.GET.get("for", "")[:250]}
+    form = LimitedTokenForm(request.POST or None, initial=initial)
+    secret = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            _token, secret = create_limited_token(
+                user=request.user,
+                name=form.cleaned_data["name"],
+                scope=Scope(form.cleaned_data["scope"]),
+                repositories=form.cleaned_data["repositories"].splitlines(),
+                days=form.cleaned_data["days"],
+            )
+            form = LimitedTokenForm()
+        except UnknownRepositoriesError as exc:
+            form.add_error("repositories", str(exc))
+    context = {
+        "form": form,
+        "secret": secret,
+        "tokens": list_limited_tokens(user=request.user),
+        "endpoint": request.build_absolute_uri("/").rstrip("/"),
+    }
+    return render(request, "marketplace/tokens.html", context)
+
+
+@login_required
 @require_POST
 def act(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     """Carry out one of the small deeds of a model's page, named by its button."""
@@ -241,7 +275,7 @@ def restore(request: PageRequest, model_id: int) -> HttpResponse:
 
 
 @require_GET
-def address(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
+def address(request: HttpRequest, namespace: str, name: str) -> HttpResponse:  # noqa: ARG001 -- a view's
     """Lead from a repository's address to its page."""
     return redirect("marketplace:model", namespace, name)
 
@@ -262,6 +296,7 @@ def frame_of(
     except GatedError:
         may_read = False
     asked = AccessRequest.objects.filter(model=found, user=request.user).first()
+    is_licence_denied = _is_licence_denied(request, found)
     return {
         "model": found,
         "revision": revision,
@@ -269,7 +304,9 @@ def frame_of(
         "may_deploy": may_read
         and revision is not None
         and found.archived_at is None
+        and not is_licence_denied
         and is_servable(revision),
+        "is_licence_denied": is_licence_denied,
         "asked": asked,
         "is_suspicious": revision is not None and scans.is_suspicious(revision),
         "is_liked": found.likes.filter(user=request.user).exists(),
@@ -278,3 +315,14 @@ def frame_of(
         .exists(),
         "endpoint": request.build_absolute_uri("/").rstrip("/"),
     }
+
+
+def _is_licence_denied(request: PageRequest, found: Model) -> bool:
+    """Whether the workspace that pages show does not work with a model's licence."""
+    try:
+        workspace_id = workspace_of(request).pk
+    except NotFoundError:
+        return False
+    return not found.ships and is_denied(
+        workspace_id=workspace_id, licence=found.licence
+    )

@@ -1,0 +1,66 @@
+"""What a workspace's licence rules say of a model."""
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from apps.accounts.selectors import access_workspace
+from apps.marketplace.errors import LicenceDeniedError
+from apps.marketplace.formats.licences import spdx_of
+from apps.marketplace.models import LicenceRules, ModelRevision
+
+if TYPE_CHECKING:
+    from apps.accounts.models import User
+
+
+def licence_rules(*, user: "User", workspace_id: int) -> LicenceRules:
+    """Return a workspace's rules; all is allowed where nobody made any.
+
+    Raises:
+        NotFoundError: No such workspace for this user.
+    """
+    access_workspace(user=user, workspace_id=workspace_id)
+    return _rules(workspace_id)
+
+
+def is_denied(*, workspace_id: int, licence: str) -> bool:
+    rules, spdx = _rules(workspace_id), spdx_of(licence)
+    return spdx in rules.denied or bool(rules.allowed and spdx not in rules.allowed)
+
+
+def check_licence(*, workspace_id: int, full_name: str, licence: str) -> None:
+    """Refuse to work with a model in a workspace whose rules deny its licence.
+
+    Raises:
+        LicenceDeniedError: They do; says who can change that.
+    """
+    if is_denied(workspace_id=workspace_id, licence=licence):
+        raise LicenceDeniedError(
+            _(
+                "{model} has the licence {licence}, which this workspace does not work "
+                "with: choose another model, or ask an owner to change Settings, "
+                "Licences"
+            ).format(model=full_name, licence=licence or _("unknown"))
+        )
+
+
+def check_revision_licence(*, workspace_id: int, revision_id: int) -> None:
+    """Refuse a revision in a workspace whose rules deny its model's licence.
+
+    What ships with the platform is the platform's own.
+
+    Raises:
+        LicenceDeniedError: They do.
+    """
+    row = ModelRevision.objects.select_related("model__namespace").get(pk=revision_id)
+    if not row.model.ships:
+        check_licence(
+            workspace_id=workspace_id,
+            full_name=row.model.full_name,
+            licence=row.model.licence,
+        )
+
+
+def _rules(workspace_id: int) -> LicenceRules:
+    found = LicenceRules.objects.filter(workspace_id=workspace_id).first()
+    return found or LicenceRules(workspace_id=workspace_id)
