@@ -7,6 +7,7 @@ begin first, for they last longest; all others go file by file to whichever lane
 from xdist.scheduler import LoadFileScheduling
 
 PORTAL = "tests with the running portal"
+_FOLDERS = ("tests/e2e/", "tests/api/fetching/")
 _FILES = (
     "tests/api/test_errand.py",
     "tests/api/test_hub_clients.py",
@@ -16,7 +17,7 @@ _FILES = (
 
 def lane(nodeid: str) -> str:
     file, _, _ = nodeid.partition("::")
-    return PORTAL if file.startswith("tests/e2e/") or file in _FILES else file
+    return PORTAL if file.startswith(_FOLDERS) or file in _FILES else file
 
 
 class Lanes(LoadFileScheduling):

@@ -7,6 +7,7 @@ from apps.marketplace.api.inside import InsideApi
 from apps.marketplace.api.licences import LicenceRulesApi
 from apps.marketplace.api.signatures import SignatureApi
 from apps.marketplace.api.tokens import LimitedTokenListApi
+from apps.marketplace.catalogue import urls as catalogue
 from apps.marketplace.feedback import urls as feedback
 from apps.marketplace.views import licences as licence_views
 
@@ -17,6 +18,7 @@ page_urls = [
     path("", views.models, name="models"),
     path("tokens/", views.tokens, name="tokens"),
     path("licences/", licence_views.licences, name="licences"),
+    *catalogue.page_urls,
     path("<int:model_id>/restore/", views.restore, name="restore"),
     path(_model, views.model, name="model"),
     path(f"{_model}files/", views.files, name="files"),
@@ -34,6 +36,7 @@ api_urls = [
         LicenceRulesApi.as_view(),
         name="licences",
     ),
+    *catalogue.api_urls,
     path("models/", api.ModelListApi.as_view(), name="model-list"),
     path(f"models/{_model}files/", FileListApi.as_view(), name="files"),
     path(f"models/{_model}inside/", InsideApi.as_view(), name="inside"),

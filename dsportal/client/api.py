@@ -9,6 +9,7 @@ from typing import Any, Self
 from dsportal.client.adding import AddingCalls
 from dsportal.client.deployments import DeploymentCalls
 from dsportal.client.errors import ClientError, NotFoundError, RefusedError
+from dsportal.client.fetching import FetchingCalls
 from dsportal.client.http import Http
 from dsportal.client.reports import ReportCalls
 from dsportal.client.types import (
@@ -26,7 +27,7 @@ SUFFIXES = frozenset(
 )
 
 
-class Client(AddingCalls, ReportCalls, DeploymentCalls):
+class Client(AddingCalls, FetchingCalls, ReportCalls, DeploymentCalls):
     """A dsportal server as the person whose token it is.
 
     Projects are named by id or by name. Every call may raise ClientError; its message

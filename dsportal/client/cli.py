@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from dsportal.client import deploying, diagnosing, logins
+from dsportal.client import deploying, diagnosing, fetching, logins
 from dsportal.client.api import Client
 from dsportal.client.errors import ClientError
 from dsportal.client.opening import client_of
@@ -271,6 +271,8 @@ def add(
 
 main.add_command(diagnosing.diagnose)
 main.add_command(deploying.targets)
+main.add_command(fetching.catalogue)
+main.add_command(fetching.fetch)
 main.add_command(verify)
 
 

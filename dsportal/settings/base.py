@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "apps.deployments",
     "apps.deployments.targets",
     "apps.deployments.trials",
+    "apps.marketplace.catalogue",
     "apps.marketplace.feedback",
     "apps.accounts.webhooks",
 ]
@@ -278,6 +279,11 @@ HUB_ANONYMOUS = os.environ.get("HUB_ANONYMOUS", "0") == "1"
 HUB_MAX_FILES = 20_000
 HUB_MAX_FILE_BYTES = 64 * 1024**3
 HUB_PART_BYTES = int(os.environ.get("HUB_PART_MB", "256")) * 1024 * 1024
+# Where models are fetched from, and as whom; empty where nothing may be fetched.
+HUB_UPSTREAM = os.environ.get("HUB_UPSTREAM", "https://huggingface.co")
+HUB_UPSTREAM_TOKEN = os.environ.get("HUB_UPSTREAM_TOKEN", "")
+# A Python that has timm, torch and onnx, for what is converted; else this one.
+CONVERTER_PYTHON = os.environ.get("CONVERTER_PYTHON", "")
 
 # A job's claim, and the devices with it, outlive their worker by no more than this
 # and a heartbeat.

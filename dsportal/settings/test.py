@@ -34,5 +34,6 @@ STORAGES = {
 }
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
+HUB_UPSTREAM = ""  # no test asks a network
 ACCOUNT_RATE_LIMITS = False  # type: ignore[assignment]  # allauth: none
 REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_THROTTLE_CLASSES": []}  # noqa: F405

@@ -48,7 +48,24 @@ MARKETPLACE_API: Rules = {
         "POST": write(VIEWER, 201, body=lambda _w: {"text": "Thus."}),
     },
 }
+# Where the tests run, nothing is set to be fetched from: who may is told so.
+MARKETPLACE_API |= {
+    "marketplace-api:catalogue": {"GET": read(**OWN)},
+    "marketplace-api:mirror-list": {"GET": read(**OWN)},
+    "marketplace-api:fetch": {
+        "POST": write(
+            MANAGER,
+            424,
+            body=lambda w: {"workspace_id": w["workspace_id"], "source": "timm/x"},
+        )
+    },
+}
 MARKETPLACE_PAGES: Rules = {
+    "marketplace:catalogue": {
+        "GET": read(**OWN),
+        # In her own workspace a stranger is somebody else.
+        "POST": write(MANAGER, 400, stranger=400, body=lambda _w: {"source": "timm/x"}),
+    },
     "marketplace:models": {"GET": read(**OWN)},
     "marketplace:tokens": {
         "GET": read(**OWN),

@@ -40,6 +40,7 @@ READS = {
     "jobs:jobs": [],
     "jobs:job": ["job"],
     "marketplace:models": [],
+    "marketplace:catalogue": [],
     "accounts:people": [],
     "accounts:tokens": [],
     "accounts:audit": [],
@@ -64,6 +65,7 @@ READS = {
     "jobs-api:event-list": ["job"],
     "jobs-api:worker-list": [],
     "marketplace-api:model-list": [],
+    "marketplace-api:mirror-list": [],
 }
 
 

@@ -16,6 +16,7 @@ ANYWHERE = {
     "new-run": "/training/new/",
     "compare": "/training/compare/",
     "models": "/marketplace/",
+    "catalogue": "/marketplace/catalogue/",
     "promise": "/marketplace/promise/",
     "endpoints": "/deployments/",
     "deploy": "/deployments/new/?model=deepseek_vision_v2",

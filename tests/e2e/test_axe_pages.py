@@ -16,6 +16,7 @@ DESKTOP, PHONE = (1440, 900), (390, 844)
 VISITOR = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/no/"]
 MEMBER = [
     "/", "/labeling/", "/labeling/projects/new/", "/training/", "/marketplace/",
+    "/marketplace/catalogue/",
     "/marketplace/promise/", "/marketplace/tokens/", "/marketplace/licences/",
     "/marketplace/dsportal/deepseek_vision_v2/feedback/",
     "/deployments/", "/deployments/new/", "/deployments/targets/",

@@ -153,7 +153,8 @@ def _store(folder: Path) -> list[NewFile]:
     paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
     _check(folder, paths)
     return [
-        _put(path, check_path(path.relative_to(folder).as_posix())) for path in paths
+        put_file(path, check_path(path.relative_to(folder).as_posix()))
+        for path in paths
     ]
 
 
@@ -189,7 +190,8 @@ def _check(folder: Path, paths: list[Path]) -> None:
         ) from exc
 
 
-def _put(path: Path, name: str) -> NewFile:
+def put_file(path: Path, name: str) -> NewFile:
+    """Put a file that was made here into the blob store, to be committed as ``name``."""
     with path.open("rb") as file:
         blob = blobs.put(file)
         is_lfs = path.suffix in LARGE_SUFFIXES or blob.size >= LARGE_FROM
