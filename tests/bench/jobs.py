@@ -26,7 +26,7 @@ NUM_EVENTS = int(os.environ.get("BENCH_EVENTS", "10000000"))
 
 # Makes running jobs, prints their ids, and writes events at a steady rate when told to.
 PRODUCER = """
-import json, sys, time
+import json, sys, threading, time
 from apps.accounts.models import User, Workspace
 from apps.jobs import services
 from apps.jobs.types import EventKind, NewEvent, NewJob
@@ -38,6 +38,13 @@ for number in range(num_jobs):
     job = services.create_job(user=user, workspace_id=workspace.pk, new=new)
     claims.append(services.claim_job(job_id=job.pk, worker="bench@nowhere"))
     services.start_running(claims[-1], num_total=10**6)
+def keep():  # as a worker does while it waits
+    while not is_over.wait(5):
+        for one in claims:
+            services.renew_lease(one)
+is_over = threading.Event()
+keeper = threading.Thread(target=keep)
+keeper.start()
 print(json.dumps([str(one.job_id) for one in claims]), flush=True)
 sys.stdin.readline()
 began, sent = time.monotonic(), 0
@@ -48,6 +55,8 @@ while sent < rate * seconds:
     time.sleep(max(0.0, began + sent / rate - time.monotonic()))
 print(json.dumps({{"sent": sent, "took_s": time.monotonic() - began}}), flush=True)
 sys.stdin.readline()
+is_over.set()
+keeper.join()
 for one in claims:
     services.finish_job(one, result={{}})
 """
