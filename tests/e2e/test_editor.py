@@ -125,6 +125,17 @@ def test_a_corner_is_carried_by_a_key_and_snaps_to_another_box(editor: Page) -> 
     assert second[:2] == first[2:]
 
 
+def test_a_chosen_threshold_stays_for_the_next_image(editor: Page) -> None:
+    slider = editor.locator("[data-threshold]")
+    slider.evaluate("it => { it.value = 0.3; it.dispatchEvent(new Event('input')); }")
+    before = editor.url
+
+    editor.keyboard.press("s")
+    editor.wait_for_url(lambda url: url != before)
+
+    expect(slider).to_have_value("0.3")
+
+
 def test_a_finger_draws_and_two_of_them_only_zoom(editor: Page) -> None:
     stage = editor.locator("[data-stage]")
     editor.keyboard.press("b")

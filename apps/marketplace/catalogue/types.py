@@ -58,8 +58,13 @@ class UpstreamFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """A revision at the upstream."""
+    """A revision at the upstream.
+
+    Attributes:
+        licence: As its card says there; "" where it does not.
+    """
 
     source: str
     sha: str
     files: tuple[UpstreamFile, ...]
+    licence: str = ""

@@ -16,8 +16,8 @@ from rest_framework.test import APIClient
 from apps.accounts.models import User, Workspace
 from apps.jobs.models import Job
 from apps.marketplace.catalogue.models import Fetch, Mirror
-from apps.marketplace.models import Model
-from tests.api.fetching.given import job_of, weights
+from apps.marketplace.models import LicenceRules, Model
+from tests.api.fetching.given import CARD, job_of, weights
 from tests.api.fetching.wires import Wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,6 +51,22 @@ def test_a_gate_is_said_at_once_with_the_way_through(
     assert (answer.status_code, answer.json()["code"]) == (409, "upstream_refused")
     assert "accept its terms" in answer.json()["detail"]
     assert not Job.objects.exists()
+
+
+def test_what_the_workspaces_rules_deny_does_not_come(
+    between: Wire, publish: Callable[..., str], ask: Any, workspace: Workspace
+):
+    source = publish(README__md=CARD.encode(), a__txt=b"a")
+    rules = LicenceRules.objects.create(workspace=workspace, allowed=["Apache-2.0"])
+
+    refused = ask(source)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "licence_denied")
+    assert "has the licence mit" in refused.json()["detail"]
+    assert nothing_was_made()
+    rules.allowed = ["Apache-2.0", "MIT"]
+    rules.save()
+    assert job_of(ask(source)).status == "done"
 
 
 def test_files_behind_a_gate_end_the_job_with_the_way_through(

@@ -30,6 +30,7 @@ from apps.marketplace.catalogue.types import Upstream, UpstreamFile
 from apps.marketplace.errors import InvalidModelError, NameTakenError
 from apps.marketplace.formats.paths import check_name, check_ref
 from apps.marketplace.models import Model, Namespace
+from apps.marketplace.selectors.licences import check_licence
 from apps.marketplace.services.namespaces import namespace_of
 from apps.marketplace.types import MAIN, Kind
 
@@ -77,6 +78,7 @@ def fetch_model(
         BadSourceNameError: That names no model.
         UpstreamAwayError: The upstream does not answer.
         UpstreamRefusedError: It does not give the model to this server.
+        LicenceDeniedError: The workspace does not work with its licence.
         NameTakenError: Another model here is called so.
         StorageFullError: There is no room for it.
     """
@@ -89,6 +91,9 @@ def fetch_model(
     if mirror is not None and mirror.sha == revision:
         return Asked(mirror=mirror)
     told = look_upstream(source, revision)
+    check_licence(
+        workspace_id=workspace_id, full_name=told.source, licence=told.licence
+    )
     mirror = mirror or _mirror(namespace, told.source)
     if mirror is not None:
         _note(mirror, told.sha, revision)

@@ -141,7 +141,14 @@ def _read(told: dict[str, Any], source: str) -> Upstream:
         raise _no_hub()
     # A model that was renamed answers under its new name.
     name = str(told.get("id", source))
-    return Upstream(source=check_source(name), sha=sha, files=files)
+    card = told.get("cardData")
+    licence = card.get("license") if isinstance(card, dict) else None
+    return Upstream(
+        source=check_source(name),
+        sha=sha,
+        files=files,
+        licence=licence if isinstance(licence, str) else "",
+    )
 
 
 def _no_hub() -> UpstreamAwayError:

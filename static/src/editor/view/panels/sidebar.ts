@@ -37,6 +37,8 @@ export class Sidebar {
   }
 
   show(bench: Workbench): void {
+    // What was chosen stays for the images after it.
+    if (this.#bench) bench.proposals.setThreshold(this.#bench.proposals.threshold);
     this.#bench = bench;
     this.#objects.show(bench);
     this.#threshold.value = String(bench.proposals.threshold);
