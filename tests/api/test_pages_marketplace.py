@@ -135,6 +135,20 @@ def test_a_revision_shows_what_it_changed(
     assert "README.md" not in html
 
 
+def test_a_revision_shows_what_its_card_and_configuration_said_before(
+    alice: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    card = put("README.md", CARD.replace("mit", "apache-2.0").encode())
+    changes = Changes(title="Card", files=[card, put("config.json", b'{"side_px": 9}')])
+    made = commit(model=hides, user=alice, changes=changes)
+
+    html = as_(alice).get(f"{page('revisions', hides)}?show={made.revision}").text
+
+    told = html.partition('id="differences"')[2]
+    for said in ("license", ">mit<", ">apache-2.0<", "side_px", ">9<"):
+        assert said in told
+
+
 def test_a_stranger_sees_nothing_until_it_is_public_and_no_file_before_she_is_let_in(
     alice: User, charlie: User, hides: Model, as_: Callable[[User], Client]
 ) -> None:

@@ -23,6 +23,7 @@ from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import LimitedTokenForm, SettingsForm
 from apps.marketplace.models import AccessRequest, Model, ModelRevision
 from apps.marketplace.selectors import scans, signatures
+from apps.marketplace.selectors.differences import differences
 from apps.marketplace.selectors.licences import is_denied
 from apps.marketplace.selectors.searching import (
     FacetValue,
@@ -176,6 +177,7 @@ def revisions(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     one = selectors.find_revision(found, shown) if shown else None
     if one is not None:
         context["shown"], context["diff"] = one, inspecting.diff(one)
+        context["differences"] = differences(one)
     return render(request, "marketplace/revisions.html", context)
 
 
