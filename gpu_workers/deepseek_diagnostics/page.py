@@ -26,13 +26,22 @@ th:first-child,td:first-child{text-align:left}
 svg{max-width:100%;height:auto;font:11px system-ui,sans-serif}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;padding:0;font-size:12px}
 .legend i{display:inline-block;width:.8rem;height:.5rem;margin-right:.35rem}
-.pictures{display:flex;flex-wrap:wrap;gap:.6rem}
+.pictures{display:flex;flex-wrap:wrap;align-items:start;gap:.6rem}
 figure{position:relative;margin:0;width:13rem}
 figure img{width:100%;display:block}
-figure svg{position:absolute;left:0;top:0;width:100%;height:100%}
+figure svg{position:absolute;left:0;top:0;width:100%;height:auto}
 rect.truth{stroke:#fff;stroke-dasharray:4 4}rect.found{stroke:#4dabf7}rect.other{stroke:#ffa94d}
 figure rect{fill:none;stroke-width:2;vector-effect:non-scaling-stroke}
 figure rect.heat{fill:#e03131;stroke:none}
+.summary td:last-child{text-align:left;white-space:normal}
+svg text{fill:currentColor}
+@media(max-width:40rem){h1{font-size:1.4rem}.summary :is(tbody,tr,td){display:block}
+.summary td{border:0;padding:0;text-align:left;white-space:normal}
+.summary td:first-child{font-weight:600}
+.summary tr{padding:.5rem 0;border-bottom:1px solid #e6e6e6}}
+@media screen and (prefers-color-scheme:dark){:root{color-scheme:dark}
+body{background:#14161b;color:#e4e7ee}.next,.soft{color:#a3aab8}
+h2,th,td,.summary tr{border-color:#333842}svg [stroke="#ddd"]{stroke:#333842}}
 """
 
 
@@ -114,10 +123,10 @@ def summary_rows(
 def _summary(results: Sequence[ToolResult], translate: Translate) -> str:
     rows = "".join(
         f"<tr><td>{escape(title)}</td><td>{escape(figure)}</td>"
-        f'<td style="text-align:left;white-space:normal">{escape(said)}</td></tr>'
+        f"<td>{escape(said)}</td></tr>"
         for title, figure, said in summary_rows(results, translate)
     )
-    return f"<table>{rows}</table>"
+    return f'<table class="summary">{rows}</table>'
 
 
 def _tool(result: ToolResult, translate: Translate, pictures: Pictures) -> str:

@@ -1,13 +1,24 @@
 """Measure a model on labeled images and see why it errs: in the browser, in a shell."""
 
+import io
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
 
+from deepseek_diagnostics.page import Cover, Thumbnail, write_page
+from deepseek_diagnostics.result import (
+    Evidence,
+    Finding,
+    Headline,
+    Mark,
+    Severity,
+    ToolResult,
+)
 from tests.stack import Stack
 
 LONG_MS = 180_000
@@ -100,3 +111,51 @@ def test_the_shell_prints_the_summary_and_writes_one_page(
     ]  # fmt: skip
     assert "AP " in lines[0]
     assert "data:image/jpeg;base64," in page.read_text(encoding="utf-8")
+
+
+def test_the_page_that_is_carried_away_reads_on_a_phone_and_marks_its_pictures(
+    browser: Browser, tmp_path: Path
+):
+    """A tall picture beside wide ones once stretched their boxes out of them."""
+    sides = {1: (640, 480), 2: (300, 900)}
+    marks = [Mark(kind="found", label="dent", bbox=(10, 10, 60, 60))]
+    finding = Finding(
+        code="quality.x",
+        severity=Severity.WARN,
+        text="So it is, and it takes a whole sentence to say what it is and why.",
+        evidence=[Evidence(image=one, text="Look", marks=marks) for one in sides],
+    )
+    result = ToolResult(
+        tool="quality",
+        version=1,
+        question="?",
+        headline=Headline(name="AP", value=0.29, low=0.2, high=0.467),
+        findings=[finding],
+    )
+    file = tmp_path / "report.html"
+    file.write_text(
+        write_page(
+            Cover(title="demo/parts@0123456789ab · Production line v2"),
+            [result],
+            translate=lambda text: text,
+            pictures=lambda image: thumbnail(*sides[image]),
+        )
+    )
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(file.as_uri())
+
+    said = page.locator(".summary td").last.bounding_box()
+    assert said
+    assert said["width"] > 300
+    for figure in page.locator("figure").all():
+        picture = figure.locator("img").bounding_box()
+        drawing = figure.locator("svg").bounding_box()
+        assert picture
+        assert drawing == pytest.approx(picture, abs=1)
+    page.close()
+
+
+def thumbnail(width: int, height: int) -> Thumbnail:
+    file = io.BytesIO()
+    Image.new("RGB", (width // 10, height // 10)).save(file, "JPEG")
+    return Thumbnail(jpeg=file.getvalue(), width=width, height=height)

@@ -64,6 +64,15 @@ def test_words_and_facts_narrow_it_down():
     assert dict(count(small)["task"]) == {"image-classification": len(small)}
 
 
+def test_ours_come_first_and_then_those_of_which_most_is_known():
+    found = search(Sought())
+
+    assert found[0].library == found[1].library == "dsportal"
+    known = [None not in (one.parameters, one.height) for one in found]
+    assert known == sorted(known, reverse=True)
+    assert found[-1].parameters is None
+
+
 def file(path: str) -> UpstreamFile:
     return UpstreamFile(path=path, size=1, git_oid="0" * 40)
 

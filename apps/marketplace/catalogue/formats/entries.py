@@ -83,7 +83,7 @@ def write(found: Iterable[Entry], *, made_from: Mapping[str, str]) -> str:
 
 
 def search(sought: Sought) -> list[Entry]:
-    """Entries that have all words and facts; the smallest first within a task."""
+    """Entries that have all words and facts: ours, then those of which most is known."""
     words = sought.text.lower().split()[:8]
     exact = {name: getattr(sought, name) for name in FACETS}
     wanted = [
@@ -91,13 +91,20 @@ def search(sought: Sought) -> list[Entry]:
         for name, value in exact.items()
         if value
     ]
-    return [
+    found = (
         entry
         for entry in entries()
         if all(getattr(entry, name) == value for name, value in wanted)
         and _is_sized(entry, sought)
         and all(word in _text(entry) for word in words)
-    ]
+    )
+    return sorted(found, key=_num_unknown)
+
+
+def _num_unknown(entry: Entry) -> int:
+    if entry.library == OWN_LIBRARY:
+        return -1
+    return [entry.parameters, entry.height, entry.licence or None].count(None)
 
 
 def _is_sized(entry: Entry, sought: Sought) -> bool:
