@@ -9,8 +9,8 @@ from typing import Any, Self
 from dsportal.client.adding import AddingCalls
 from dsportal.client.deployments import DeploymentCalls
 from dsportal.client.errors import ClientError, NotFoundError, RefusedError
-from dsportal.client.fetching import FetchingCalls
 from dsportal.client.http import Http
+from dsportal.client.mirrors import MirrorCalls
 from dsportal.client.reports import ReportCalls
 from dsportal.client.types import (
     DatasetVersion,
@@ -27,7 +27,7 @@ SUFFIXES = frozenset(
 )
 
 
-class Client(AddingCalls, FetchingCalls, ReportCalls, DeploymentCalls):
+class Client(AddingCalls, MirrorCalls, ReportCalls, DeploymentCalls):
     """A dsportal server as the person whose token it is.
 
     Projects are named by id or by name. Every call may raise ClientError; its message

@@ -129,3 +129,19 @@ def test_the_client_needs_no_django():
     loaded = set(json.loads(said.stdout))
 
     assert not loaded & {"django", "rest_framework", "celery", "channels", "apps"}
+
+
+def test_the_catalogue_is_listed_and_narrowed_down(signed_in: Run):
+    answer = signed_in("catalogue", "resnet50", "a1_in1k", "--licence", "apache-2.0")
+
+    assert answer.exit_code == 0, answer.output
+    assert "   25.6 M  image-classification" in answer.output
+    assert "timm/resnet50.a1_in1k" in answer.output
+
+
+def test_what_cannot_be_fetched_is_told_in_one_line(signed_in: Run):
+    answer = signed_in("fetch", "not a name")
+
+    assert answer.exit_code == 1
+    assert answer.output.startswith("Error: ")
+    assert len(answer.output.splitlines()) == 1
