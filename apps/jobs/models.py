@@ -111,6 +111,11 @@ class Job(TimeStamped):
                 condition=models.Q(status=JobStatus.QUEUED),
                 name="job_waiting",
             ),
+            models.Index(
+                fields=["queue"],
+                condition=~models.Q(status__in=sorted(ENDED)),
+                name="job_open",
+            ),
             models.Index(fields=["-created_at"], name="job_newest"),
             models.Index(
                 fields=["-finished_at"],

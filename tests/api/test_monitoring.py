@@ -117,7 +117,11 @@ def test_the_admin_lists_and_cancels_jobs_of_everybody(
     client.force_login(staff)
     url = reverse("admin:jobs_job_changelist")
 
-    assert job.title.encode() in client.get(url).content
+    listed = client.get(url)
+    assert str(job.pk) in listed.text
+    assert f"?kind={job.kind}" in listed.text  # a filter knows what there is
+    assert str(job.pk) in client.get(url, {"kind": job.kind}).text
+    assert str(job.pk) not in client.get(url, {"kind": "none-of-them"}).text
     client.post(url, {"action": "cancel_chosen", "_selected_action": [str(job.pk)]})
 
     assert Job.objects.get(pk=job.pk).status == JobStatus.CANCELLED
