@@ -47,6 +47,7 @@ class Stack:
             check=False,
             capture_output=True,
             text=True,
+            timeout=180,
         )
         assert run.returncode == 0, f"manage.py {arguments}: {run.stderr[-3000:]}"
         return run.stdout

@@ -16,6 +16,8 @@ from dsportal.services.supervisor import Supervisor
 from dsportal.services.valkey import Valkey
 
 INTERRUPTED = 130
+# A test that ends its process is tried again by the next one, which ends as well.
+MOST_ENDED = 3
 # Bench measures and is run by its own task; what needs hardware skips itself.
 LANES = min(2, os.cpu_count() or 1)
 DEFAULT_SELECTION = ("-m", "not bench and not shots")
@@ -45,7 +47,8 @@ def test(root: Path, arguments: Sequence[str]) -> int:
     pytest = [sys.executable, "-m", "pytest", *DEFAULT_SELECTION]
     if any(not each.startswith("-") for each in arguments):
         return borrow(root, [*pytest, *arguments])
-    pytest += ["-n", str(LANES), "--no-loadscope-reorder", *arguments]
+    pytest += ["-n", str(LANES), "--no-loadscope-reorder"]
+    pytest += ["--max-worker-restart", str(MOST_ENDED), *arguments]
     if not (root / "static" / "package.json").exists():
         return borrow(root, pytest)
     return borrow(root, ["npm", "--prefix", "static", "test"], pytest)

@@ -1,9 +1,12 @@
 """A real Chromium over real processes."""
 
 import os
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import (
     Browser,
@@ -23,6 +26,7 @@ FLAGS = [
 ]  # fmt: skip
 # A machine that does two things at once shows things later.
 PATIENCE_MS = 20_000
+CLOSING_S = 60
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -35,7 +39,8 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
-        browser.close()
+        with _closed_in_time():
+            browser.close()
 
 
 @pytest.fixture
@@ -49,8 +54,24 @@ def page(browser: Browser, stack: Stack) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: _note_policy(message, errors))
     yield page
-    context.close()
+    with _closed_in_time():
+        context.close()
     assert errors == []
+
+
+@contextmanager
+def _closed_in_time() -> Iterator[None]:
+    """Kill a browser that does not close: Playwright waits for it without end."""
+    timer = threading.Timer(CLOSING_S, _kill_browser)
+    timer.start()
+    yield
+    timer.cancel()
+
+
+def _kill_browser() -> None:
+    for process in psutil.Process().children(recursive=True):
+        if "chrom" in process.name():
+            process.kill()
 
 
 def _note_policy(message: ConsoleMessage, errors: list[str]) -> None:
@@ -65,7 +86,8 @@ def signed_in(browser: Browser, stack: Stack) -> StorageState:
     page = context.new_page()
     sign_in(page)
     state = context.storage_state()
-    context.close()
+    with _closed_in_time():
+        context.close()
     return state
 
 

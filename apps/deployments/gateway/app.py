@@ -14,8 +14,8 @@ from typing import Any
 
 from apps.deployments.gateway.agreement import agree
 from apps.deployments.gateway.limits import Limits
+from apps.deployments.gateway.refusing import Refused
 from apps.deployments.gateway.replicas import (
-    Headers,
     ReplicaDiedError,
     ReplicaGoneError,
     Replicas,
@@ -48,13 +48,6 @@ _DEADLY = (
     "three processes ended while they read this request, so it is not asked again: send "
     "another or a smaller picture; the log on the endpoint's page says how they ended"
 )
-
-
-class Refused(Exception):  # noqa: N818 -- an answer, not a fault
-    def __init__(self, status: int, reason: str, headers: Headers = ()) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.headers = headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
 from apps.deployments import selectors
+from apps.deployments.gateway.refusing import Refused
 from apps.deployments.services.traffic import add_traffic
 from apps.deployments.types import Route, Tally
 
@@ -18,8 +19,10 @@ FRESH_S = 0.5
 OLD_S = 1.0
 PATIENCE_S = 1.0  # with a database that hangs; then the last routes serve on
 AGAIN_S = 0.1
+AWAY_S = 10.0  # so long waits who cannot be answered without the database
 AVOID_S = 1.5
 TELL_EVERY_S = 1.0
+_AWAY = "the portal's database does not answer; ask again in a moment"
 
 
 class Table:
@@ -61,8 +64,15 @@ class Table:
         return self._routes.get(slug)
 
     async def refresh(self) -> None:
-        """Read the routes, together with whoever else waits for them."""
-        await asyncio.shield(self._begin())
+        """Read the routes, together with whoever else waits for them.
+
+        Raises:
+            Refused: The database hangs.
+        """
+        done, _ = await asyncio.wait({self._begin()}, timeout=AWAY_S)
+        if not done:
+            raise Refused(503, _AWAY, [(b"retry-after", b"5")])
+        done.pop().result()
 
     def order(self, ports: Iterable[int], *, tried: Iterable[int]) -> list[int]:
         """The replicas to ask, at random; those that just failed come last."""

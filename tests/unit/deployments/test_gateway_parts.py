@@ -1,5 +1,6 @@
 import asyncio
 import json
+import threading
 import time
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -8,6 +9,7 @@ import pytest
 
 from apps.deployments import selectors
 from apps.deployments.gateway import app as gateway
+from apps.deployments.gateway import table
 from apps.deployments.gateway.agreement import agree, f1
 from apps.deployments.gateway.replicas import Headers
 from apps.deployments.gateway.suspects import REMEMBERED_S, Suspects
@@ -71,14 +73,14 @@ def test_a_tally_puts_each_request_into_one_cell():
 
 
 def test_a_replica_that_just_failed_is_asked_last():
-    table = Table()
-    table.avoid(2)
+    routes = Table()
+    routes.avoid(2)
 
-    orders = [table.order((1, 2, 3), tried=()) for _ in range(20)]
+    orders = [routes.order((1, 2, 3), tried=()) for _ in range(20)]
 
     assert {order[-1] for order in orders} == {2}
     assert {order[0] for order in orders} == {1, 3}
-    assert table.order((1, 2), tried=(1,)) == [2]
+    assert routes.order((1, 2), tried=(1,)) == [2]
 
 
 # The thread that reads may still hold the connection of an earlier test.
@@ -90,11 +92,11 @@ def test_routes_that_were_read_long_ago_are_read_again_before_they_are_used(
     monkeypatch.setattr(selectors, "routes", lambda: answers.pop(0))
 
     async def ask() -> list[object]:
-        table = Table()
-        first = await table.find("line")
-        at_once = await table.find("line")
+        routes = Table()
+        first = await routes.find("line")
+        at_once = await routes.find("line")
         await asyncio.sleep(OLD_S + 0.05)
-        return [first, at_once, await table.find("line")]
+        return [first, at_once, await routes.find("line")]
 
     assert asyncio.run(ask()) == ["old", "old", "new"]
 
@@ -119,6 +121,28 @@ SCOPE = {
     "query_string": b"",
     "headers": [(b"authorization", b"Bearer dsk_x")],
 }
+
+
+@pytest.mark.django_db
+def test_a_database_that_hangs_is_not_waited_for_without_end(monkeypatch):
+    is_back = threading.Event()
+    monkeypatch.setattr(selectors, "routes", is_back.wait)
+    monkeypatch.setattr(table, "AWAY_S", 0.05)
+    sent = []
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    async def ask() -> None:
+        try:
+            await gateway.Gateway()(SCOPE, asyncio.Event().wait, send)
+        finally:
+            is_back.set()
+
+    asyncio.run(ask())
+
+    assert sent[0]["status"] == 503
+    assert "database does not answer" in json.loads(sent[1]["body"])["error"]
 
 
 @pytest.mark.django_db
