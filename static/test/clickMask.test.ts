@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { ClickMask, type ClickPrompt, type Outline } from "../src/editor/core/tools/clickMask.ts";
+import {
+  ClickMask,
+  type ClickPrompt,
+  type Found,
+  type Haste,
+  type Outline,
+} from "../src/editor/core/tools/clickMask.ts";
 import { imagePoint } from "../src/editor/core/units.ts";
 import { Workbench } from "../src/editor/core/workbench.ts";
 
@@ -30,10 +36,12 @@ function table() {
     newId: () => `shape-${ids++}`,
   });
   const asked: ClickPrompt[] = [];
-  const answers: ((outlines: readonly Outline[] | null) => void)[] = [];
-  const ask = (prompt: ClickPrompt) => {
+  const hastes: Haste[] = [];
+  const answers: ((found: Found | null) => void)[] = [];
+  const ask = (prompt: ClickPrompt, haste: Haste) => {
     asked.push(prompt);
-    return new Promise<readonly Outline[] | null>((resolve) => answers.push(resolve));
+    hastes.push(haste);
+    return new Promise<Found | null>((resolve) => answers.push(resolve));
   };
   const tool = new ClickMask(bench, ask, () => {});
   const press = (x: number, y: number, alt = false) => ({
@@ -46,11 +54,11 @@ function table() {
     tool.pointerDown(press(x, y, alt));
     tool.pointerUp(press(x, y, alt));
   };
-  const answer = async (outlines: readonly Outline[] | null) => {
-    answers.at(-1)?.(outlines);
+  const answer = async (outlines: readonly Outline[] | null, isFinal = true) => {
+    answers.at(-1)?.(outlines && { outlines, isFinal });
     await new Promise((resolve) => setTimeout(resolve));
   };
-  return { bench, tool, asked, answers, press, click, answer };
+  return { bench, tool, asked, hastes, answers, press, click, answer };
 }
 
 describe("the click tool", () => {
@@ -117,9 +125,68 @@ describe("the click tool", () => {
     click(20, 20);
     click(25, 25);
     await answer([SQUARE]);
-    answers[0]?.([]);
+    answers[0]?.({ outlines: [], isFinal: true });
     await new Promise((resolve) => setTimeout(resolve));
     expect(tool.sketch).toMatchObject({ name: "answer", outlines: [SQUARE] });
+  });
+
+  it("shows the first outline at once, and the refined one in its place", async () => {
+    const { bench, tool, click, answer, asked, hastes } = table();
+    const refined = { ...SQUARE, holes: [] };
+    click(20, 20);
+    await answer([SQUARE], false);
+    expect(tool.isWaiting).toBe(false);
+    expect(tool.sketch).toMatchObject({ outlines: [SQUARE] });
+    expect(hastes).toEqual(["careful", "quick", "careful"]);
+    expect(asked[2]).toEqual(asked[1]);
+    await answer([refined]);
+    expect(tool.sketch).toMatchObject({ outlines: [refined] });
+    tool.finish();
+    expect(Array.from(bench.doc.values())).toMatchObject([{ geometry: refined }]);
+  });
+
+  it("asks once where the first outline is final", async () => {
+    const { click, answer, hastes } = table();
+    click(20, 20);
+    await answer([SQUARE]);
+    expect(hastes).toEqual(["careful", "quick"]);
+  });
+
+  it("waits for the closer look where a first one sees nothing", async () => {
+    const { bench, tool, click, answer } = table();
+    click(20, 20);
+    await answer([SQUARE]);
+    click(25, 25);
+    await answer([], false);
+    tool.finish();
+    expect(bench.doc.size).toBe(0);
+    expect(tool.sketch).toMatchObject({ outlines: [SQUARE] });
+    await answer(null);
+    expect(tool.sketch).toMatchObject({ outlines: [SQUARE], marks: [[20, 20, 1]] });
+  });
+
+  it("keeps what is shown when it is taken before it is refined", async () => {
+    const { bench, tool, click, answer, answers } = table();
+    click(20, 20);
+    await answer([SQUARE], false);
+    tool.finish();
+    answers.at(-1)?.({ outlines: [], isFinal: true });
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(Array.from(bench.doc.values())).toMatchObject([{ geometry: SQUARE }]);
+    expect(tool.sketch).toBeNull();
+  });
+
+  it("leaves a refinement out once another click was made, or when it fails", async () => {
+    const { tool, click, answer, answers } = table();
+    click(20, 20);
+    await answer([SQUARE], false);
+    click(25, 25);
+    answers[2]?.({ outlines: [], isFinal: true });
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(tool.sketch).toMatchObject({ outlines: [SQUARE] });
+    await answer([SQUARE], false);
+    await answer(null);
+    expect(tool.sketch).toMatchObject({ outlines: [SQUARE] });
   });
 
   it("forgets a click that nobody answered", async () => {

@@ -9,6 +9,7 @@ import pytest
 
 import deepseek_vision
 from apps.labeling.services import outlining
+from apps.labeling.services.images import add_image
 from tests.factories.deployments import EndpointFactory
 from tests.unit.model_server.running import ModelServer
 
@@ -42,6 +43,24 @@ def test_a_click_has_an_outline_in_pixels_of_the_image(
         for x, y in outline["points"]:
             assert 0 <= x <= image.width
             assert 0 <= y <= image.height
+
+
+def test_a_quick_question_says_whether_a_closer_look_may_differ(
+    api_as: Any, alice: Any, project: Any, jpeg: Any, click_server: str, settings: Any
+) -> None:
+    settings.CLICK_SERVER_URL = click_server
+    file = jpeg(640, 480)
+    image, _ = add_image(user=alice, project_id=project.pk, name="b.jpg", file=file)
+    url = f"/api/v1/labeling/images/{image.pk}/outlines/"
+    box = [10, 10, 138, 106]
+
+    def ask(**more: Any) -> Any:
+        return api_as(alice).post(url, {"box": box, **more}, format="json").json()
+
+    assert ask(quick=True)["is_final"] is False
+    careful = ask()
+    assert careful["is_final"] is True
+    assert ask(quick=True) == careful
 
 
 def test_a_click_beside_the_image_is_refused_with_its_size(

@@ -102,7 +102,7 @@ def suggest(
         picture = _picture(client, _host(endpoint_id, project), setup, task)
     size = _size(picture)
     prompt, label = prompt_of(context, size)
-    outlines = outlines_in(picture, prompt=prompt)
+    outlines = outlines_in(picture, prompt=prompt).outlines
     return {"result": outlined(setup, label, outlines, size), "model_version": "clicks"}
 
 

@@ -29,6 +29,10 @@ class PromptIn(serializers.Serializer[Any]):
         default="model",
         help_text="colors cuts by what differs from the ground around the box (GrabCut).",
     )
+    quick = serializers.BooleanField(
+        default=False,
+        help_text="Take the first outline there is; ask again where it is not final.",
+    )
 
 
 class OutlineOut(serializers.Serializer[Any]):
@@ -44,6 +48,9 @@ class OutlineOut(serializers.Serializer[Any]):
 
 class OutlinesOut(serializers.Serializer[Any]):
     outlines = OutlineOut(many=True)
+    is_final = serializers.BooleanField(
+        help_text="False where a closer look (without quick) may refine the outlines."
+    )
 
 
 class OutlinesApi(Api):
@@ -58,4 +65,4 @@ class OutlinesApi(Api):
         found = find_outlines(
             user=request.user, image_id=image_id, prompt=body.validated_data
         )
-        return Response({"outlines": found})
+        return Response({"outlines": found.outlines, "is_final": found.is_final})

@@ -2,6 +2,8 @@
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,6 +22,14 @@ _PATH = "/v2/models/clicks/predict"
 _TIMEOUT = httpx.Timeout(15.0, connect=2.0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Parts of the object, the largest first; not final where a closer look may differ."""
+
+    outlines: list[dict[str, Any]]
+    is_final: bool
+
+
 class NoClickModelError(DomainError):
     """The model that answers clicks is not there, or not yet."""
 
@@ -31,9 +41,7 @@ class BadPromptError(DomainError):
     code = "bad_prompt"
 
 
-def find_outlines(
-    *, user: "User", image_id: int, prompt: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def find_outlines(*, user: "User", image_id: int, prompt: Mapping[str, Any]) -> Found:
     """Ask the click model what the prompt means; an empty prompt only prepares it.
 
     Raises:
@@ -47,7 +55,7 @@ def find_outlines(
         return outlines_in(file.read(), prompt=prompt)
 
 
-def outlines_in(picture: bytes, *, prompt: Mapping[str, Any]) -> list[dict[str, Any]]:
+def outlines_in(picture: bytes, *, prompt: Mapping[str, Any]) -> Found:
     """Ask the click model what the prompt means on any picture.
 
     Raises:
@@ -64,23 +72,27 @@ def outlines_in(picture: bytes, *, prompt: Mapping[str, Any]) -> list[dict[str, 
         )
     encoded = base64.b64encode(picture).decode()
     try:
-        answer = httpx.post(
+        answer = _client().post(
             settings.CLICK_SERVER_URL + _PATH,
             json={"image": encoded, "prompt": dict(prompt)},
-            timeout=_TIMEOUT,
         )
     except httpx.HTTPError as error:
         raise NoClickModelError(
             _("the click model does not answer; it is started anew, try again")
         ) from error
-    return _outlines(answer)
+    return _found(answer)
 
 
-def _outlines(answer: httpx.Response) -> list[dict[str, Any]]:
+@cache
+def _client() -> httpx.Client:
+    """Made once: a client takes as long as a click, for its certificates."""
+    return httpx.Client(timeout=_TIMEOUT)
+
+
+def _found(answer: httpx.Response) -> Found:
     content = answer.json()
     if answer.status_code == httpx.codes.OK:
-        outlines: list[dict[str, Any]] = content["outlines"]
-        return outlines
+        return Found(outlines=content["outlines"], is_final=content["is_final"])
     reason = str(content.get("error", answer.status_code))
     if answer.status_code == httpx.codes.BAD_REQUEST:
         raise BadPromptError(reason)

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.measure import approximate_polygon, find_contours
+from skimage.measure import find_contours
 
 from deepseek_vision.segmentation.click.prompts import Array, Prompt
 from deepseek_vision.segmentation.click.segmenter import Answer
 
 Ring = list[list[float]]
 _MOST_PX = 1024  # outlines are found at this size, which larger windows are scaled to
+_QUICK_PX = 448  # and those that a closer look replaces at this one
 _TOLERANCE = 0.8  # of such a pixel: corners nearer to a straight line are left out
 _SPECK = 0.01  # of the largest part: smaller parts and holes are noise
 
@@ -30,7 +32,8 @@ def outlines_of(answer: Answer, prompt: Prompt) -> list[Outline]:
     Parts without a click on them are left out where others have one: a person who
     clicks one thing does not mean another far away that looks the same.
     """
-    logits = answer.logits(most_px=_MOST_PX)
+    most_px = _MOST_PX if answer.is_final else _QUICK_PX
+    logits = answer.logits(most_px=most_px)
     window = answer.window
     scale = max(logits.shape) / max(window.width, window.height)
     return trace_logits(
@@ -92,7 +95,8 @@ def _trace(
     padded = np.pad(inside, 1, constant_values=-4.0)
     rings = []
     for contour in find_contours(padded, 0.0):
-        simple = approximate_polygon(contour, _TOLERANCE)[:-1, ::-1]
+        ring = contour[:-1].astype(np.float32)  # the last point is the first again
+        simple = cv2.approxPolyDP(ring, _TOLERANCE, closed=True)[:, 0, ::-1]
         if len(simple) >= 3:
             rings.append((simple - 0.5) / scale + corner)
     if not rings:

@@ -9,7 +9,7 @@ and a restart in the middle of an object changes nothing.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -25,6 +25,7 @@ from deepseek_vision.segmentation.click.windows import (
     first_window,
     move_logits,
     next_window,
+    whole,
 )
 
 Bits = NDArray[np.bool_]
@@ -56,15 +57,23 @@ class Recent(Generic[Key, Value]):
                 self._values.popitem(last=False)
         return value
 
+    def __contains__(self, key: Key) -> bool:
+        with self._lock:
+            return key in self._values
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Logits over a window of the picture, in cells of `cell_px` encoded pixels."""
+    """Logits over a window of the picture, in cells of `cell_px` encoded pixels.
+
+    `is_final` is False for what only a closer look tells for sure.
+    """
 
     window: Window
     logits_HW: Array
     side_px: int
     cell_px: int
+    is_final: bool = True
 
     def logits(self, *, most_px: int | None = None) -> Array:
         """Logits for each pixel of the window, fewer where it is larger than that."""
@@ -115,13 +124,23 @@ class Segmenter:
         size = picture.width, picture.height
         self._embed(picture, key, first_window(prompt, size))
 
-    def answer(self, picture: Picture, prompt: Prompt, *, key: Hashable) -> Answer:
+    def answer(
+        self,
+        picture: Picture,
+        prompt: Prompt,
+        *,
+        key: Hashable,
+        is_quick: bool = False,
+    ) -> Answer:
         """The mask of what the prompt means.
 
         Args:
             picture: Upright, at its full size.
             prompt: With a click or a box at least.
             key: Names the picture in the caches: equal for equal pixels alone.
+            is_quick: Look through windows that are encoded already, since encoding
+                one takes ten times as long as a click; the answer is final where
+                the careful one would be the same.
 
         Raises:
             ValueError: nothing is said about the object, or beside the picture.
@@ -134,24 +153,39 @@ class Segmenter:
                     f"a click at {click.x:g}, {click.y:g} is outside the picture of "
                     f"{picture.width} x {picture.height} pixels"
                 )
+        known = (key, prompt)
+        answer: Answer | None = None
+        if is_quick and known not in self._answers:
+            answer = self._look(picture, prompt, key, is_quick=True)
+            if not answer.is_final:
+                return answer
         return self._answers.get(
-            (key, prompt), lambda: self._make(picture, prompt, key)
+            known, lambda: answer or self._look(picture, prompt, key, is_quick=False)
         )
 
-    def _make(self, picture: Picture, prompt: Prompt, key: Hashable) -> Answer:
+    def _look(
+        self, picture: Picture, prompt: Prompt, key: Hashable, *, is_quick: bool
+    ) -> Answer:
         size = picture.width, picture.height
         before = prompt.before_last()
+        last: Answer | None = None
         if prompt.clicks and not before.is_empty:
-            last = self.answer(picture, before, key=key)
-            window = next_window(last.found_box(), prompt, size, last.window)
-            return self._decode(picture, prompt, key, window, last)
-        window = first_window(prompt, size)
-        answer = self._decode(picture, prompt, key, window, None)
-        for _ in range(_MAX_LOOKS - 1):
-            closer = next_window(answer.found_box(), prompt, size, answer.window)
-            if closer == answer.window:
+            last = self.answer(picture, before, key=key, is_quick=is_quick)
+            wanted = next_window(last.found_box(), prompt, size, last.window)
+            most_looks = 1
+        else:
+            wanted, most_looks = first_window(prompt, size), _MAX_LOOKS
+        answer: Answer | None = None
+        for _ in range(most_looks):
+            if answer and wanted == answer.window:
                 break
-            answer = self._decode(picture, prompt, key, closer, answer)
+            if is_quick and (key, wanted) not in self._embedded:
+                seen = last.window if last else whole(size)
+                answer = answer or self._decode(picture, prompt, key, seen, last)
+                return replace(answer, is_final=False)
+            answer = last = self._decode(picture, prompt, key, wanted, last)
+            wanted = next_window(answer.found_box(), prompt, size, wanted)
+        assert answer is not None
         return answer
 
     def _decode(
@@ -191,6 +225,7 @@ class Segmenter:
             logits_HW=graphs.decode(embedded, marks),
             side_px=graphs.side_px,
             cell_px=graphs.cell_px,
+            is_final=last is None or last.is_final,
         )
 
     def _embed(self, picture: Picture, key: Hashable, window: Window) -> Embedded:

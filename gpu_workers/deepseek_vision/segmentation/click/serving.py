@@ -13,7 +13,7 @@ from deepseek_vision.errors import ImageError, ModelFormatError
 from deepseek_vision.images import Picture, read_picture
 from deepseek_vision.segmentation.click.colors import outlines_by_color
 from deepseek_vision.segmentation.click.directory import load_click_model
-from deepseek_vision.segmentation.click.outlines import outlines_of
+from deepseek_vision.segmentation.click.outlines import Outline, outlines_of
 from deepseek_vision.segmentation.click.prompts import Prompt
 from deepseek_vision.segmentation.click.segmenter import Recent, Segmenter
 
@@ -64,19 +64,23 @@ class ServedClicks:
     def _answer(self, known: KnownPicture, wire: Mapping[str, Any]) -> dict[str, Any]:
         picture, prompt = known.picture, Prompt.from_wire(wire)
         size = {"width": picture.width, "height": picture.height}
-        by_color = wire.get("by", "model") == "colors"
-        if prompt.is_empty:
-            if by_color:
-                return {**size, "outlines": []}
-            self._segmenter.prepare(picture, key=known.key, prompt=prompt)
-            return {**size, "outlines": []}
-        if by_color:
-            outlines = outlines_by_color(picture, prompt)
+        by_color, is_quick = wire.get("by") == "colors", bool(wire.get("quick"))
+        outlines: list[Outline] = []
+        is_final = True
+        if by_color and not prompt.is_empty:
+            outlines = outlines_by_color(picture, prompt, is_quick=is_quick)
+            is_final = not is_quick
+        elif prompt.is_empty:
+            if not by_color:
+                self._segmenter.prepare(picture, key=known.key, prompt=prompt)
         else:
-            answer = self._segmenter.answer(picture, prompt, key=known.key)
-            outlines = outlines_of(answer, prompt)
+            answer = self._segmenter.answer(
+                picture, prompt, key=known.key, is_quick=is_quick
+            )
+            outlines, is_final = outlines_of(answer, prompt), answer.is_final
         return {
             **size,
+            "is_final": is_final,
             "outlines": [
                 {"points": each.points, "holes": each.holes} for each in outlines
             ],

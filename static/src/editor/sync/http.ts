@@ -132,18 +132,19 @@ export function httpTransport(options: HttpOptions): Transport & Adviser & Segme
       return answer.name === "read" ? answer.calibration : null;
     },
 
-    segment: (imageId, { clicks, box }, by) => {
+    segment: (imageId, { clicks, box }, by, haste) => {
       const init = {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ clicks, by, ...(box ? { box } : {}) }),
+        body: JSON.stringify({ clicks, by, quick: haste === "quick", ...(box ? { box } : {}) }),
       };
       return ask<SegmentAnswer>(`images/${imageId}/outlines/`, init, ({ status, body }) => {
         if (status === 200) {
-          return {
-            name: "segmented",
-            outlines: (body as { outlines: readonly Outline[] }).outlines,
+          const { outlines, is_final } = body as {
+            outlines: readonly Outline[];
+            is_final: boolean;
           };
+          return { name: "segmented", found: { outlines, isFinal: is_final } };
         }
         // The portal is there, but not its model: waiting would not help the click.
         return status === 503 ? { name: "refused", detail: textIn(body, "detail") } : null;

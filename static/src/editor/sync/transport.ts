@@ -1,5 +1,5 @@
 import type { Calibration } from "../core/calibration.ts";
-import type { ClickPrompt, Finder, Outline } from "../core/tools/clickMask.ts";
+import type { ClickPrompt, Finder, Found, Haste } from "../core/tools/clickMask.ts";
 import type { DocumentWire, OperationWire } from "../core/wire.ts";
 
 export type Failure =
@@ -50,11 +50,9 @@ export interface Adviser {
   calibration(projectId: number): Promise<Calibration | null>;
 }
 
-export type SegmentAnswer =
-  | { readonly name: "segmented"; readonly outlines: readonly Outline[] }
-  | Failure;
+export type SegmentAnswer = { readonly name: "segmented"; readonly found: Found } | Failure;
 
 /** Who finds the object that clicks and a box mean. */
 export interface Segmenting {
-  segment(imageId: number, prompt: ClickPrompt, by: Finder): Promise<SegmentAnswer>;
+  segment(imageId: number, prompt: ClickPrompt, by: Finder, haste: Haste): Promise<SegmentAnswer>;
 }

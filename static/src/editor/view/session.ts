@@ -34,12 +34,17 @@ const TOOLS: readonly (readonly [kind: GeometryKind | null, make: MakeTool])[] =
   [
     "polygon",
     (bench, { imageId, askOutlines, repaint }) =>
-      new ClickMask(bench, (prompt) => askOutlines(imageId, prompt, "model"), repaint),
+      new ClickMask(bench, (...asked) => askOutlines(imageId, "model", ...asked), repaint),
   ],
   [
     "polygon",
     (bench, { imageId, askOutlines, repaint }) =>
-      new ClickMask(bench, (prompt) => askOutlines(imageId, prompt, "colors"), repaint, "colors"),
+      new ClickMask(
+        bench,
+        (...asked) => askOutlines(imageId, "colors", ...asked),
+        repaint,
+        "colors",
+      ),
   ],
   ["polyline", (bench) => new DrawPath(bench, "polyline")],
   ["points", (bench) => new DrawPath(bench, "points")],

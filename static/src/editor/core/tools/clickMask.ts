@@ -18,8 +18,17 @@ export interface ClickPrompt {
   readonly box: Bbox | null;
 }
 
+/** The parts of an object, the largest first; where they are not final, a closer look helps. */
+export interface Found {
+  readonly outlines: readonly Outline[];
+  readonly isFinal: boolean;
+}
+
+/** A quick look answers from what is encoded already, a careful one encodes what it needs. */
+export type Haste = "quick" | "careful";
+
 /** Ask for the object that a prompt means; null where there is no answer, which was said. */
-export type AskOutlines = (prompt: ClickPrompt) => Promise<readonly Outline[] | null>;
+export type AskOutlines = (prompt: ClickPrompt, haste: Haste) => Promise<Found | null>;
 
 const NOTHING: ClickPrompt = { clicks: [], box: null };
 
@@ -30,7 +39,8 @@ export type Finder = "model" | "colors";
  * Click on an object and have its outline: click adds, Alt+click takes away, a drag is a box.
  *
  * All that was said goes along with each question, so an answer that comes late is simply
- * left out. Enter takes the outline as a polygon, Shift+Enter as a mask.
+ * left out. The first outline is there at once and refined in its place; takes what is
+ * what is shown as a polygon, Shift+Enter as a mask.
  */
 export class ClickMask implements Tool {
   readonly name: "clickMask" | "grabCut";
@@ -77,7 +87,7 @@ export class ClickMask implements Tool {
     if (!this.#isPrepared) {
       // The picture is encoded while the pointer is still on its way.
       this.#isPrepared = true;
-      void this.#ask(NOTHING);
+      void this.#ask(NOTHING, "careful");
     }
     if (!this.#pressed) return;
     const band = spanning(this.#pressed, at);
@@ -140,12 +150,23 @@ export class ClickMask implements Tool {
   /** Whether the question was answered, or another has been asked since. */
   async #look(): Promise<boolean> {
     const number = ++this.#asked;
-    const outlines = await this.#ask(this.#prompt);
+    const prompt = this.#prompt;
+    let found = await this.#ask(prompt, "quick");
     if (number !== this.#asked) return true;
+    if (found && !found.isFinal) {
+      if (found.outlines.length > 0) this.#show(found, number);
+      // What was shown stays where the closer look fails.
+      found = (await this.#ask(prompt, "careful")) ?? (this.isWaiting ? null : found);
+      if (number !== this.#asked) return true;
+    }
+    this.#show(found, number);
+    return found !== null;
+  }
+
+  #show(found: Found | null, number: number): void {
     this.#answered = number;
-    if (outlines) this.#outlines = outlines;
+    if (found) this.#outlines = found.outlines;
     this.#changed();
-    return outlines !== null;
   }
 
   #accept(make: (outline: Outline) => Geometry | null): void {
