@@ -75,6 +75,14 @@ def snippets(page: Page) -> dict[str, str]:
     }
 
 
+def copied(page: Page, name: str) -> str:
+    """What the button beside a snippet leaves, pressed by the keyboard."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(f".copying:has([data-snippet={name}]) button").press("Enter")
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
 @pytest.mark.usefixtures("_replicas")
 def test_a_model_is_deployed_called_replaced_and_returned_to(
     admin_page: Page, stack: Stack, folder: Path
@@ -84,6 +92,7 @@ def test_a_model_is_deployed_called_replaced_and_returned_to(
         deploy(page)
     expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=LONG_MS)
     address, code = page.url, snippets(page)
+    assert copied(page, "curl") == code["curl"]
 
     whole = asked(code["curl"], folder)
     labels = [found["label"] for found in whole["detections"]]

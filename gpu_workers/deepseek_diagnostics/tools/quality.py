@@ -44,7 +44,7 @@ def run(case: Case) -> ToolResult:
             code="quality.ap",
             severity=Severity.INFO,
             text=_(
-                "Average precision is {ap}, with 95 % certainty between {low} and "
+                "Average precision is {ap}, with 95\u00a0% certainty between {low} and "
                 "{high}."
             ),
             figures={"ap": ap, "low": low, "high": high},

@@ -1,3 +1,4 @@
+import { followCopies, offerCopies } from "./copying.ts";
 import { followDialogs } from "./dialogs.ts";
 import { nameFigures, showCurrentTabs, showCurrentTool } from "./narrow.ts";
 import { followPalette } from "./palette.ts";
@@ -12,7 +13,10 @@ followDialogs();
 followToasts();
 followPalette();
 followUploads();
+followCopies();
 showCurrentTabs();
 showCurrentTool();
 nameFigures();
+offerCopies();
 document.addEventListener("htmx:load", nameFigures);
+document.addEventListener("htmx:load", offerCopies);
