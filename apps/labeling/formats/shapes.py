@@ -14,6 +14,8 @@ from apps.labeling.types import ShapeKind
 
 # A corner this far outside is a rounding of the file's writer.
 SLACK_PX = 1.0
+# What its corners say wholly, so that none may lie outside.
+UPRIGHT = frozenset({ShapeKind.BOX, ShapeKind.TAG, ShapeKind.MASK})
 
 
 def shape(
@@ -71,7 +73,7 @@ def inside(where: str, one: ItemShape, item: Item) -> ItemShape:
     """
     x1, y1, x2, y2 = one.bbox
     width, height = item.width, item.height
-    if one.kind in {ShapeKind.BOX, ShapeKind.TAG, ShapeKind.MASK}:
+    if one.kind in UPRIGHT:
         out = max(-x1, -y1, x2 - width, y2 - height)
         if out > SLACK_PX:
             raise FormatError(

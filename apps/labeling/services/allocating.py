@@ -14,7 +14,7 @@ from apps.labeling import selectors
 from apps.labeling.models import BLIND, FREE, Image, Project
 from apps.labeling.services.copies import copy_for
 from apps.labeling.services.images import reopen_image, submit_image
-from apps.labeling.services.queue_sql import FROM_QUEUE_SQL, STANDING_SQL
+from apps.labeling.services.queue_sql import NEXT_SQL
 from apps.labeling.types import HELD_FOR, ImageState
 
 if TYPE_CHECKING:
@@ -42,50 +42,44 @@ def take_next(*, user: "User", project_id: int, after_id: int = 0) -> int | None
     project = selectors.access_project(
         user=user, project_id=project_id, needs=Role.ANNOTATOR
     )
-    return _take(user, project, after_id)
+    return _take(user, project.pk, after_id)
 
 
 @transaction.atomic
 def submit_and_go_on(*, user: "User", image_id: int) -> tuple[Image, int | None]:
     """Submit an image and take the next in one go; see submit_image and take_next."""
     image = submit_image(user=user, image_id=image_id)
-    return image, _take(user, image.project, image.pk)
+    return image, _take(user, image.project_id, image.pk)
 
 
 @transaction.atomic
 def reopen_and_go_on(*, user: "User", image_id: int) -> tuple[Image, int | None]:
     """Reopen an image and take the next in one go; see reopen_image and take_next."""
     image = reopen_image(user=user, image_id=image_id)
-    return image, _take(user, image.project, image.pk)
+    return image, _take(user, image.project_id, image.pk)
 
 
-def _take(user: "User", project: Project, after_id: int) -> int | None:
+def _take(user: "User", project_id: int, after_id: int) -> int | None:
     until = timezone.now() + HELD_FOR
-    asked = {
-        "user": user.pk, "project": project.pk, "after": after_id, "until": until,
-    }  # fmt: skip
-    stands = _ask(STANDING_SQL, asked)
-    assert stands is not None  # a SELECT without FROM has one row
-    own, has_shared, urgency, last = stands
-    if own is not None:
-        return int(own)
-    image = _shared(user, project, until) if has_shared else None
-    if image is not None:
-        Image.documents.filter(pk=image.pk).update(assignee=user, held_until=until)
-        return image.pk
-    place = {"urgency": urgency, "last": last}
-    if given := _ask(FROM_QUEUE_SQL, {**asked, **place}):
-        return int(given[0])
-    # What she passed over is all that there is.
-    found = _ask(STANDING_SQL, {**asked, "after": 0})
-    return found[0] if found else None
+    asked = {"user": user.pk, "project": project_id, "until": until}
+    given, has_shared = _ask({**asked, "after": after_id, "asks_shared": True})
+    if given is None and has_shared:
+        image = _shared(user, Project.objects.get(pk=project_id), until)
+        if image is not None:
+            Image.documents.filter(pk=image.pk).update(assignee=user, held_until=until)
+            return image.pk
+        given, _none = _ask({**asked, "after": after_id, "asks_shared": False})
+    if given is None and after_id:
+        # What she passed over is all that there is.
+        given, _none = _ask({**asked, "after": 0, "asks_shared": False})
+    return given
 
 
-def _ask(sql: str, given: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def _ask(given: Mapping[str, Any]) -> tuple[int | None, bool]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, given)
-        row: tuple[Any, ...] | None = cursor.fetchone()
-    return row
+        cursor.execute(NEXT_SQL, given)
+        image_id, has_shared = cursor.fetchone()
+    return image_id, has_shared
 
 
 def _shared(user: "User", project: Project, until: datetime) -> Image | None:

@@ -1,8 +1,9 @@
 """Imports as jobs: first what would change, then all of it or nothing."""
 
+import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -132,7 +133,7 @@ def carry_out_import(holding: Holding) -> None:
         holding.keep(is_urgent=True)
         reader = format_named(params["form"]).read
         merger = _Merger(user, params)
-        with closing(Archive(path, name=params["name"])) as archive:
+        with closing(Archive(path, name=params["name"])) as archive, _uncollected():
             for chunk in _chunks(reader(archive, catalog)):
                 merger.merge(chunk)
         changes = merger.changes
@@ -158,6 +159,16 @@ def carry_out_import(holding: Holding) -> None:
             "is_applied": not params["is_dry_run"],
         }
         jobs.finish_job(holding.claim, result=result)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no cycles: a file's millions of objects have none, and hold it up."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _chunks(found: Iterator[Found]) -> Iterator[dict[int, Found]]:
@@ -191,7 +202,9 @@ class _Merger:
             images = images.select_for_update()
         locked = images.in_bulk(list(chunk))
         present: dict[int, dict[UUID, Key]] = {pk: {} for pk in locked}
-        rows = Annotation.objects.filter(image__in=list(locked)).values_list(
+        # In no order: to be in that of its rows, a cursor would walk the whole table.
+        there = Annotation.objects.filter(image__in=list(locked)).order_by()
+        rows = there.values_list(
             "image_id", "uid", "label_id", "kind", "packed", "x1", "y1", "x2", "y2"
         )
         for image_id, uid, label_id, kind, packed, *corners in rows.iterator():

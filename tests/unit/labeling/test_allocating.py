@@ -1,20 +1,24 @@
 """Images go to one person each: by asking, by hand, by rule."""
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.types import Role
+from apps.core.errors import DomainError, NotFoundError
 from apps.labeling.errors import BadAssigneeError, BadRuleError
 from apps.labeling.models import Image, Project
+from apps.labeling.selectors import access_image
 from apps.labeling.selectors.workload import count_free, workload_of
-from apps.labeling.services.allocating import take_next
+from apps.labeling.services.allocating import submit_and_go_on, take_next
 from apps.labeling.services.assigning import (
     NewRule,
     add_rule,
@@ -22,8 +26,9 @@ from apps.labeling.services.assigning import (
     assign_images,
     carry_out_rules,
 )
-from apps.labeling.services.images import submit_image
-from apps.labeling.types import ImageState
+from apps.labeling.services.copies import copy_for
+from apps.labeling.services.images import reopen_image, submit_image
+from apps.labeling.types import ImageState, Review
 from tests.factories.accounts import UserFactory
 from tests.factories.labeling import (
     AnnotationFactory,
@@ -111,6 +116,82 @@ def test_asking_again_changes_nothing_and_time_frees_an_image(
     Image.objects.filter(pk=image.pk).update(held_until=timezone.now())
 
     assert take_next(user=alice, project_id=project.pk) == image.pk
+
+
+def test_what_was_passed_over_comes_back_where_nothing_else_waits(
+    project: Project, bob: User
+):
+    (image,) = images(project, 1)
+    take_next(user=bob, project_id=project.pk)
+
+    again = take_next(user=bob, project_id=project.pk, after_id=image.pk)
+
+    assert again == image.pk
+
+
+KINDS = [
+    {}, {"is_truth": True}, {"num_people": 2},
+    {"num_people": 2, "state": ImageState.SUBMITTED},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("act", [submit_image, reopen_image])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("role", [None, *Role])
+def test_who_may_not_act_on_an_image_hands_none_in(
+    workspace: Workspace,
+    project: Project,
+    role: Role | None,
+    kind: dict[str, Any],
+    act: Callable[..., Image],
+):
+    (image,) = images(project, 1, **kind)
+    user, (other,) = UserFactory(), people(workspace, 1)
+    if role is not None:
+        Membership.objects.create(workspace=workspace, user=user, role=role)
+    documents = [
+        image,
+        copy_for(image, user, held_until=None),
+        copy_for(image, other, held_until=None),
+    ]
+
+    for document in documents:
+        Image.documents.filter(pk=document.pk).update(review=Review.SENT_BACK)
+        asked = {"user": user, "image_id": document.pk}
+        refusal = refused(lambda: access_image(**asked, needs=Role.ANNOTATOR))  # noqa: B023 -- called at once
+
+        assert refused(lambda: act(**asked)) == refusal  # noqa: B023 -- called at once
+        document.refresh_from_db()
+        assert document.review == (Review.SENT_BACK if refusal else Review.OPEN)
+
+
+def refused(ask: Callable[[], object]) -> tuple[type[Exception], str] | None:
+    try:
+        with transaction.atomic():
+            ask()
+    except DomainError as error:
+        return type(error), str(error)
+    return None
+
+
+def test_nothing_of_an_archived_project_is_handed_in(project: Project, bob: User):
+    (image,) = images(project, 1)
+    Project.objects.filter(pk=project.pk).update(archived_at=timezone.now())
+
+    with pytest.raises(NotFoundError):
+        submit_image(user=bob, image_id=image.pk)
+
+
+def test_going_on_costs_four_statements(
+    project: Project, bob: User, django_assert_num_queries: Any
+):
+    first, second = images(project, 2)
+
+    # Handing in; who is to be told (two); the next.
+    with django_assert_num_queries(4 + len(["SAVEPOINT", "RELEASE"])):
+        image, following = submit_and_go_on(user=bob, image_id=first.pk)
+
+    assert (image.state, following) == (ImageState.SUBMITTED, second.pk)
 
 
 def test_what_is_assigned_comes_first_and_to_nobody_else(
