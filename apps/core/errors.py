@@ -1,5 +1,7 @@
 """What a service may refuse, in the domain's own words."""
 
+from django.utils.translation import gettext as _
+
 
 class DomainError(Exception):
     """A rule said no.
@@ -47,3 +49,13 @@ class StorageFullError(DomainError):
 class TooLargeError(DomainError):
     code = "too_large"
     status = 413
+
+
+class KeyReusedError(DomainError):
+    """A key that makes a request harmless to repeat came with another request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__(_("this Idempotency-Key was used for another request"))

@@ -20,7 +20,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from apps.core.errors import ConflictError, DomainError, TooLargeError
+from apps.core.errors import (
+    ConflictError,
+    DomainError,
+    KeyReusedError,
+    TooLargeError,
+)
 from apps.core.models import AnsweredRequest
 from apps.core.parsers import StorableJSONParser, number
 
@@ -64,15 +69,12 @@ class BadKeyError(DomainError):
     code = "bad_idempotency_key"
 
 
-class KeyReusedError(DomainError):
-    code = "idempotency_key_reused"
-    status = 422
-
-
 # No docstring: it would describe each operation of the OpenAPI schema.
 class Api(APIView):
     pagination_class: type[NewestFirst] | None = NewestFirst
     parser_classes: Sequence[type[BaseParser]] = [StorableJSONParser]
+    # False where the service itself keeps keys, and does nothing twice.
+    keeps_answers = True
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Carry out a POST that has an ``Idempotency-Key`` once.
@@ -80,8 +82,7 @@ class Api(APIView):
         The key is inserted in the same transaction as the work, so a repeat waits for
         the first and is given the first's answer. A refused request leaves no key.
         """
-        key = request.headers.get("Idempotency-Key", "")
-        if request.method != "POST" or not key:
+        if not self.keeps_answers or not _key_of(request):
             return super().dispatch(request, *args, **kwargs)
         with transaction.atomic():
             response = super().dispatch(request, *args, **kwargs)
@@ -92,8 +93,8 @@ class Api(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         _check_length(request)
         super().initial(request, *args, **kwargs)
-        key = request.headers.get("Idempotency-Key", "")
-        if request.method != "POST" or not key or not request.user.is_authenticated:
+        key = _key_of(request)
+        if not key or not request.user.is_authenticated:
             return
         if not re.fullmatch(rf"[!-~]{{1,{LONGEST_KEY}}}", key):
             raise BadKeyError(
@@ -103,6 +104,11 @@ class Api(APIView):
                     " a UUID"
                 ).format(most=LONGEST_KEY)
             )
+        if self.keeps_answers:
+            self._claim(request, key)
+
+    def _claim(self, request: Any, key: str) -> None:
+        """Take the key for this request, or give what it was answered before."""
         fingerprint = _fingerprint(request)
         asked = AnsweredRequest(user=request.user, key=key, fingerprint=fingerprint)
         AnsweredRequest.objects.bulk_create([asked], ignore_conflicts=True)
@@ -111,7 +117,7 @@ class Api(APIView):
         if answered.status == 0:  # only this transaction sees one without an answer
             return
         if answered.fingerprint != fingerprint:
-            raise KeyReusedError(_("this Idempotency-Key was used for another request"))
+            raise KeyReusedError
         raise ReplayError(answered)
 
     def finalize_response(
@@ -138,6 +144,13 @@ class ReplayError(DomainError):
     def __init__(self, answered: AnsweredRequest) -> None:
         super().__init__("already answered")
         self.answered = answered
+
+
+def _key_of(request: Request) -> str:
+    """What names a POST; empty where nothing does."""
+    return (
+        request.headers.get("Idempotency-Key", "") if request.method == "POST" else ""
+    )
 
 
 def _check_length(request: Request) -> None:

@@ -203,6 +203,24 @@ def test_a_batch_that_is_sent_again_is_applied_once(
     assert OperationLog.objects.count() == 1
 
 
+def test_a_batch_is_known_for_good_and_its_key_belongs_to_it_alone(
+    alice: User, bob: User, image: Image, scratch: Label, api_as: Any
+):
+    uid, key = str(uuid.uuid4()), str(uuid.uuid4())
+    put(api_as(alice), image, scratch, revision=0, key=key, uid=uid)
+    put(api_as(bob), image, scratch, revision=1)
+
+    late = put(api_as(alice), image, scratch, revision=0, key=key, uid=uid)
+    other = put(api_as(alice), image, scratch, revision=2, key=key)
+    odd = put(api_as(alice), image, scratch, revision=2, key="k" * 65)
+
+    assert (late.status_code, late.json()) == (200, {"revision": 1})
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert (odd.status_code, odd.json()["code"]) == (400, "bad_idempotency_key")
+    assert image.annotations.count() == 2
+    assert not AnsweredRequest.objects.exists()  # the log of operations is enough
+
+
 def test_a_job_is_started_once(
     alice: User, image: Image, api_as: Any, django_capture_on_commit_callbacks: Any
 ):

@@ -69,6 +69,8 @@ def document(image: Image) -> dict[str, Any]:
 
 
 class OperationsApi(Api):
+    keeps_answers = False  # the log of operations does, for as long as the image lives
+
     @extend_schema(
         request=OperationsIn,
         parameters=[

@@ -22,7 +22,7 @@ from psycopg.sql import SQL, Identifier
 
 from apps.labeling.formats.geometry import pack
 from apps.labeling.models import Annotation, Image
-from apps.labeling.services.saving import CHANGED_BY_A_PUT, logged
+from apps.labeling.services.saving import logged
 from apps.labeling.types import ImageState, Operation, Put, Remove, Review, Shape
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _COLUMNS = (
     "is_occluded", "is_truncated", "group", "layer", "x1", "y1", "x2", "y2",
     "created_by_id", "updated_by_id", "created_at", "updated_at",
 )  # fmt: skip
+# Of an annotation that is put anew.
+_STAY = {"image_id", "uid", "created_by_id", "created_at"}
 _LOG_COLUMNS = ("image_id", "revision", "key", "user_id", "operations", "at")
 _encode = DjangoJSONEncoder(separators=(",", ":")).encode
 
@@ -131,13 +133,10 @@ def _names(columns: Sequence[str]) -> Any:
 
 
 def _change(rows: Sequence[Row]) -> None:
-    attnames = {
-        field.name: str(field.column)
-        for field in Annotation._meta.concrete_fields  # noqa: SLF001 -- Django's documented door
-    }
     kept = SQL(", ").join(
-        SQL("{name} = p.{name}").format(name=Identifier(attnames[name]))
-        for name in CHANGED_BY_A_PUT
+        SQL("{name} = p.{name}").format(name=Identifier(name))
+        for name in _COLUMNS
+        if name not in _STAY
     )
     names = _names(_COLUMNS)
     with connection.cursor() as cursor:

@@ -1,25 +1,26 @@
 """Annotations change by operations on an image's revision, each batch once."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import check_role
 from apps.accounts.types import Role
-from apps.core.errors import NotFoundError
+from apps.core.errors import KeyReusedError, NotFoundError
 from apps.labeling.errors import BadOperationError, RevisionConflictError
 from apps.labeling.formats.geometry import bounds, pack
-from apps.labeling.models import Annotation, Image, OperationLog
+from apps.labeling.models import Image, OperationLog
 from apps.labeling.selectors.access import check_shown
 from apps.labeling.services import verdicts
-from apps.labeling.services.saving_sql import LOCK_SQL, SETTLE_SQL
+from apps.labeling.services.saving_sql import LOCK_SQL, WRITE_SQL
 from apps.labeling.types import (
     HELD_FOR,
     Operation,
@@ -33,12 +34,8 @@ if TYPE_CHECKING:
     from apps.accounts.models import User
 
 
-CHANGED_BY_A_PUT = [
-    "label", "kind", "packed", "source", "score", "attributes", "is_occluded",
-    "is_truncated", "group", "layer", "x1", "y1", "x2", "y2", "updated_by",
-    "updated_at",
-]  # fmt: skip
 _SAID = [field.name for field in fields(Shape)]
+_ENCODE = DjangoJSONEncoder(separators=(",", ":")).encode
 
 
 @transaction.atomic
@@ -64,17 +61,20 @@ def apply_operations(
 
     Raises:
         RevisionConflictError: Somebody else saved since; nothing was applied.
+        KeyReusedError: The key named another batch.
         BadOperationError: An unknown label or a box that is not one; nothing applied.
     """
     locked = _lock(user, image_id, key)
-    image, applied = locked.image, locked.applied
-    if applied is None and image.revision != revision:
+    image = locked.image
+    operations = [_measured(image, operation) for operation in operations]
+    said = _ENCODE([logged(operation) for operation in operations])
+    if locked.was_applied or image.revision != revision:
         # The statement saw the log as it was when it began to wait for the lock.
-        log = OperationLog.objects.filter(image=image, key=key)
-        applied = log.values_list("revision", flat=True).first()
-    if applied is not None:
-        return applied
-    if image.revision != revision:
+        before = OperationLog.objects.filter(image=image, key=key).first()
+        if before is not None:
+            if before.operations != json.loads(said):
+                raise KeyReusedError
+            return before.revision
         raise RevisionConflictError(
             _(
                 "the image is at revision {revision}, you saw "
@@ -82,18 +82,9 @@ def apply_operations(
             ).format(revision=image.revision, seen=revision),
             revision=image.revision,
         )
-    operations = [_measured(image, operation) for operation in operations]
     _check(image, operations, locked.label_ids)
-    _apply(image, user, operations)
     verdicts.follow(image=image, user=user, operations=operations)
-    _settle(image, user)
-    OperationLog.objects.create(
-        image=image,
-        revision=image.revision,
-        key=key,
-        user=user,
-        operations=[logged(operation) for operation in operations],
-    )
+    _write(image, user, operations, key=key, said=said)
     return image.revision
 
 
@@ -103,12 +94,12 @@ class _Locked:
 
     Attributes:
         label_ids: Of its project.
-        applied: The revision that this batch led to, where it came before.
+        was_applied: This batch came before, or another under its key.
     """
 
     image: Image
     label_ids: frozenset[int]
-    applied: int | None
+    was_applied: bool
 
 
 def _lock(user: "User", image_id: int, key: str) -> _Locked:
@@ -120,19 +111,51 @@ def _lock(user: "User", image_id: int, key: str) -> _Locked:
     role = Role(row.role)
     check_role(role, Role.ANNOTATOR)
     check_shown(row, user, role)
-    return _Locked(image=row, label_ids=frozenset(row.label_ids), applied=row.applied)
+    known = frozenset(row.label_ids)
+    return _Locked(image=row, label_ids=known, was_applied=row.was_applied)
 
 
-def _settle(image: Image, user: "User") -> None:
-    """Take the image to its next revision."""
+def _write(
+    image: Image, user: "User", operations: Sequence[Operation], *, key: str, said: str
+) -> None:
+    """Take the image to its next revision, with all that a batch says, at once."""
     image.revision += 1
     now = timezone.now()
-    settled: dict[str, int | datetime] = {
+    last = {_uid(operation): operation for operation in operations}
+    put = [row.shape for row in last.values() if isinstance(row, Put)]
+    written: dict[str, Any] = {
         "image": image.pk, "revision": image.revision, "user": user.pk,
-        "now": now, "until": now + HELD_FOR,
+        "now": now, "until": now + HELD_FOR, "key": key, "operations": said,
+        "removed": [uid for uid, row in last.items() if isinstance(row, Remove)],
+        "touched": list(last), "num_put": len(put), **_columns(put),
     }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(SETTLE_SQL, settled)
+        cursor.execute(WRITE_SQL, written)
+
+
+def _uid(operation: Operation) -> UUID:
+    return operation.shape.id if isinstance(operation, Put) else operation.id
+
+
+def _columns(shapes: Sequence[Shape]) -> dict[str, list[Any]]:
+    """What a shape's row holds, column by column."""
+    return {
+        "uid": [one.id for one in shapes],
+        "label": [one.label_id for one in shapes],
+        "kind": [one.kind.value for one in shapes],
+        "packed": [pack(one.kind, one.geometry) for one in shapes],
+        "source": [one.source.value for one in shapes],
+        "score": [one.score for one in shapes],
+        "attributes": [_ENCODE(one.attributes) for one in shapes],
+        "is_occluded": [one.is_occluded for one in shapes],
+        "is_truncated": [one.is_truncated for one in shapes],
+        "group": [one.group for one in shapes],
+        "layer": [one.layer for one in shapes],
+        **{
+            name: [float(one.bbox[side]) for one in shapes]
+            for side, name in enumerate(("x1", "y1", "x2", "y2"))
+        },
+    }
 
 
 def _check(
@@ -177,49 +200,6 @@ def _check_shape(image: Image, shape: Shape, known: frozenset[int]) -> None:
             ).format(width=image.width, height=image.height, bbox=list(shape.bbox)),
             annotation=str(shape.id),
         )
-
-
-def _apply(image: Image, user: "User", operations: Sequence[Operation]) -> None:
-    last = {_uid(operation): operation for operation in operations}
-    removed = [uid for uid, row in last.items() if isinstance(row, Remove)]
-    Annotation.objects.filter(image=image, uid__in=removed).delete()
-    rows = [
-        row_of(image, user, row.shape) for row in last.values() if isinstance(row, Put)
-    ]
-    Annotation.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["image", "uid"],
-        update_fields=CHANGED_BY_A_PUT,
-    )
-
-
-def _uid(operation: Operation) -> UUID:
-    return operation.shape.id if isinstance(operation, Put) else operation.id
-
-
-def row_of(image: Image, user: "User", shape: Shape) -> Annotation:
-    x1, y1, x2, y2 = shape.bbox
-    return Annotation(
-        image=image,
-        uid=shape.id,
-        label_id=shape.label_id,
-        kind=shape.kind,
-        packed=pack(shape.kind, shape.geometry),
-        source=shape.source,
-        score=shape.score,
-        attributes=shape.attributes,
-        is_occluded=shape.is_occluded,
-        is_truncated=shape.is_truncated,
-        group=shape.group,
-        layer=shape.layer,
-        x1=x1,
-        y1=y1,
-        x2=x2,
-        y2=y2,
-        created_by=user,
-        updated_by=user,
-    )
 
 
 def logged(operation: Operation) -> dict[str, object]:

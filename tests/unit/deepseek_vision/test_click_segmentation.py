@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -17,7 +16,6 @@ from deepseek_vision.images import Picture
 from deepseek_vision.segmentation.click import protocol
 from deepseek_vision.segmentation.click.colors import outlines_by_color
 from deepseek_vision.segmentation.click.directory import (
-    ClickModel,
     find_click_folder,
     list_click_models,
     load_click_model,
@@ -93,76 +91,6 @@ def test_the_same_prompt_has_the_same_answer_after_a_restart(planted, segmenter)
 def _drawn(outlines, size=SIZE):
     flat = [value for point in outlines[0].points for value in point]
     return draw_polygons([flat], size)
-
-
-def test_a_quick_answer_encodes_nothing_new_and_says_that_it_may_be_refined(
-    planted, segmenter
-):
-    picture, truth = _small_disc(planted)
-    fresh, prompt = Segmenter(segmenter.model), Prompt(clicks=(Click(x=780, y=720),))
-    fresh.prepare(picture, key="a", prompt=Prompt())
-    encoded = []
-    graphs = fresh.model.graphs
-    counting = SimpleNamespace(
-        side_px=graphs.side_px,
-        cell_px=graphs.cell_px,
-        decode=graphs.decode,
-        encode=lambda pixels: encoded.append(pixels.shape) or graphs.encode(pixels),
-    )
-    fresh.model = ClickModel(name="counting", graphs=counting)
-
-    first = fresh.answer(picture, prompt, key="a", is_quick=True)
-    assert (first.is_final, len(encoded)) == (False, 0)
-    careful = fresh.answer(picture, prompt, key="a")
-    again = fresh.answer(picture, prompt, key="a", is_quick=True)
-
-    assert len(encoded) == 1
-    assert careful.is_final
-    assert again is careful
-    first_iou, careful_iou = (
-        protocol.iou(each.mask(width=1000, height=900), truth)
-        for each in (first, careful)
-    )
-    assert careful_iou > first_iou > 0.5
-
-
-def test_quick_answers_change_no_careful_one(planted, segmenter):
-    picture, _ = _small_disc(planted)
-    clicks = (
-        Click(x=780, y=720),
-        Click(x=830, y=700),
-        Click(x=930, y=850, is_positive=False),
-    )
-    hasty, careful = Segmenter(segmenter.model), Segmenter(segmenter.model)
-    for number in range(1, 4):
-        said = Prompt(clicks=clicks[:number])
-        hasty.answer(picture, said, key="a", is_quick=True)
-    last = hasty.answer(picture, Prompt(clicks=clicks), key="a")
-    expected = careful.answer(picture, Prompt(clicks=clicks), key="a")
-    assert last.window == expected.window
-    assert np.array_equal(last.logits_HW, expected.logits_HW)
-
-
-def test_a_quick_box_is_answered_on_the_whole_picture(planted, segmenter):
-    picture, truth = planted
-    fresh = Segmenter(segmenter.model)
-    fresh.prepare(picture, key="a", prompt=Prompt())
-    quick = fresh.answer(
-        picture, Prompt(box=(115, 52, 246, 188)), key="a", is_quick=True
-    )
-    assert not quick.is_final
-    assert quick.window.box == (0, 0, *SIZE)
-    assert protocol.iou(quick.mask(width=SIZE[0], height=SIZE[1]), truth) > 0.6
-
-
-def _small_disc(planted) -> tuple[Picture, np.ndarray]:
-    """The planted picture as a corner of a larger one, so that it is looked at closely."""
-    picture, truth = planted
-    pixels = np.full((900, 1000, 3), (40, 60, 50), np.uint8)
-    pixels[600:, 600:] = picture.pixels
-    mask = np.zeros((900, 1000), np.bool_)
-    mask[600:, 600:] = truth
-    return Picture(pixels=pixels, width=1000, height=900), mask
 
 
 def test_colors_alone_cut_a_planted_disc_out_of_a_loose_box(planted):

@@ -1,5 +1,6 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,8 +13,17 @@ from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
 from apps.labeling.errors import BadOperationError, RevisionConflictError
 from apps.labeling.models import Annotation, Image, OperationLog
+from apps.labeling.services.restoring import stated
 from apps.labeling.services.saving import apply_operations
-from apps.labeling.types import ImageState, Put, Remove, Review, Shape, ShapeKind
+from apps.labeling.types import (
+    ImageState,
+    Put,
+    Remove,
+    Review,
+    Shape,
+    ShapeKind,
+    Source,
+)
 from tests.factories.labeling import (
     AnnotationFactory,
     ImageFactory,
@@ -60,6 +70,39 @@ def test_a_put_of_a_known_id_replaces_it_and_keeps_its_maker(
     new = image.annotations.get()
     assert (new.pk, new.created_by, new.updated_by) == (old.pk, alice, bob)
     assert new.is_occluded
+
+
+def test_a_put_keeps_all_that_a_shape_says_and_its_place(image: Image, bob: User):
+    label, group = LabelFactory(project=image.project), uuid.uuid4()
+    points = [[1.0, 2.0], [30.0, 2.5], [15.0, 20.0]]
+    said = {
+        "kind": ShapeKind.POLYGON, "geometry": {"points": points, "holes": []},
+        "source": Source.PREDICTION, "score": 0.25, "attributes": {"who's": ["é", 1]},
+        "is_occluded": True, "is_truncated": True, "group": group, "layer": -3,
+    }  # fmt: skip
+    rows = [put(label.pk, **said), *(put(label.pk) for _ in range(20))]
+
+    save(image, bob, *rows)
+
+    kept = list(image.annotations.all())
+    assert [row.uid for row in kept] == [row.shape.id for row in rows]
+    assert stated(kept[0]) == replace(rows[0].shape, bbox=(1.0, 2.0, 30.0, 20.0))
+    assert (kept[0].created_by, kept[0].updated_by) == (bob, bob)
+
+
+def test_a_batch_counts_what_it_puts_replaces_and_removes(image: Image, bob: User):
+    label = LabelFactory(project=image.project)
+    first, second, third = (put(label.pk) for _ in range(3))
+    save(image, bob, first, second)
+    image.refresh_from_db()
+
+    save(image, bob, first, Remove(id=second.shape.id), third, Remove(id=uuid.uuid4()))
+
+    image.refresh_from_db()
+    assert image.num_annotations == image.annotations.count() == 2
+    assert {row.uid for row in image.annotations.all()} == {
+        first.shape.id, third.shape.id,
+    }  # fmt: skip
 
 
 def test_the_last_operation_on_an_id_wins(image: Image, bob: User):
