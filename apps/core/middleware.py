@@ -8,6 +8,7 @@ from csp.utils import build_policy
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 
 from apps.core.errors import DomainError
 from apps.core.views import health
@@ -60,6 +61,22 @@ class HeadMiddleware:
         request.method = "GET"
         response = self.get_response(request)
         request.method = "HEAD"
+        return response
+
+
+class PartOfPageMiddleware:
+    """Keeps a browser from showing a part of a page as the page, on the way back.
+
+    An address that htmx puts into the history answers with the page or with a part.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ["HX-Request"])
         return response
 
 

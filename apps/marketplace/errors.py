@@ -45,6 +45,10 @@ class NoPictureModelError(DomainError):
     code = "takes_no_picture"
 
 
+class BadComparisonError(DomainError):
+    code = "bad_comparison"
+
+
 class BadPathError(DomainError):
     code = "bad_path"
 

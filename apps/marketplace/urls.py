@@ -2,6 +2,7 @@ from django.urls import path
 
 from apps.marketplace import views
 from apps.marketplace.api import models as api
+from apps.marketplace.api.comparing import ComparisonApi
 from apps.marketplace.api.files import FileListApi
 from apps.marketplace.api.inside import InsideApi
 from apps.marketplace.api.licences import LicenceRulesApi
@@ -9,6 +10,7 @@ from apps.marketplace.api.signatures import SignatureApi
 from apps.marketplace.api.tokens import LimitedTokenListApi
 from apps.marketplace.catalogue import urls as catalogue
 from apps.marketplace.feedback import urls as feedback
+from apps.marketplace.views import comparing
 from apps.marketplace.views import licences as licence_views
 
 _model = "<str:namespace>/<str:name>/"
@@ -16,6 +18,7 @@ _model = "<str:namespace>/<str:name>/"
 # /marketplace/
 page_urls = [
     path("", views.models, name="models"),
+    path("compare/", comparing.compare, name="compare"),
     path("tokens/", views.tokens, name="tokens"),
     path("licences/", licence_views.licences, name="licences"),
     *catalogue.page_urls,
@@ -38,6 +41,7 @@ api_urls = [
     ),
     *catalogue.api_urls,
     path("models/", api.ModelListApi.as_view(), name="model-list"),
+    path("compare/", ComparisonApi.as_view(), name="compare"),
     path(f"models/{_model}files/", FileListApi.as_view(), name="files"),
     path(f"models/{_model}inside/", InsideApi.as_view(), name="inside"),
     path(f"models/{_model}signature/", SignatureApi.as_view(), name="signature"),

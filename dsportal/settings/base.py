@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "apps.core.middleware.PartOfPageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.core.middleware.DomainErrorMiddleware",
 ]

@@ -41,6 +41,7 @@ DIAGNOSTICS_API: Rules = {
     "diagnostics-api:again": {"POST": write(ANNOTATOR, 400, body=lambda _w: {})},
 }
 DIAGNOSTICS_PAGES: Rules = {
+    "diagnostics:evaluations-beside": {"GET": read(**OWN)},
     "diagnostics:evaluations": {
         "GET": read(**OWN),
         "POST": write(VIEWER, stranger=200, body=lambda _w: {"split": ""}),

@@ -31,6 +31,8 @@ MARKETPLACE_API: Rules = {
         "PUT": admin(OWNER, body=lambda _w: {"allowed": [], "denied": ["unknown"]}),
     },
     "marketplace-api:model-list": {"GET": read(**OWN)},
+    # It names none.
+    "marketplace-api:compare": {"GET": read(answer=400, stranger=400)},
     "marketplace-api:files": {"GET": read()},
     # The model has no file yet, and who may read it is told so.
     "marketplace-api:inside": {"GET": read(answer=404)},
@@ -67,6 +69,7 @@ MARKETPLACE_PAGES: Rules = {
         "POST": write(MANAGER, 400, stranger=400, body=lambda _w: {"source": "timm/x"}),
     },
     "marketplace:models": {"GET": read(**OWN)},
+    "marketplace:compare": {"GET": read(**OWN)},
     "marketplace:tokens": {
         "GET": read(**OWN),
         "POST": write(

@@ -25,6 +25,7 @@ from tests.api.routes import Route, all_routes
 OPEN = {
     "api-docs",  # nobody needs a token for these two
     "schema",
+    "marketplace-api:compare",
     "marketplace-api:model-list",
     "marketplace-api:files",
     "marketplace-api:inside",

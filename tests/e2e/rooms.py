@@ -17,6 +17,7 @@ ANYWHERE = {
     "compare": "/training/compare/",
     "models": "/marketplace/",
     "catalogue": "/marketplace/catalogue/",
+    "compare-models": "/marketplace/compare/",
     "promise": "/marketplace/promise/",
     "endpoints": "/deployments/",
     "deploy": "/deployments/new/?model=deepseek_vision_v2",

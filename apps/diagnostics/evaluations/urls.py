@@ -5,6 +5,7 @@ from apps.diagnostics.evaluations import api, views
 # /diagnostics/evaluations/
 page_urls = [
     path("of/<int:revision_id>/", views.evaluations, name="evaluations"),
+    path("beside/", views.beside, name="evaluations-beside"),
     path("board/<int:version_id>/", views.leaderboard, name="leaderboard"),
 ]
 

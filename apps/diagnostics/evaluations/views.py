@@ -7,14 +7,16 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.core.errors import DomainError
 from apps.core.http import PageRequest
+from apps.core.parsers import number
 from apps.diagnostics.evaluations import selectors, services
 from apps.diagnostics.evaluations.forms import EvaluationForm
 from apps.diagnostics.evaluations.models import SPLIT_CHOICES, Evaluation
 from apps.labeling.selectors import access_dataset_version, list_dataset_versions
 from apps.labeling.types import Split
-from apps.marketplace.selectors import access_model_revision
+from apps.marketplace.selectors import access_model_revision, short_names
 
 NUM_SHOWN = 12
+MOST_BESIDE = 8
 
 
 @login_required
@@ -62,6 +64,35 @@ def leaderboard(request: PageRequest, version_id: int) -> HttpResponse:
         "rows": [_row(one) for one in rows],
     }
     return render(request, "diagnostics/leaderboard.html", context)
+
+
+@login_required
+@require_GET
+def beside(request: PageRequest) -> HttpResponse:
+    """The part of a comparison of models that says how good each is on our own data."""
+    asked = [number(one) for one in request.GET.getlist("of")[:MOST_BESIDE]]
+    ids = [pk for pk in asked if pk is not None]
+    found = selectors.side_by_side(user=request.user, revision_ids=ids)
+    named = short_names(user=request.user, revision_ids=ids)
+    names = [named.get(pk, "") for pk in ids]
+    context = {"sets": [_beside(one, names) for one in found], "num": len(ids)}
+    return render(request, "diagnostics/beside.html", context)
+
+
+def _beside(one: selectors.Measured, names: list[str]) -> dict[str, Any]:
+    best = {
+        "ap": one.best("ap"),
+        "ap50": one.best("ap50"),
+        "time_ms": one.best("time_ms", is_least=True),
+    }
+    return {
+        "one": one.one,
+        "best": best,
+        "cells": [
+            (name, _row(row) if row else None)
+            for name, row in zip(names, one.evaluations, strict=True)
+        ],
+    }
 
 
 def _row(one: Evaluation) -> dict[str, Any]:

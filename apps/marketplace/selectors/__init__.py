@@ -1,3 +1,5 @@
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Prefetch, QuerySet
@@ -111,6 +113,18 @@ def access_model_revision(
     if row is None:
         raise NotFoundError(_("model revision not found"))
     return revision_info(row)
+
+
+def short_names(*, user: "User", revision_ids: Iterable[int]) -> dict[int, str]:
+    """What to call each of a few revisions: its model, and its commit where two share it."""
+    rows = list(_revisions(user).filter(pk__in=list(revision_ids)))
+    times = Counter(row.model_id for row in rows)
+    return {
+        row.pk: row.model.name
+        if times[row.model_id] == 1
+        else f"{row.model.name} {row.revision[:7]}"
+        for row in rows
+    }
 
 
 def find_revision(model: Model, name: str) -> ModelRevision | None:

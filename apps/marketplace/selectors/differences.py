@@ -33,14 +33,14 @@ def differences(revision: ModelRevision) -> list[Difference]:
     """Compare what a revision says of itself with what its parent said."""
     found = []
     for part in PARTS:
-        old = dict(_flat(getattr(revision.parent, part) if revision.parent else {}))
-        new = dict(_flat(getattr(revision, part)))
+        old = dict(flat(getattr(revision.parent, part) if revision.parent else {}))
+        new = dict(flat(getattr(revision, part)))
         found += [
             Difference(
                 part=part,
                 name=name,
-                before=_shown(old, name),
-                after=_shown(new, name),
+                before=shown(old[name]) if name in old else None,
+                after=shown(new[name]) if name in new else None,
                 by=_by(old.get(name), new.get(name)),
             )
             for name in sorted(old.keys() | new.keys())
@@ -49,18 +49,17 @@ def differences(revision: ModelRevision) -> list[Difference]:
     return found[:MOST]
 
 
-def _flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Name each value of a mapping and of those in it: ``decode.kind``."""
     for name, value in values.items():
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{before}{name}.")
+            yield from flat(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value
 
 
-def _shown(values: dict[str, Any], name: str) -> str | None:
-    if name not in values:
-        return None
-    value = values[name]
+def shown(value: Any) -> str:
+    """Write a value of a card or a configuration in one line."""
     if isinstance(value, float):
         return f"{value:.6g}"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
@@ -27,6 +28,21 @@ FRAMEWORKS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What a revision's weights are.
+
+    Attributes:
+        frameworks: That its files are for.
+        precisions: The commonest type of value in each file of weights.
+        num_parameters: None where no file of weights can be read.
+    """
+
+    frameworks: tuple[str, ...]
+    precisions: tuple[str, ...]
+    num_parameters: int | None
+
+
 def describe(revision: ModelRevision, *, is_head: bool) -> None:
     """Note what the files say of themselves; a file that cannot be read says nothing."""
     files = {
@@ -42,10 +58,10 @@ def describe(revision: ModelRevision, *, is_head: bool) -> None:
     revision.classes = [one[:200] for one in classes] if is_list and classes else []
     revision.save(update_fields=["card", "config", "format", "classes"])
     if is_head:
-        _describe_model(revision, card, _weights(revision))
+        _describe_model(revision, card)
 
 
-def _describe_model(revision: ModelRevision, card: Card, weights: list[Inside]) -> None:
+def _describe_model(revision: ModelRevision, card: Card) -> None:
     model = revision.model
     config = revision.config
     model.head = revision
@@ -57,11 +73,10 @@ def _describe_model(revision: ModelRevision, card: Card, weights: list[Inside]) 
     model.languages = [word[:16] for word in card.words("language")]
     model.datasets = card.words("datasets")
     model.base_models = card.words("base_model")
-    model.frameworks = _frameworks(revision)
-    model.precisions = sorted({name for one in weights for name in one.precisions[:1]})
-    # A graph also holds its shapes and scales; bare tensors are the parameters alone.
-    counted = [one for one in weights if one.graph is None] or weights
-    model.num_parameters = max((one.num_parameters for one in counted), default=None)
+    weights = weights_of(revision)
+    model.frameworks = list(weights.frameworks)
+    model.precisions = list(weights.precisions)
+    model.num_parameters = weights.num_parameters
     model.updated_at = timezone.now()
     model.search_text = _full_text(
         {
@@ -103,7 +118,21 @@ def read_text(file: RevisionFile | None, largest: int) -> str:
         return stream.read().decode(errors="replace").replace("\0", "")
 
 
-def _weights(revision: ModelRevision) -> list[Inside]:
+def weights_of(revision: ModelRevision) -> Weights:
+    """Sum up what a revision's weights are, as their headers say."""
+    inside = _inside(revision)
+    # A graph also holds its shapes and scales; bare tensors are the parameters alone.
+    counted = [one for one in inside if one.graph is None] or inside
+    return Weights(
+        frameworks=_frameworks(revision),
+        precisions=tuple(
+            sorted({name for one in inside for name in one.precisions[:1]})
+        ),
+        num_parameters=max((one.num_parameters for one in counted), default=None),
+    )
+
+
+def _inside(revision: ModelRevision) -> list[Inside]:
     """What the weights say of themselves; of those that are not sound, nothing."""
     is_read = Q(path__iendswith=".safetensors") | Q(path__iendswith=".onnx")
     found = []
@@ -113,10 +142,10 @@ def _weights(revision: ModelRevision) -> list[Inside]:
     return found
 
 
-def _frameworks(revision: ModelRevision) -> list[str]:
+def _frameworks(revision: ModelRevision) -> tuple[str, ...]:
     paths = revision.files.values_list("path", flat=True)
     found = {FRAMEWORKS.get(f".{path.lower().rpartition('.')[2]}") for path in paths}
-    return sorted(name for name in found if name)
+    return tuple(sorted(name for name in found if name))
 
 
 def _full_text(fields: dict[str, Any]) -> str:
