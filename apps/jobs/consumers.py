@@ -1,62 +1,63 @@
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, cast
-from uuid import UUID
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
 
 from apps.accounts.selectors import person_of_token
 from apps.core.errors import NotFoundError
 from apps.core.parsers import number
 from apps.jobs import selectors
-from apps.jobs.events import group
-from apps.jobs.models import JobEvent
+from apps.jobs.feeds import Feed
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
 
-NOT_SIGNED_IN, NOT_FOUND, TOO_SLOW = 4401, 4404, 4408
+log = logging.getLogger(__name__)
+FAILED, NOT_SIGNED_IN, NOT_FOUND, TOO_SLOW = 1011, 4401, 4404, 4408
 SEND_TIMEOUT_S = 20
-# Looks for itself this often, for the poke that Valkey lost.
-LOOK_EVERY_S = 15
 
 
-class JobConsumer(AsyncJsonWebsocketConsumer):
+class JobConsumer(AsyncWebsocketConsumer):
     """Sends a job's events in order, from the number the browser last saw.
 
-    A poke says only that there is more; rows are read from the database, so a poke
-    that was lost, doubled or late changes nothing. Accepts nothing from the browser.
+    Accepts nothing from the browser.
     """
 
-    job_id: UUID
-    seq: int
-    reading: asyncio.Lock
-    looking: "asyncio.Task[None] | None" = None
+    channel_layer_alias = ""  # the feed listens for all
+    feed: Feed | None = None
+    telling: "asyncio.Task[None] | None" = None
 
     async def connect(self) -> None:
         user = await self._person()
         if user is None:
             await self._refuse(NOT_SIGNED_IN)
             return
-        self.job_id = self.scope["url_route"]["kwargs"]["job_id"]
+        job_id = self.scope["url_route"]["kwargs"]["job_id"]
         try:
-            await database_sync_to_async(selectors.access_job)(
-                user=user, job_id=self.job_id
+            job = await database_sync_to_async(selectors.access_job)(
+                user=user, job_id=job_id
             )
         except NotFoundError:
             await self._refuse(NOT_FOUND)
             return
-        self.seq = self._first_seq()
-        self.reading = asyncio.Lock()
-        await self.channel_layer.group_add(group(self.job_id), self.channel_name)
         await self.accept()
-        await self._send_news()
-        self.looking = asyncio.create_task(self._look())
+        self.feed = Feed.join(job_id, seq=job.last_seq)
+        self.telling = asyncio.create_task(self._tell(self.feed, self._first_seq()))
 
-    async def _look(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            await self._send_news()
+    async def _tell(self, feed: Feed, seq: int) -> None:
+        try:
+            while True:
+                for news in await feed.after(seq):
+                    async with asyncio.timeout(SEND_TIMEOUT_S):
+                        await self.send(text_data=news.text)
+                    seq = news.seq
+        except TimeoutError:
+            await self.close(TOO_SLOW)
+        except Exception:
+            log.exception("a watcher of a job is let go")
+            await self.close(FAILED)
 
     async def _person(self) -> "User | None":
         """Who asks: by the session's cookie in a browser, by a token elsewhere."""
@@ -78,39 +79,10 @@ class JobConsumer(AsyncJsonWebsocketConsumer):
         """Take nothing from the browser, however it is formed."""
 
     async def disconnect(self, code: int) -> None:
-        if self.looking is not None:
-            self.looking.cancel()
-        if hasattr(self, "job_id"):
-            await self.channel_layer.group_discard(
-                group(self.job_id), self.channel_name
-            )
-
-    async def forward_event(self, message: dict[str, Any]) -> None:
-        if message["payload"]["seq"] > self.seq:
-            await self._send_news()
-
-    async def _send_news(self) -> None:
-        async with self.reading:
-            while rows := await database_sync_to_async(selectors.events_after)(
-                job_id=self.job_id, seq=self.seq
-            ):
-                for row in rows:
-                    await self._send_row(row)
-
-    async def _send_row(self, row: JobEvent) -> None:
-        content = {
-            "type": "event",
-            "seq": row.seq,
-            "kind": row.kind,
-            "payload": row.payload,
-            "at": row.at.isoformat(),
-        }
-        try:
-            await asyncio.wait_for(self.send_json(content), SEND_TIMEOUT_S)
-        except TimeoutError:
-            await self.close(TOO_SLOW)
-            raise
-        self.seq = row.seq
+        if self.telling is not None:
+            self.telling.cancel()
+        if self.feed is not None:
+            self.feed.leave()
 
     async def _refuse(self, code: int) -> None:
         # A close before the handshake reaches browsers as a plain 1006.

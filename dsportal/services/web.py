@@ -15,6 +15,7 @@ def main(listener_fd: int) -> None:
     config = uvicorn.Config(
         "dsportal.asgi:application",
         http=PatientProtocol,
+        ws_per_message_deflate=False,  # events are short; a deflater weighs 60 KiB a socket
         lifespan="off",
         access_log=False,
         log_level="warning",

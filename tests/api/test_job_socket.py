@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,13 +11,13 @@ from uuid import uuid4
 import pytest
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from apps.accounts.models import ApiToken, User, Workspace
-from apps.jobs import services
+from apps.jobs import feeds, selectors, services
 from apps.jobs.events import group
-from apps.jobs.models import Job
+from apps.jobs.models import Job, JobEvent
 from apps.jobs.types import Claim, EventKind, NewEvent
 from tests.api.sockets import Socket, refusal, session_of, watching
 from tests.waiting import waiting_job
@@ -38,6 +39,28 @@ def claim(job: Job) -> Claim:
     assert claim is not None
     services.start_running(claim, num_total=100)
     return claim
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each look into the database brought."""
+    read, found = selectors.events_after, []
+
+    def counted(**given: Any) -> list[JobEvent]:
+        rows = read(**given)
+        found.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(selectors, "events_after", counted)
+    return found
+
+
+async def listening(reads: list[int]) -> None:
+    """Wait for a feed's second look, which follows its joining the group."""
+    async with asyncio.timeout(20):
+        while len(reads) < 2:  # noqa: ASYNC110 -- filled by the thread that reads
+            await asyncio.sleep(0.01)
+    reads.clear()
 
 
 def log(claim: Claim, line: str) -> None:
@@ -102,7 +125,11 @@ async def test_three_writers_at_once_leave_no_gap(job: Job, claim: Claim, bob: U
 
 
 async def test_lost_doubled_and_late_pokes_change_nothing(
-    job: Job, claim: Claim, bob: User, monkeypatch: pytest.MonkeyPatch
+    job: Job,
+    claim: Claim,
+    bob: User,
+    reads: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ):
     cookie = await database_sync_to_async(session_of)(bob)
     layer: Any = get_channel_layer()
@@ -112,6 +139,7 @@ async def test_lost_doubled_and_late_pokes_change_nothing(
         return {"type": "forward.event", "payload": payload}
 
     async with watching(job.pk, cookie, query="?after=3") as socket:
+        await listening(reads)
         monkeypatch.setattr("apps.core.realtime._send", lambda *_given: None)
         for number in range(3):
             await asyncio.to_thread(log, claim, f"line {number}")
@@ -122,6 +150,87 @@ async def test_lost_doubled_and_late_pokes_change_nothing(
         rest = await socket.is_silent()
 
     assert (unheard, told, rest) == (True, [4, 5, 6], True)
+
+
+async def test_rows_are_read_once_for_all_who_watch(
+    job: Job, claim: Claim, bob: User, reads: list[int]
+):
+    cookie = await database_sync_to_async(session_of)(bob)
+
+    async with AsyncExitStack() as stack:
+        sockets = [
+            await stack.enter_async_context(watching(job.pk, cookie, query="?after=3"))
+            for _ in range(5)
+        ]
+        await listening(reads)
+        await asyncio.to_thread(log, claim, "one for all")
+        told = [(await socket.event())["payload"] for socket in sockets]
+
+    assert told == [{"line": "one for all"}] * 5
+    assert sum(reads) == 1
+
+
+async def test_who_is_far_behind_reads_what_is_kept_no_more(
+    job: Job, claim: Claim, bob: User, monkeypatch: pytest.MonkeyPatch
+):
+    cookie = await database_sync_to_async(session_of)(bob)
+    monkeypatch.setattr(feeds, "NUM_KEPT", 2)
+
+    async with watching(job.pk, cookie, query="?after=3") as ahead:
+        for number in range(6):
+            await asyncio.to_thread(log, claim, f"line {number}")
+        await ahead.events(6)
+        async with watching(job.pk, cookie) as behind:
+            told = [row["seq"] for row in await behind.events(9)]
+
+    assert told == list(range(1, 10))
+
+
+async def test_a_feed_hears_again_after_valkey_forgot_it(
+    job: Job,
+    claim: Claim,
+    bob: User,
+    reads: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    cookie = await database_sync_to_async(session_of)(bob)
+    monkeypatch.setattr(feeds, "LOOK_EVERY_S", 0.2)
+    layer: Any = get_channel_layer()
+
+    async with watching(job.pk, cookie, query="?after=3") as socket:
+        await listening(reads)
+        await layer.flush()
+        await asyncio.to_thread(log, claim, "while it was deaf")
+        late = await socket.event()
+        monkeypatch.setattr(feeds, "LOOK_EVERY_S", 60)
+        await asyncio.to_thread(log, claim, "and at once again")
+        soon = await asyncio.wait_for(socket.event(), 5)
+
+    assert [late["seq"], soon["seq"]] == [4, 5]
+
+
+async def test_a_database_that_was_away_loses_nothing(
+    job: Job,
+    claim: Claim,
+    bob: User,
+    reads: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    cookie = await database_sync_to_async(session_of)(bob)
+    monkeypatch.setattr(feeds, "AGAIN_S", 0.1)
+
+    def away(**_given: Any) -> list[JobEvent]:
+        raise OperationalError("the server closed the connection")
+
+    async with watching(job.pk, cookie, query="?after=3") as socket:
+        await listening(reads)
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(selectors, "events_after", away)
+            await asyncio.to_thread(log, claim, "unheard at first")
+            silent = await socket.is_silent()
+        told = await socket.event()
+
+    assert (silent, told["seq"]) == (True, 4)
 
 
 async def test_what_a_browser_says_is_not_heard(job: Job, claim: Claim, bob: User):
