@@ -30,6 +30,10 @@ class BadRemarkError(DomainError):
     code = "bad_remark"
 
 
+class BadViewError(DomainError):
+    code = "bad_view"
+
+
 class NotSubmittedError(ConflictError):
     code = "not_submitted"
 

@@ -64,6 +64,42 @@ class Split(StrEnum):
     TEST = "test"
 
 
+class ImageOrder(StrEnum):
+    """How a list of images goes on.
+
+    DOUBT has only images that a model looked at, what it is least sure of first.
+    """
+
+    UPLOAD = ""
+    DOUBT = "doubt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which of a project's images, and in which order; what is empty does not matter.
+
+    Attributes:
+        state: An ImageState.
+        review: What a reviewer chooses among (selectors.REVIEWS).
+        name: A part of it, folders included.
+        assignee: Whose turn it is.
+        label: Drawn or proposed on it.
+        split: Where it was put by hand.
+        min_score: Of its proposals, those of ``label`` where that is given, one lies
+            between this and ``max_score``.
+    """
+
+    state: str = ""
+    review: str = ""
+    name: str = ""
+    assignee: int | None = None
+    label: int | None = None
+    split: str = ""
+    min_score: float | None = None
+    max_score: float | None = None
+    order: ImageOrder = ImageOrder.UPLOAD
+
+
 class Source(StrEnum):
     HUMAN = "human"
     PREDICTION = "prediction"

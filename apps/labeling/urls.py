@@ -12,12 +12,13 @@ from apps.labeling.api import (
     quality,
     review,
     reviewing,
+    saved_views,
     versions,
 )
 from apps.labeling.views import allocation as allocation_pages
 from apps.labeling.views import exchange as exchange_pages
+from apps.labeling.views import gallery, pages, work
 from apps.labeling.views import gathering as gathering_pages
-from apps.labeling.views import pages, work
 from apps.labeling.views import quality as quality_pages
 from apps.labeling.views import versions as version_pages
 
@@ -51,8 +52,13 @@ page_urls = [
         name="delete-label",
     ),
     path("projects/<int:project_id>/archive/", pages.archive, name="archive"),
-    path("projects/<int:project_id>/images/", pages.gallery, name="gallery"),
-    path("projects/<int:project_id>/images/act/", pages.act_on_images, name="act"),
+    path("projects/<int:project_id>/images/", gallery.gallery, name="gallery"),
+    path("projects/<int:project_id>/images/act/", gallery.act_on_images, name="act"),
+    path(
+        "projects/<int:project_id>/images/views/",
+        gallery.act_on_views,
+        name="act-on-views",
+    ),
     path(
         "projects/<int:project_id>/add/", gathering_pages.add_images, name="add-images"
     ),
@@ -122,6 +128,16 @@ api_urls = [
         f"{_project}/labels/<int:label_id>/", projects.LabelApi.as_view(), name="label"
     ),
     path(f"{_project}/images/", images.ImageListApi.as_view(), name="image-list"),
+    path(
+        f"{_project}/views/",
+        saved_views.SavedViewListApi.as_view(),
+        name="saved-view-list",
+    ),
+    path(
+        f"{_project}/views/<int:view_id>/",
+        saved_views.SavedViewApi.as_view(),
+        name="saved-view",
+    ),
     path(
         f"{_project}/gather/file/",
         gathering.GatherFileApi.as_view(),

@@ -169,10 +169,19 @@ class Client(AddingCalls, MirrorCalls, ReportCalls, DeploymentCalls):
             path=path, image_id=answer.json()["id"], is_new=answer.status_code == 201
         )
 
-    def images(self, project: int | str) -> Iterator[dict[str, Any]]:
-        """The project's images in upload order."""
+    def images(
+        self, project: int | str, **wanted: str | float
+    ) -> Iterator[dict[str, Any]]:
+        """The project's images in upload order, or those that are wanted.
+
+        Args:
+            project: Its id or name.
+            wanted: As in a page's address: ``state``, ``review``, ``name``, ``label``
+                (an id), ``split``, ``assignee`` (an id), ``min_score``, ``max_score``;
+                ``order="doubt"`` has what a model is least sure of first.
+        """
         path = f"labeling/projects/{self.project_id(project)}/images/"
-        return self._http.pages(path, page_size=500)
+        return self._http.pages(path, page_size=500, **wanted)
 
     def document(self, image_id: int) -> dict[str, Any]:
         """An image's labels, annotations, predictions and revision."""

@@ -52,6 +52,13 @@ LABELING_API: Rules = {
         "PATCH": write(MANAGER, body=lambda _w: {"color": "#112233"}),
         "DELETE": write(MANAGER, 204),
     },
+    "labeling-api:saved-view-list": {
+        "GET": read(),
+        "POST": write(
+            VIEWER, 201, body=lambda _w: {"name": "v", "query": "state=submitted"}
+        ),
+    },
+    "labeling-api:saved-view": {"DELETE": write(MANAGER, 204)},
     "labeling-api:gather-file": {
         "POST": write(
             ANNOTATOR,

@@ -195,6 +195,17 @@ PAGES: Rules = (
                 body=lambda w: {"action": "submit", "image": w["image_id"]},
             )
         },
+        "labeling:act-on-views": {
+            "POST": write(
+                VIEWER,
+                302,
+                body=lambda _w: {
+                    "action": "save",
+                    "name": "v",
+                    "query": "state=submitted",
+                },
+            )
+        },
         "labeling:add-images": {
             "GET": read(needs=ANNOTATOR),
             "POST": write(ANNOTATOR, 302),

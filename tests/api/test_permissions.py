@@ -41,7 +41,7 @@ from tests.factories.deployments import EndpointFactory, ReleaseFactory
 from tests.factories.diagnostics import ReportFactory
 from tests.factories.evaluations import EvaluationFactory
 from tests.factories.jobs import JobFactory
-from tests.factories.labeling import AllocationRuleFactory
+from tests.factories.labeling import AllocationRuleFactory, SavedViewFactory
 from tests.factories.marketplace import ModelRevisionFactory
 from tests.factories.targets import CredentialFactory, DeploymentFactory
 from tests.factories.training import TrainingRunFactory
@@ -174,6 +174,7 @@ def world(
         "image_id": image.pk,
         "annotator_id": people["annotator"].pk,
         "rule_id": AllocationRuleFactory(project=image.project).pk,
+        "view_id": SavedViewFactory(project=image.project, is_shared=True).pk,
         "label_id": Label.objects.get(name="dent").pk,
         "job_id": JobFactory(workspace=workspace, created_by=alice).pk,
         "member_id": target.pk,

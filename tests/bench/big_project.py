@@ -1,4 +1,7 @@
-"""A project of 100,000 images and 1,000,000 boxes, filled past the API."""
+"""A project of 100,000 images and 1,000,000 boxes, filled past the API.
+
+A model has looked at a tenth of the images.
+"""
 
 import os
 import time
@@ -16,14 +19,14 @@ INSERT INTO labeling_image (
   project_id, name, sha256, size_bytes, media_type, shown_sha256, shown_media_type,
   shown_size_bytes, thumbnail_sha256, thumbnail_size_bytes, width, height, state,
   review, split, revision, num_annotations, num_predictions, created_by_id,
-  created_at, updated_at)
+  created_at, updated_at, doubt)
 SELECT %(project)s, 'line-' || n %% 20 || '-' || lpad(n::text, 6, '0') || '.jpg',
   encode(sha256(n::text::bytea), 'hex'), 1000, 'image/jpeg',
   encode(sha256(n::text::bytea), 'hex'), 'image/jpeg', 1000,
   encode(sha256(n::text::bytea), 'hex'), 1000, 1920, 1080,
   CASE WHEN n %% 2 = 0 THEN 'submitted' ELSE 'unlabeled' END,
   CASE WHEN n %% 10 = 0 THEN 'accepted' ELSE '' END, '', 1, %(boxes)s, 0, %(user)s,
-  now(), now()
+  now(), now(), CASE WHEN n %% 10 = 1 THEN (n %% 1000) / 1000.0 END
 FROM generate_series(1, %(images)s) n
 """
 BOXES_SQL = """
@@ -34,6 +37,13 @@ SELECT i.id, gen_random_uuid(), %(label)s, 'box', '', 'human', '{}', false, fals
   %(user)s, %(user)s, now(), now(), 100 * b, 50, 100 * b + 80, 150
 FROM labeling_image i, generate_series(0, %(boxes)s - 1) b
 WHERE i.project_id = %(project)s
+"""
+PROPOSALS_SQL = """
+INSERT INTO labeling_prediction (
+  image_id, uid, label_id, kind, score, model, job_id, x1, y1, x2, y2)
+SELECT id, gen_random_uuid(), %(label)s, 'box', doubt / 2, 'm', gen_random_uuid(),
+  100, 50, 180, 150
+FROM labeling_image WHERE project_id = %(project)s AND doubt IS NOT NULL
 """
 
 
@@ -51,9 +61,11 @@ def fill(running: Running, client: httpx.Client) -> int:
     with database(running) as connection:
         row = connection.execute("SELECT min(id) FROM accounts_user").fetchone()
         assert row is not None
-        for statement in (IMAGES_SQL, BOXES_SQL):
+        for statement in (IMAGES_SQL, BOXES_SQL, PROPOSALS_SQL):
             connection.execute(statement, {**given, "user": row[0]})
-        connection.execute("VACUUM ANALYZE labeling_image, labeling_annotation")
+        connection.execute(
+            "VACUUM ANALYZE labeling_image, labeling_annotation, labeling_prediction"
+        )
     return int(made["id"])
 
 

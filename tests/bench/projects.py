@@ -47,6 +47,8 @@ def measure() -> Iterator[Row]:
 def _pages(client: httpx.Client, project_id: int) -> Iterator[Row]:
     page = f"/labeling/projects/{project_id}/images/"
     listed = f"/api/v1/labeling/projects/{project_id}/images/"
+    labels = f"/api/v1/labeling/projects/{project_id}/labels/"
+    label = client.get(labels).json()[0]["id"]
     middle = {"state": "submitted", "review": "accepted"}
     filters: Sequence[tuple[str, dict[str, str]]] = [
         ("state", {"state": "submitted"}),
@@ -55,6 +57,11 @@ def _pages(client: httpx.Client, project_id: int) -> Iterator[Row]:
         ("name", {"name": "line-7-0"}),
         ("a name that is not there", {"name": "no such"}),
         ("person", {"assignee": "1"}),
+        ("label", {"label": str(label)}),
+        ("score", {"min_score": "0.49"}),
+        ("a score that is not there", {"min_score": "0.9"}),
+        ("split", {"split": "val"}),
+        ("doubt, the least sure first", {"order": "doubt"}),
     ]
     yield _p95("list page", 100, lambda: client.get(page))
     yield _p95("list, API", 100, lambda: client.get(listed))

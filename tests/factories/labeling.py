@@ -11,6 +11,7 @@ from apps.labeling.models import (
     Label,
     Prediction,
     Project,
+    SavedView,
 )
 from tests.factories.accounts import UserFactory, WorkspaceFactory
 
@@ -93,3 +94,13 @@ class AllocationRuleFactory(DjangoModelFactory[AllocationRule]):
         model = AllocationRule
 
     project = factory.SubFactory(ProjectFactory)
+
+
+class SavedViewFactory(DjangoModelFactory[SavedView]):
+    class Meta:
+        model = SavedView
+
+    project = factory.SubFactory(ProjectFactory)
+    owner = factory.SelfAttribute("project.created_by")
+    name = factory.Sequence(lambda n: f"view {n}")
+    query = "state=submitted"

@@ -9,18 +9,21 @@ from rest_framework.response import Response
 
 from apps.core.files import blob_response
 from apps.core.http import Api, ApiRequest, NewestFirst
-from apps.core.parsers import query_choice, query_number
 from apps.labeling import selectors
 from apps.labeling.serializers import ImageIn, ImageOut
 from apps.labeling.services import images
+from apps.labeling.types import ImageOrder, Split
 
 
-class UploadOrder(NewestFirst):
-    ordering = "pk"
+class WantedOrder(NewestFirst):
+    """In the order that the list asked for has."""
+
+    def get_ordering(self, _request: Any, queryset: Any, _view: Any) -> tuple[str, ...]:
+        return tuple(queryset.query.order_by)
 
 
 class ImageListApi(Api):
-    pagination_class = UploadOrder
+    pagination_class = WantedOrder
     parser_classes = [MultiPartParser]
 
     @extend_schema(
@@ -30,17 +33,21 @@ class ImageListApi(Api):
             OpenApiParameter("name", str),
             OpenApiParameter("review", str, enum=list(selectors.REVIEWS)),
             OpenApiParameter("assignee", int),
+            OpenApiParameter("label", int, description="Drawn or proposed on it."),
+            OpenApiParameter("split", str, enum=list(Split)),
+            OpenApiParameter("min_score", float, description="Of one of its proposals."),
+            OpenApiParameter("max_score", float),
+            OpenApiParameter(
+                "order", str, enum=[ImageOrder.DOUBT.value],
+                description="Upload order without; else only what a model looked at.",
+            ),
         ],
         responses=ImageOut(many=True),
-    )
+    )  # fmt: skip
     def get(self, request: ApiRequest, project_id: int) -> Response:
         selectors.access_project(user=request.user, project_id=project_id)
         rows = selectors.list_images(
-            project_id=project_id,
-            state=request.query_params.get("state", ""),
-            name=request.query_params.get("name", ""),
-            review=query_choice(request, "review", selectors.REVIEWS),
-            assignee_id=query_number(request, "assignee"),
+            project_id=project_id, wanted=selectors.read_wanted(request.query_params)
         )
         return self.paginate(request, rows, ImageOut)
 

@@ -11,6 +11,7 @@ from apps.labeling.models.merges import Merge
 from apps.labeling.models.projects import Label, Project
 from apps.labeling.models.remarks import Remark
 from apps.labeling.models.rules import AllocationRule
+from apps.labeling.models.saved_views import SavedView
 from apps.labeling.models.versions import DatasetVersion, FrozenImage, VersionImage
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Prediction",
     "Project",
     "Remark",
+    "SavedView",
     "Verdict",
     "VersionImage",
 ]

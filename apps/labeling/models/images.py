@@ -60,6 +60,8 @@ class Image(TimeStamped):
         review: Of what was submitted; submitting again, or a change, opens it anew.
         split: Where dataset versions put it; empty lets its SHA-256 decide.
         urgency: Waiting images are handed out from the greatest down.
+        doubt: How little sure a model is of what it found, from 0 to 1, at its least sure
+            proposal; None where none has looked.
         copy_of: The project's image of which this is one person's copy.
         num_people: How many are to label it, each apart, in a copy.
         num_copies: How many copies there are.
@@ -92,6 +94,7 @@ class Image(TimeStamped):
     num_annotations = models.PositiveIntegerField(default=0)
     num_predictions = models.PositiveIntegerField(default=0)
     urgency = models.FloatField(default=0.0, db_default=0.0)
+    doubt = models.FloatField(null=True, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     submitted_at = models.DateTimeField(null=True, blank=True)
     submitted_by = models.ForeignKey(
@@ -137,6 +140,11 @@ class Image(TimeStamped):
                 fields=["project", "-urgency", "id"],
                 condition=Q(num_people__gt=1) | Q(is_truth=True),
                 name="image_shared",
+            ),
+            models.Index(
+                fields=["project", "-doubt", "id"],
+                condition=Q(copy_of=None) & Q(doubt__isnull=False),
+                name="image_doubted",
             ),
             models.Index(
                 fields=["project", "review", "id"],

@@ -1,8 +1,9 @@
 """What other rooms may read; the modules hold it by subject."""
 
-from apps.labeling.selectors.access import access_image, access_project
+from apps.labeling.selectors.access import access_as, access_image, access_project
 from apps.labeling.selectors.images import (
     REVIEWS,
+    after,
     boxes_of,
     count_images,
     count_unsubmitted,
@@ -34,12 +35,15 @@ from apps.labeling.selectors.versions import (
     list_dataset_versions,
     pictures_in_versions,
 )
+from apps.labeling.selectors.wanted import list_saved_views, read_wanted, written
 
 __all__ = [
     "REVIEWS",
+    "access_as",
     "access_dataset_version",
     "access_image",
     "access_project",
+    "after",
     "boxes_of",
     "count_images",
     "count_labels",
@@ -55,13 +59,16 @@ __all__ = [
     "list_open_proposals",
     "list_projects",
     "list_remarks",
+    "list_saved_views",
     "my_queue",
     "name_projects",
     "next_to_review",
     "own_copy",
     "pictures_in_versions",
     "position_of",
+    "read_wanted",
     "recent_submissions",
     "submitted_by_day",
     "windowed",
+    "written",
 ]

@@ -20,16 +20,24 @@ def access_project(
         NotFoundError: No such project, archived, or of strangers.
         RoleTooLowError: A member whose role does not reach.
     """
+    project, _role = access_as(user=user, project_id=project_id, needs=needs)
+    return project
+
+
+def access_as(
+    *, user: "User", project_id: int, needs: Role = Role.VIEWER
+) -> tuple[Project, Role]:
+    """Return a project and the role in which the user acts on it; see access_project."""
     project = (
         Project.objects.filter(pk=project_id, archived_at=None)
         .select_related("workspace")
         .first()
     )
-    check_member(
+    role = check_member(
         user, project.workspace_id if project else None, needs, _("project not found")
     )
     assert project is not None
-    return project
+    return project, role
 
 
 def access_image(

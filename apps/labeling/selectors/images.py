@@ -1,11 +1,13 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import (
     Case,
     Count,
+    Exists,
     F,
+    OuterRef,
     Q,
     QuerySet,
     Value,
@@ -22,10 +24,12 @@ from apps.labeling.models import (
     Prediction,
     Remark,
 )
-from apps.labeling.types import ImageState, Review
+from apps.labeling.types import ImageOrder, ImageState, Review, Wanted
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
+
+EVERY_IMAGE = Wanted()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,25 +56,53 @@ REVIEWS = {
 def list_images(
     *,
     project_id: int,
-    state: str = "",
-    name: str = "",
-    review: str = "",
+    wanted: Wanted = EVERY_IMAGE,
     is_for_annotators: bool = False,
-    assignee_id: int | None = None,
 ) -> QuerySet[Image]:
-    """A project's images in upload order; for annotators without what they must not see."""
+    """A project's images; for annotators without what they must not see."""
     images = Image.objects.filter(project_id=project_id)
     if is_for_annotators:
         images = images.exclude(BLIND)
-    if assignee_id is not None:
-        images = images.filter(assignee=assignee_id)
-    if state:
-        images = images.filter(state=state)
-    if review:
-        images = images.filter(REVIEWS[review])
-    if name:
-        images = images.filter(name__icontains=name)
+    if wanted.assignee is not None:
+        images = images.filter(assignee=wanted.assignee)
+    if wanted.state:
+        images = images.filter(state=wanted.state)
+    if wanted.review:
+        images = images.filter(REVIEWS[wanted.review])
+    if wanted.split:
+        images = images.filter(split=wanted.split)
+    if wanted.name:
+        images = images.filter(name__icontains=wanted.name)
+    images = images.filter(*on_image(wanted.label, wanted.min_score, wanted.max_score))
+    if wanted.order is ImageOrder.DOUBT:
+        return images.filter(doubt__isnull=False).order_by("-doubt", "pk")
     return images.order_by("pk")
+
+
+def on_image(
+    label: int | None, min_score: float | None, max_score: float | None
+) -> list[Q | Exists]:
+    """What is drawn or proposed on an image: of a label, or scored between two values."""
+    same: dict[str, Any] = {"image_id": OuterRef("pk")}
+    if label is not None:
+        same["label_id"] = label
+    proposals = Prediction.objects.filter(**same).order_by()
+    if min_score is not None or max_score is not None:
+        low, high = min_score or 0, 1 if max_score is None else max_score
+        return [Exists(proposals.filter(score__gte=low, score__lte=high))]
+    if label is not None:
+        drawn = Annotation.objects.filter(**same).order_by()
+        return [Exists(drawn) | Exists(proposals)]
+    return []
+
+
+def after(
+    images: QuerySet[Image], image_id: int, *, doubt: float | None = None
+) -> QuerySet[Image]:
+    """Those that come after an image, in the order of ``list_images``."""
+    if doubt is None:
+        return images.filter(pk__gt=image_id)
+    return images.filter(Q(doubt__lt=doubt) | Q(doubt=doubt, pk__gt=image_id))
 
 
 def count_unsubmitted(image_ids: Collection[int]) -> int:
@@ -165,7 +197,7 @@ def own_copy(*, user: "User", image_id: int) -> int | None:
 def next_to_review(*, project_id: int, after_id: int = 0) -> int | None:
     """Return the next image that is submitted and not judged, going round once."""
     place = Case(When(pk__gt=after_id, then=Value(0)), default=Value(1))
-    waiting = list_images(project_id=project_id, review=TO_REVIEW)
+    waiting = list_images(project_id=project_id, wanted=Wanted(review=TO_REVIEW))
     return waiting.order_by(place, "pk").values_list("pk", flat=True).first()
 
 

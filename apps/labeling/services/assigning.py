@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, Prefetch, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,12 +19,11 @@ from apps.labeling.errors import BadAssigneeError, BadRuleError
 from apps.labeling.models import (
     BLIND,
     AllocationRule,
-    Annotation,
     Image,
     Label,
-    Prediction,
     Project,
 )
+from apps.labeling.selectors.images import on_image
 from apps.labeling.types import ImageState
 
 if TYPE_CHECKING:
@@ -191,21 +190,8 @@ def _conditions(rule: AllocationRule) -> list[Q | Exists]:
         found.append(Q(state=rule.state))
     if rule.name_part:
         found.append(Q(name__icontains=rule.name_part))
-    if rule.label_id is not None:
-        same = {"image_id": OuterRef("pk"), "label_id": rule.label_id}
-        found.append(
-            Exists(Annotation.objects.filter(**same))
-            | Exists(Prediction.objects.filter(**same))
-        )
-    if rule.min_score is not None or rule.max_score is not None:
-        low, high = rule.min_score or 0, 1 if rule.max_score is None else rule.max_score
-        found.append(
-            Exists(
-                Prediction.objects.filter(
-                    image_id=OuterRef("pk"), score__gte=low, score__lte=high
-                )
-            )
-        )
+    found += on_image(rule.label_id, None, None)
+    found += on_image(None, rule.min_score, rule.max_score)
     return found
 
 

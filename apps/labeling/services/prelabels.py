@@ -173,8 +173,14 @@ def _replace(claim: Claim, image: Image, found: Sequence[Found]) -> None:
     ]
     Prediction.objects.bulk_create(rows)
     image.num_predictions = len(rows)
-    image.save(update_fields=["num_predictions", "updated_at"])
+    image.doubt = max((_doubt(row.score) for row in rows), default=0.0)
+    image.save(update_fields=["num_predictions", "doubt", "updated_at"])
     carry_out_rules(project_id=image.project_id, image_ids=[image.pk])
+
+
+def _doubt(score: float) -> float:
+    """From 0, sure either way, to 1, a coin's toss."""
+    return 1 - abs(2 * score - 1)
 
 
 def summary(claim: Claim) -> dict[str, int]:

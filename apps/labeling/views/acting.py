@@ -15,7 +15,10 @@ def may(request: PageRequest, workspace_id: int, needs: Role) -> bool:
 
 def rights(request: PageRequest, workspace_id: int) -> dict[str, bool]:
     """What a project's pages ask of the person's role, with one look."""
-    role = role_in(user=request.user, workspace_id=workspace_id)
+    return rights_of(role_in(user=request.user, workspace_id=workspace_id))
+
+
+def rights_of(role: Role | None) -> dict[str, bool]:
     needed = {
         "may_label": Role.ANNOTATOR,
         "may_review": Role.REVIEWER,

@@ -4,10 +4,9 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import pgettext
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -15,7 +14,6 @@ from apps.accounts.selectors import list_members, workspace_of
 from apps.accounts.types import Role
 from apps.core.charts import Axis, Chart, Series
 from apps.core.http import PageRequest
-from apps.core.parsers import number
 from apps.core.stages import stages_of
 from apps.jobs import selectors as jobs
 from apps.labeling import selectors
@@ -26,16 +24,12 @@ from apps.labeling.forms import (
     SettingsForm,
     schema_texts,
 )
-from apps.labeling.services import images as image_services
-from apps.labeling.services import overlap, prelabels, reviewing
+from apps.labeling.services import prelabels
 from apps.labeling.services import projects as project_services
-from apps.labeling.types import ImageState
 from apps.labeling.views.acting import attempt, may, rights
-from apps.labeling.views.allocation import assign_chosen
 from apps.marketplace.selectors import list_detectors
 from apps.marketplace.types import Detector
 
-GALLERY_PAGE = 36
 NUM_ROWS_AT_HOME = 6
 
 
@@ -253,98 +247,6 @@ def archive(request: PageRequest, project_id: int) -> HttpResponse:
     project_services.archive_project(user=request.user, project_id=project_id)
     messages.success(request, _("The project is archived."))
     return redirect("labeling:projects")
-
-
-@login_required
-@require_GET
-@ensure_csrf_cookie
-def gallery(request: PageRequest, project_id: int) -> HttpResponse:
-    found = selectors.access_project(user=request.user, project_id=project_id)
-    state, name = request.GET.get("state", ""), request.GET.get("name", "")
-    after, review = request.GET.get("after", ""), request.GET.get("review", "")
-    review = review if review in selectors.REVIEWS else ""
-    assignee = request.GET.get("assignee", "")
-    allowed = rights(request, found.workspace_id)
-    images = selectors.list_images(
-        project_id=project_id,
-        state=state if state in set(ImageState) else "",
-        name=name,
-        review=review,
-        is_for_annotators=not allowed["may_review"],
-        assignee_id=number(assignee),
-    )
-    images = images.filter(pk__gt=number(after) or 0)
-    page = list(images[: GALLERY_PAGE + 1])
-    counts = selectors.count_images(project_id=project_id)
-    context = {
-        "project": found,
-        "images": page[:GALLERY_PAGE],
-        "boxes": selectors.boxes_of(page[:GALLERY_PAGE]),
-        "next_after": page[GALLERY_PAGE - 1].pk if len(page) > GALLERY_PAGE else None,
-        "state": state,
-        "name": name,
-        "states": counts.states,
-        "review": review,
-        "reviews": counts.reviews,
-        "num_images": counts.num_images,
-        **allowed,
-    }
-    part = "#cards" if request.htmx and after else ""
-    return render(request, f"labeling/gallery.html{part}", context)
-
-
-@login_required
-@require_POST
-def act_on_images(request: PageRequest, project_id: int) -> HttpResponse:
-    """Do one thing to the images chosen in the gallery."""
-    selectors.access_project(
-        user=request.user, project_id=project_id, needs=Role.ANNOTATOR
-    )
-    given = [number(one) or 0 for one in request.POST.getlist("image")]
-    images = selectors.list_images(project_id=project_id).filter(pk__in=given)
-    ids = list(images.values_list("pk", flat=True))
-    match request.POST.get("action"):
-        case "submit":
-            image_services.submit_images(
-                user=request.user, project_id=project_id, image_ids=ids
-            )
-        case "reopen":
-            image_services.reopen_images(
-                user=request.user, project_id=project_id, image_ids=ids
-            )
-        case "accept":
-            ids = reviewing.accept_images(
-                user=request.user, project_id=project_id, image_ids=ids
-            )
-        case "truth" | "no_truth" as action:
-            ids = overlap.mark_truths(
-                user=request.user,
-                project_id=project_id,
-                image_ids=ids,
-                is_truth=action == "truth",
-            )
-        case "assign":
-            ids = assign_chosen(request, project_id, ids)
-        case "delete":
-            for image_id in ids:
-                image_services.delete_image(user=request.user, image_id=image_id)
-        case "prelabel":
-            attempt(
-                request,
-                lambda: prelabels.start_prelabel(
-                    user=request.user, project_id=project_id, image_ids=ids
-                ),
-            )
-            return redirect("labeling:project", project_id)
-    done = ngettext("%(num)s image changed.", "%(num)s images changed.", len(ids))
-    messages.success(request, done % {"num": len(ids)})
-    return redirect(_back_to(request, project_id))
-
-
-def _back_to(request: PageRequest, project_id: int) -> str:
-    query = request.POST.get("query", "")
-    gallery_url = reverse("labeling:gallery", args=[project_id])
-    return f"{gallery_url}?{query}" if query else gallery_url
 
 
 @login_required

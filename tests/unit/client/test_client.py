@@ -113,6 +113,9 @@ def test_boxes_are_saved_and_a_stale_revision_is_told(
 
     assert (revision, refused.value.code) == (1, "revision_conflict")
     assert [row["state"] for row in client.images(project.id)] == ["submitted"]
+    assert not list(client.images(project.id, state="unlabeled"))
+    with pytest.raises(RefusedError, match="min_score must be in"):
+        list(client.images(project.id, min_score=2))
 
 
 def test_lists_are_read_over_all_pages(

@@ -139,3 +139,19 @@ def test_the_next_attempt_goes_on_where_the_first_stopped(project: Project, bob:
 
     left = prelabels.images_to_detect(held)
     assert left == [(images[2].pk, images[2].sha256)]
+
+
+def test_an_image_says_how_little_sure_the_model_is_of_it(project: Project, bob: User):
+    image = ImageFactory(project=project)
+    held = claim(start(bob, project))
+    sure = Found(label="scratch", score=0.97, bbox=(0, 0, 9, 9))
+    unsure = Found(label="scratch", score=0.4, bbox=(0, 0, 9, 9))
+
+    prelabels.record_predictions(held, image_id=image.pk, found=[sure, unsure])
+    image.refresh_from_db()
+    first = image.doubt
+    prelabels.record_predictions(held, image_id=image.pk, found=[RUST])
+    image.refresh_from_db()
+
+    assert first == pytest.approx(0.8)
+    assert image.doubt == 0

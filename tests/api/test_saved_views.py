@@ -1,0 +1,235 @@
+"""Images are found by what is on them, and a choice of them is kept under a name."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from apps.accounts.models import User
+from apps.labeling.models import Image, Label, Project, SavedView
+from tests.factories.labeling import (
+    AnnotationFactory,
+    ImageFactory,
+    LabelFactory,
+    PredictionFactory,
+    SavedViewFactory,
+)
+
+As = Callable[[User], APIClient]
+
+
+@pytest.fixture
+def found(api_as: As, alice: User, project: Project) -> Callable[..., list[int]]:
+    url = reverse("labeling-api:image-list", args=[project.pk])
+
+    def ask(**query: object) -> list[int]:
+        rows = api_as(alice).get(url, query).json()["results"]
+        return [row["id"] for row in rows]
+
+    return ask
+
+
+def test_images_are_found_by_what_is_drawn_or_proposed_on_them(
+    found: Callable[..., list[int]], project: Project, scratch: Label
+) -> None:
+    other = LabelFactory(project=project)
+    drawn, proposed, sure, bare = ImageFactory.create_batch(4, project=project)
+    AnnotationFactory(image=drawn, label=scratch)
+    PredictionFactory(image=proposed, label=scratch, score=0.4)
+    PredictionFactory(image=sure, label=other, score=0.95)
+    Image.objects.filter(pk=bare.pk).update(split="val")
+
+    assert found(label=scratch.pk) == [drawn.pk, proposed.pk]
+    assert found(min_score=0.3, max_score=0.6) == [proposed.pk]
+    assert found(label=scratch.pk, min_score=0.9) == []
+    assert found(label=other.pk, min_score=0.9) == [sure.pk]
+    assert found(split="val") == [bare.pk]
+
+
+def doubtful(project: Project, *doubts: float | None) -> list[Image]:
+    images = ImageFactory.create_batch(len(doubts), project=project)
+    for image, doubt in zip(images, doubts, strict=True):
+        Image.objects.filter(pk=image.pk).update(doubt=doubt)
+    return images
+
+
+def test_the_least_sure_come_first_page_by_page(
+    api_as: As, alice: User, project: Project
+) -> None:
+    low, _unseen, high, same, mid = doubtful(project, 0.1, None, 0.9, 0.9, 0.5)
+    url = reverse("labeling-api:image-list", args=[project.pk])
+    client, rows = api_as(alice), []
+    answer = client.get(url, {"order": "doubt", "page_size": 2}).json()
+    while True:
+        rows += [row["id"] for row in answer["results"]]
+        if not answer["next"]:
+            break
+        answer = client.get(answer["next"]).json()
+
+    assert rows == [high.pk, same.pk, mid.pk, low.pk]
+
+
+def test_the_gallery_goes_on_where_a_page_of_the_least_sure_ended(
+    client: Client, alice: User, project: Project
+) -> None:
+    images = doubtful(project, *[0.75] * 36, 0.25)
+    client.force_login(alice)
+    url = reverse("labeling:gallery", args=[project.pk])
+
+    first = client.get(url, {"order": "doubt"})
+    more = first.context["next_after"]
+    second = client.get(url, {"order": "doubt", "after": more})
+    odd = client.get(url, {"order": "doubt", "after": "x:1"})
+
+    assert more == f"0.75:{images[35].pk}"
+    assert [row.pk for row in second.context["images"]] == [images[36].pk]
+    assert len(odd.context["images"]) == 36
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ({"min_score": "2"}, "min_score must be in [0, 1], got '2'"),
+        ({"min_score": "0.9", "max_score": "0.1"}, "swap them"),
+        ({"max_score": "nan"}, "max_score must be in [0, 1]"),
+        ({"order": "name"}, "order must be one of doubt, got 'name'"),
+        ({"split": "all"}, "split must be one of test, train, val"),
+        ({"label": "car"}, "label must be a whole number"),
+        ({"review": "maybe"}, "review must be one of"),
+    ],
+)
+def test_a_filter_that_there_is_not_is_named(
+    api_as: As, client: Client, alice: User, project: Project, image: Image,
+    query: dict[str, str], reason: str,
+) -> None:  # fmt: skip
+    client.force_login(alice)
+
+    refused = api_as(alice).get(
+        reverse("labeling-api:image-list", args=[project.pk]), query
+    )
+    page = client.get(reverse("labeling:gallery", args=[project.pk]), query)
+
+    assert refused.status_code == 400
+    assert reason in refused.json()["detail"]
+    assert [reason in str(one) for one in page.context["messages"]] == [True]
+    assert page.context["images"] == [image]
+
+
+def test_a_view_is_saved_found_again_and_replaced(
+    api_as: As, alice: User, project: Project
+) -> None:
+    client, url = (
+        api_as(alice),
+        reverse("labeling-api:saved-view-list", args=[project.pk]),
+    )
+    body = {
+        "name": " To look at ",
+        "query": "order=doubt&state=submitted&after=9&page=2",
+    }
+
+    made = client.post(url, body, format="json").json()
+    client.post(url, {"name": "To look at", "query": "split=val"}, format="json")
+
+    assert made["name"] == "To look at"
+    assert made["query"] == "state=submitted&order=doubt"
+    (row,) = client.get(url).json()
+    assert (row["id"], row["query"]) == (made["id"], "split=val")
+
+
+def test_others_see_what_is_shared_alone(
+    api_as: As, alice: User, bob: User, project: Project
+) -> None:
+    shared = SavedViewFactory(project=project, owner=alice, is_shared=True)
+    SavedViewFactory(project=project, owner=alice)
+    mine = SavedViewFactory(project=project, owner=bob)
+    url = reverse("labeling-api:saved-view-list", args=[project.pk])
+    body = {"name": "for all", "query": "state=submitted", "is_shared": True}
+
+    seen = {row["id"] for row in api_as(bob).get(url).json()}
+    refused = api_as(bob).post(url, body, format="json")
+    gone = [
+        api_as(bob).delete(f"{url}{view.pk}/").status_code for view in (shared, mine)
+    ]
+
+    assert seen == {shared.pk, mine.pk}
+    assert refused.json()["code"] == "role_too_low"
+    assert gone == [403, 204]
+    assert SavedView.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"name": " ", "query": "state=submitted"}, "invalid"),
+        ({"name": "x" * 61, "query": "state=submitted"}, "bad_view"),
+        ({"name": "all", "query": "after=7"}, "bad_view"),
+        ({"name": "odd", "query": "min_score=7"}, "bad_query"),
+    ],
+)
+def test_a_view_that_is_none_is_refused(
+    api_as: As, alice: User, project: Project, body: dict[str, str], code: str
+) -> None:
+    url = reverse("labeling-api:saved-view-list", args=[project.pk])
+
+    answer = api_as(alice).post(url, body, format="json")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert not SavedView.objects.exists()
+
+
+def test_fifty_views_are_enough(api_as: As, alice: User, project: Project) -> None:
+    SavedViewFactory.create_batch(50, project=project, owner=alice)
+    url = reverse("labeling-api:saved-view-list", args=[project.pk])
+
+    answer = api_as(alice).post(
+        url, {"name": "one", "query": "split=val"}, format="json"
+    )
+
+    assert "delete one first" in answer.json()["detail"]
+
+
+def test_a_view_is_kept_and_deleted_on_the_page(
+    client: Client, alice: User, project: Project, image: Image
+) -> None:
+    client.force_login(alice)
+    page = reverse("labeling:gallery", args=[project.pk])
+    act = reverse("labeling:act-on-views", args=[project.pk])
+
+    saved = client.post(
+        act, {"action": "save", "name": "Open ones", "query": "state=unlabeled"}
+    )
+    shown = client.get(page, {"state": "unlabeled"}).text
+    view = SavedView.objects.get()
+    client.post(act, {"action": "delete", "view": view.pk, "query": "state=unlabeled"})
+
+    assert saved.url == f"{page}?state=unlabeled"
+    assert 'href="?state=unlabeled" aria-current="true"' in shown
+    assert "Delete the view Open ones" in shown
+    assert not SavedView.objects.exists()
+
+
+def test_the_dialog_offers_labels_and_to_reviewers_people(
+    client: Client,
+    alice: User,
+    bob: User,
+    project: Project,
+    scratch: Label,
+    image: Image,
+) -> None:
+    page = reverse("labeling:gallery", args=[project.pk])
+    query = {"filters": 1, "label": scratch.pk, "state": "unlabeled"}
+    htmx = {"HX-Request": "true"}
+
+    client.force_login(alice)
+    hers = client.get(page, query, headers=htmx).text
+    client.force_login(bob)
+    his = client.get(page, query, headers=htmx).text
+    shown = client.get(page, {"label": scratch.pk, "order": "doubt"}).text
+
+    assert f'<option value="{scratch.pk}" selected>scratch' in hers
+    assert f'<option value="{bob.pk}"' in hers
+    assert 'name="state" value="unlabeled"' in hers
+    assert "Whose turn" not in his
+    assert "label scratch" in shown
