@@ -5,9 +5,7 @@ Each lives in a small environment of its own, made once and kept in the user's c
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,9 @@ from typing import Any
 import pytest
 
 import deepseek_vision as dv
+from tests.environments import environment_of
 from tests.stack import ROOT, Stack
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dsportal"
 VERSIONS = ("2.4.0", "1.31.0", "0.36.2")
 XET = "1.8.0"
 SUITE = Path(__file__).with_name("hub_suite")
@@ -49,25 +47,8 @@ def tokens(stack: Stack) -> dict[str, str]:
 
 
 def client_of(version: str) -> Path:
-    """Return the folder of commands of a client; skip where it cannot be had."""
-    folder = (
-        CACHE / "hub-clients" / f"{version}-{sys.version_info[0]}{sys.version_info[1]}"
-    )
-    if not (folder / "ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        wanted = [f"huggingface_hub=={version}", f"hf_xet=={XET}"]
-        python = folder / "bin" / "python"
-        for command in (
-            [sys.executable, "-m", "uv", "venv", "--python", sys.executable, folder],
-            [sys.executable, "-m", "uv", "pip", "install", "--python", python, *wanted],
-        ):
-            run = subprocess.run(command, capture_output=True, text=True, check=False)
-            if run.returncode:
-                pytest.skip(
-                    f"huggingface_hub {version} cannot be had: {run.stderr[-300:]}"
-                )
-        (folder / "ready").touch()
-    return folder / "bin"
+    wanted = (f"huggingface_hub=={version}", f"hf_xet=={XET}")
+    return environment_of(f"hub-clients/{version}", *wanted)
 
 
 def environment(stack: Stack, home: Path, token: str, *, xet: bool) -> dict[str, str]:

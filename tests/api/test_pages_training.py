@@ -1,10 +1,8 @@
 """The pages of training: a form that starts, a run, runs beside each other."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -175,39 +173,6 @@ def test_what_a_report_advises_of_colour_reaches_the_run_and_its_clone(
     assert run.recipe["augmentation"]["colour"] == 0.8
     again = page.get(reverse("training:new"), {"clone": run.pk})
     assert again.context["form"].initial["colour"] == 0.8
-
-
-def test_mlflow_is_told_by_its_rest_api(
-    page: Client, run: TrainingRun, settings: Any, monkeypatch: pytest.MonkeyPatch
-):
-    settings.MLFLOW_TRACKING_URI = "http://mlflow.example/"
-    told: list[tuple[str, Any]] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        name = request.url.path.removeprefix("/api/2.0/mlflow/")
-        if name == "experiments/get-by-name":
-            return httpx.Response(404)
-        told.append((name, json.loads(request.content)))
-        given = {"experiment_id": "7", "run": {"info": {"run_id": "abc"}}}
-        return httpx.Response(200, json=given)
-
-    real, wire = httpx.Client, httpx.MockTransport(answer)
-    monkeypatch.setattr(httpx, "Client", lambda **more: real(transport=wire, **more))
-
-    shown = page.post(reverse("training:mlflow", args=[run.pk]), follow=True)
-
-    assert "http://mlflow.example/#/experiments/7/runs/abc" in shown.content.decode()
-    names = [name for name, _content in told]
-    assert names == [
-        "experiments/create",
-        "runs/create",
-        "runs/log-batch",
-        "runs/log-batch",
-    ]
-    points = told[-1][1]["metrics"]
-    assert [(it["key"], it["step"], it["value"]) for it in points] == [
-        ("loss", 20, 0.5), ("loss", 40, 0.25), ("val/AP", 20, 0.5), ("val/AP", 40, 0.25),
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Runs for the tools that people have: MLflow's REST API."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 STATUSES = {"done": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 POINTS_AT_ONCE, PARAMS_AT_ONCE = 1000, 100
 LONGEST_PARAM = 6000
+# JSON has no such numbers; MLflow reads them as protobuf writes them.
+_WORDS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def to_mlflow(*, user: "User", run_id: int) -> str:
@@ -98,7 +101,8 @@ def _experiment(client: httpx.Client, name: str) -> str:
 def _points(series: list[RunSeries], at: int) -> Iterator[dict[str, Any]]:
     for row in series:
         for step, value in zip(row.steps, row.values, strict=True):
-            yield {"key": row.name, "value": value, "timestamp": at, "step": step}
+            told = value if math.isfinite(value) else _WORDS[str(value)]
+            yield {"key": row.name, "value": told, "timestamp": at, "step": step}
 
 
 def _pieces(rows: list[dict[str, Any]], num: int) -> Iterator[list[dict[str, Any]]]:

@@ -1,15 +1,9 @@
 """An environment with timm for the converter, made once and kept in the user's cache."""
 
-import os
-import shutil
-import subprocess
-import sys
 import sysconfig
-from pathlib import Path
 
-import pytest
+from tests.environments import environment_of
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dsportal"
 WANTED = ("timm==1.0.31", "torchvision==0.28.0")
 # torchvision's wheel on PyPI is built for CUDA: beside a torch for CPUs its operators are
 # missing, though timm needs none. They are declared, so that it can be imported.
@@ -28,22 +22,9 @@ if importlib.util.find_spec("torchvision") and not torch.cuda.is_available():
 
 def converter_python() -> str:
     """Return its Python; skip where timm cannot be had."""
-    folder = CACHE / f"converter-{sys.version_info[0]}{sys.version_info[1]}"
-    python = folder / "bin" / "python"
-    if (folder / "ready").exists():
-        return str(python)
-    shutil.rmtree(folder, ignore_errors=True)
-    uv = [sys.executable, "-m", "uv"]
-    for command in (
-        [*uv, "venv", "--python", sys.executable, folder],
-        [*uv, "pip", "install", "--python", python, "--no-deps", *WANTED],
-    ):
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode:
-            pytest.skip(f"timm cannot be had: {run.stderr[-300:]}")
-    [site] = folder.glob("lib/python*/site-packages")
+    commands = environment_of("converter", *WANTED, "--no-deps")
+    [site] = commands.parent.glob("lib/python*/site-packages")
     # torch and the rest are those of this environment.
     (site / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
     (site / "sitecustomize.py").write_text(DECLARED)
-    (folder / "ready").touch()
-    return str(python)
+    return str(commands / "python")
