@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
+from apps.labeling.formats.brush import read_brush, write_brush
 from apps.labeling.formats.catalog import Catalog
-from apps.labeling.formats.geometry import Ring, outline, unpack
+from apps.labeling.formats.geometry import Ring, bounds, outline, unpack
 from apps.labeling.formats.items import Item, ItemLabel, ItemShape
 from apps.labeling.formats.shapes import box, inside, number, shape, tag
 from apps.labeling.formats.writing import Out
@@ -24,6 +25,7 @@ CONTROLS = {
     "ellipselabels": "ellipse",
     "polygonlabels": "polygon",
     "keypointlabels": "point",
+    "brushlabels": "mask",
     "choices": "tag",
 }
 
@@ -98,6 +100,9 @@ def _value(one: ItemShape, item: Item) -> tuple[str, list[Row]]:
         return "keypointlabels", [
             {"x": x * across, "y": y * down, "width": 0.5} for x, y in ring
         ]
+    if one.kind is ShapeKind.MASK:
+        rle = write_brush(one.packed, width=item.width, height=item.height)
+        return "brushlabels", [{"format": "rle", "rle": rle}]
     return "choices", [{}] if one.kind is ShapeKind.TAG else []
 
 
@@ -151,9 +156,9 @@ def _shape(where: str, row: Row, item: Item) -> ItemShape | None:
     """Return the shape of a region; None for relations, texts and the like."""
     control = row.get("type")
     if control not in CONTROLS:
-        if control == "brushlabels":
+        if control == "bitmasklabels":
             raise FormatError(
-                _("{where}: brush masks are not taken, export them as COCO").format(
+                _("{where}: bitmasks are not taken, export them as brush masks").format(
                     where=where
                 )
             )
@@ -169,6 +174,8 @@ def _shape(where: str, row: Row, item: Item) -> ItemShape | None:
     }
     if control == "choices":
         return tag(item.width, item.height, **more)
+    if control == "brushlabels":
+        return _mask(where, value.get("rle"), item, more)
     if control == "polygonlabels":
         points: Ring = [
             [_scaled(where, x, item.width), _scaled(where, y, item.height)]
@@ -190,6 +197,23 @@ def _shape(where: str, row: Row, item: Item) -> ItemShape | None:
     width = _scaled(where, value.get("width"), item.width)
     height = _scaled(where, value.get("height"), item.height)
     return _rectangle(where, (x, y, width, height), angle, more)
+
+
+def _mask(where: str, rle: object, item: Item, more: Row) -> ItemShape | None:
+    """Return a brush region's mask; None where all of it was rubbed out."""
+    try:
+        if not isinstance(rle, list):
+            raise TypeError("its rle is no list of bytes")
+        content = bytes(rle)
+        packed = read_brush(content, width=item.width, height=item.height)
+    except (TypeError, ValueError) as exc:
+        raise FormatError(
+            _("{where}: {reason}").format(where=where, reason=exc)
+        ) from exc
+    if packed is None:
+        return None
+    kind = ShapeKind.MASK
+    return ItemShape(kind=kind, bbox=bounds(kind, packed), packed=packed, **more)
 
 
 def _rectangle(

@@ -48,7 +48,14 @@ KEEPS = {
     "datumaro": set(ShapeKind),
     "labelme": {BOX, POLYGON, ShapeKind.POLYLINE, ShapeKind.POINTS, ShapeKind.MASK},
     "masks": {ShapeKind.MASK},
-    "label-studio": {BOX, TURNED, ShapeKind.ELLIPSE, POLYGON, ShapeKind.TAG},
+    "label-studio": {
+        BOX,
+        TURNED,
+        ShapeKind.ELLIPSE,
+        POLYGON,
+        ShapeKind.TAG,
+        ShapeKind.MASK,
+    },
     "csv": {BOX},
 }
 
