@@ -16,8 +16,12 @@ from dsportal.services.supervisor import Supervisor
 from dsportal.services.valkey import Valkey
 
 INTERRUPTED = 130
-# A test that ends its process is tried again by the next one, which ends as well.
-MOST_ENDED = 3
+# A test that hangs says where and fails, and where it hears no signal its process ends:
+# the slowest takes 75 s with both cores busy.
+LIMITS = (
+    "-o", "timeout=420", "-o", "faulthandler_timeout=600",
+    "-o", "faulthandler_exit_on_timeout=true", "--max-worker-restart", "3",
+)  # fmt: skip
 # Bench measures and is run by its own task; what needs hardware skips itself.
 LANES = min(2, os.cpu_count() or 1)
 DEFAULT_SELECTION = ("-m", "not bench and not shots")
@@ -47,8 +51,7 @@ def test(root: Path, arguments: Sequence[str]) -> int:
     pytest = [sys.executable, "-m", "pytest", *DEFAULT_SELECTION]
     if any(not each.startswith("-") for each in arguments):
         return borrow(root, [*pytest, *arguments])
-    pytest += ["-n", str(LANES), "--no-loadscope-reorder"]
-    pytest += ["--max-worker-restart", str(MOST_ENDED), *arguments]
+    pytest += ["-n", str(LANES), "--no-loadscope-reorder", *LIMITS, *arguments]
     if not (root / "static" / "package.json").exists():
         return borrow(root, pytest)
     return borrow(root, ["npm", "--prefix", "static", "test"], pytest)
