@@ -9,7 +9,6 @@ from apps.diagnostics import urls as diagnostics
 from apps.jobs import urls as jobs
 from apps.labeling import urls as labeling
 from apps.marketplace import urls as marketplace
-from apps.marketplace.api.hub import urls as hub
 from apps.training import urls as training
 
 APPS = {
@@ -39,7 +38,7 @@ for name, urls in APPS.items():
         path(f"api/v1/{name}/", include((urls.api_urls, f"{name}-api"))),
     ]
 # Last: its addresses begin with any namespace.
-urlpatterns.append(path("", include((hub.urls, "hub"))))
+urlpatterns.append(path("", include((marketplace.hub_urls, "hub"))))
 
 handler400 = "apps.core.views.bad_request"
 handler403 = "apps.core.views.permission_denied"

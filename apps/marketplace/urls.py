@@ -4,11 +4,13 @@ from apps.marketplace import views
 from apps.marketplace.api import models as api
 from apps.marketplace.api.comparing import ComparisonApi
 from apps.marketplace.api.files import FileListApi
+from apps.marketplace.api.hub import urls as hub
 from apps.marketplace.api.inside import InsideApi
 from apps.marketplace.api.licences import LicenceRulesApi
 from apps.marketplace.api.signatures import SignatureApi
 from apps.marketplace.api.tokens import LimitedTokenListApi
 from apps.marketplace.catalogue import urls as catalogue
+from apps.marketplace.collections import urls as collections
 from apps.marketplace.feedback import urls as feedback
 from apps.marketplace.views import comparing
 from apps.marketplace.views import licences as licence_views
@@ -22,6 +24,7 @@ page_urls = [
     path("tokens/", views.tokens, name="tokens"),
     path("licences/", licence_views.licences, name="licences"),
     *catalogue.page_urls,
+    *collections.page_urls,
     path("<int:model_id>/restore/", views.restore, name="restore"),
     path(_model, views.model, name="model"),
     path(f"{_model}files/", views.files, name="files"),
@@ -40,6 +43,7 @@ api_urls = [
         name="licences",
     ),
     *catalogue.api_urls,
+    *collections.api_urls,
     path("models/", api.ModelListApi.as_view(), name="model-list"),
     path("compare/", ComparisonApi.as_view(), name="compare"),
     path(f"models/{_model}files/", FileListApi.as_view(), name="files"),
@@ -47,3 +51,6 @@ api_urls = [
     path(f"models/{_model}signature/", SignatureApi.as_view(), name="signature"),
     *feedback.api_urls,
 ]
+
+# At the root of the server, for Hub clients.
+hub_urls = [*collections.hub_urls, *hub.urls]

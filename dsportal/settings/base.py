@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.deployments.targets",
     "apps.deployments.trials",
     "apps.marketplace.catalogue",
+    "apps.marketplace.collections",
     "apps.marketplace.feedback",
     "apps.accounts.webhooks",
 ]

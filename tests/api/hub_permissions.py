@@ -136,6 +136,27 @@ HUB: dict[str, dict[str, Answers]] = {
     "hub:resolve-dataset": {"GET": read(), "HEAD": read()},
     "hub:lfs": {"POST": write(read_token=200, body=_batch)},
     "hub:lfs-dataset": {"POST": write(read_token=200, body=_batch)},
+    "hub:collections": {
+        "GET": read(**_OWN),
+        "POST": write(body=lambda w: {"title": "New", "namespace": w["namespace"]}),
+    },
+    "hub:collection": {
+        "GET": read(),
+        "PATCH": write(body=lambda _w: {"title": "Other"}),
+        "DELETE": write(),
+    },
+    "hub:collection-items": {
+        "POST": write(
+            body=lambda w: {
+                "item": {"type": "dataset", "id": f"{w['namespace']}/{w['name']}"}
+            }
+        )
+    },
+    "hub:collection-item": {
+        "PATCH": write(body=lambda _w: {"note": "Good"}),
+        "DELETE": write(),
+    },
+    "hub:collection-address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
     "hub:address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
     "hub:ask": {"POST": write(viewer=200, body=lambda _w: {})},
     "hub:ask-dataset": {"POST": write(viewer=200, body=lambda _w: {})},

@@ -50,6 +50,31 @@ MARKETPLACE_API: Rules = {
         "POST": write(VIEWER, 201, body=lambda _w: {"text": "Thus."}),
     },
 }
+MARKETPLACE_API |= {
+    "marketplace-api:collection-list": {
+        "GET": read(**OWN),
+        "POST": write(
+            ANNOTATOR,
+            201,
+            body=lambda w: {"workspace_id": w["workspace_id"], "title": "New"},
+        ),
+    },
+    "marketplace-api:collection": {
+        "GET": read(),
+        "PATCH": write(ANNOTATOR, body=lambda _w: {"title": "Other"}),
+        "DELETE": write(ANNOTATOR, 204),
+    },
+    "marketplace-api:collection-items": {
+        "GET": read(),
+        "POST": write(  # it is in there
+            ANNOTATOR, 409, body=lambda w: {"model": f"{w['namespace']}/{w['name']}"}
+        ),
+    },
+    "marketplace-api:collection-item": {
+        "PATCH": write(ANNOTATOR, body=lambda _w: {"note": "Good"}),
+        "DELETE": write(ANNOTATOR, 204),
+    },
+}
 # Where the tests run, nothing is set to be fetched from: who may is told so.
 MARKETPLACE_API |= {
     "marketplace-api:catalogue": {"GET": read(**OWN)},
@@ -69,6 +94,31 @@ MARKETPLACE_PAGES: Rules = {
         "POST": write(MANAGER, 400, stranger=400, body=lambda _w: {"source": "timm/x"}),
     },
     "marketplace:models": {"GET": read(**OWN)},
+    "marketplace:collections": {
+        "GET": read(**OWN),
+        # In her own workspace a stranger is somebody else.
+        "POST": write(ANNOTATOR, 302, stranger=302, body=lambda _w: {"title": "New"}),
+    },
+    "marketplace:collection": {
+        "GET": read(),
+        "POST": write(  # it is in there, and the page says so
+            ANNOTATOR, 200, body=lambda w: {"model": f"{w['namespace']}/{w['name']}"}
+        ),
+    },
+    "marketplace:collection-act": {
+        "POST": write(ANNOTATOR, 302, body=lambda _w: {"action": "delete"})
+    },
+    "marketplace:collection-restore": {"POST": write(VIEWER, 404)},
+    "marketplace:collect": {
+        "POST": write(
+            ANNOTATOR,
+            409,
+            body=lambda w: {
+                "collection": str(w["collection_id"]),
+                "model": f"{w['namespace']}/{w['name']}",
+            },
+        )
+    },
     "marketplace:compare": {"GET": read(**OWN)},
     "marketplace:tokens": {
         "GET": read(**OWN),

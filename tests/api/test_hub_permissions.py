@@ -13,6 +13,8 @@ from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.services import create_token
 from apps.accounts.types import Role, Scope
 from apps.core import blobs
+from apps.marketplace.collections.services import add_item, create_collection
+from apps.marketplace.models import Model
 from apps.marketplace.services.commits import Changes, NewFile, commit
 from apps.marketplace.services.repositories import create_repository
 from apps.marketplace.services.tokens import create_limited_token
@@ -23,7 +25,10 @@ from tests.factories.accounts import UserFactory
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROUTES = {route.name: route for route in all_routes() if route.name in HUB}
-UNLIMITED = frozenset({"hub:create"})  # whatever a token names, this is none of it
+# Whatever a token names, this is none of it.
+UNLIMITED = frozenset({("hub:create", "POST"), ("hub:collections", "POST")})
+# A workspace's own, of which no token for named repositories knows.
+HIDDEN = frozenset({"hub:collection", "hub:collection-items", "hub:collection-item"})
 ACTORS = ("anonymous", "stranger", "viewer", "annotator", "manager", "read_token")
 
 
@@ -40,6 +45,9 @@ def world(alice: User) -> World:
     for kind in Kind:
         made = create_repository(user=alice, namespace="", name="boards", kind=kind)
         commit(model=made, user=alice, changes=Changes(title="First", files=[file]))
+    collection = create_collection(user=alice, namespace=made.namespace, title="Boards")
+    model = Model.objects.get(name="boards", kind=Kind.MODEL)
+    item = add_item(user=alice, collection=collection, model=model)
     return {
         "namespace": made.namespace.name,
         "name": "boards",
@@ -52,6 +60,8 @@ def world(alice: User) -> World:
         "epoch": 1,
         "digest": "0" * 64,
         "rest": "v1/telemetry",
+        "slug": collection.slug.partition("/")[2],
+        "item_id": f"{item.pk:024x}",
     }
 
 
@@ -147,7 +157,8 @@ def test_a_token_for_a_repository_opens_it_and_hides_every_other(
     wrong = {}
 
     for method, rule in HUB[name].items():
-        expected = 403 if name in UNLIMITED else asdict(rule)[like]
+        actor = "stranger" if name in HIDDEN else like
+        expected = 403 if (name, method) in UNLIMITED else asdict(rule)[actor]
         with transaction.atomic():
             found = ask(limited[place], name, method, world)
             transaction.set_rollback(True)

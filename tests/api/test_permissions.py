@@ -30,6 +30,7 @@ from apps.deployments.types import LedgerKind
 from apps.labeling.models import DatasetVersion, Image, Label, VersionImage
 from apps.labeling.services.reviewing import remark
 from apps.labeling.services.versions import make_version
+from apps.marketplace.collections.services import add_item, create_collection
 from apps.marketplace.feedback.services import open_thread
 from apps.marketplace.services.repositories import create_repository
 from tests.api.hub_permissions import HUB
@@ -129,7 +130,12 @@ def world(
         samples={"step": 1, "images": [{"name": f"{image.sha256}.jpg"}]},
     )
     report = ReportFactory(version=run.dataset_version)
+    collection = create_collection(
+        user=alice, namespace=model.namespace, title="Boards"
+    )
     return {
+        "collection_id": collection.pk,
+        "item_id": add_item(user=alice, collection=collection, model=model).pk,
         "run_id": run.pk,
         "report_id": report.pk,
         "revision_id": report.revision_id,

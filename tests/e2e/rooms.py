@@ -18,6 +18,7 @@ ANYWHERE = {
     "models": "/marketplace/",
     "catalogue": "/marketplace/catalogue/",
     "compare-models": "/marketplace/compare/",
+    "collections": "/marketplace/collections/",
     "promise": "/marketplace/promise/",
     "endpoints": "/deployments/",
     "deploy": "/deployments/new/?model=deepseek_vision_v2",

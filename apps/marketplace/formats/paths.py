@@ -13,7 +13,7 @@ LONGEST_PART = 255
 # First parts of addresses that this server has other uses for.
 RESERVED = frozenset(
     {
-        "_cas", "accounts", "admin", "api", "datasets", "deployments", "diagnostics",
+        "_cas", "accounts", "admin", "api", "collections", "datasets", "deployments", "diagnostics",
         "healthz", "i18n", "jobs", "kernels", "labeling", "marketplace", "models",
         "settings", "spaces", "static", "training", "v1", "v2", "ws",
     }

@@ -12,6 +12,7 @@ import traceback
 
 import files  # noqa: F401 -- each part adds its checks, in this order
 import history  # noqa: F401
+import lists  # noqa: F401
 import reading  # noqa: F401
 
 import people  # noqa: F401 # isort: skip

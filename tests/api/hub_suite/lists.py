@@ -1,0 +1,65 @@
+"""What people put together: collections of models."""
+
+from day import NAMESPACE, REPO, RUN, api, check, colleague, reader, refused, stranger
+from huggingface_hub.errors import HfHubHTTPError
+
+TITLE = f"Line 3, {RUN}"
+
+
+def named():
+    return next(
+        one for one in api.list_collections(owner=NAMESPACE) if one.title == TITLE
+    )
+
+
+@check
+def a_collection_is_made_once_and_described():
+    made = api.create_collection(TITLE, namespace=NAMESPACE, description="To try")
+    again = api.create_collection(TITLE, namespace=NAMESPACE, exists_ok=True)
+    assert made.slug == again.slug, (made.slug, again.slug)
+    with refused(HfHubHTTPError, 409):
+        api.create_collection(TITLE, namespace=NAMESPACE)
+    changed = api.update_collection_metadata(made.slug, description="Tried")
+    assert changed.description == "Tried", changed
+    assert changed.title == TITLE
+    assert api.get_collection(made.slug).owner["name"] == NAMESPACE
+
+
+@check
+def models_and_datasets_are_listed_in_the_order_that_was_given():
+    slug = named().slug
+    data = f"{NAMESPACE}/listed-{RUN}"
+    api.create_repo(data, repo_type="dataset")
+    api.add_collection_item(slug, REPO, "model", note="The first")
+    api.add_collection_item(slug, data, "dataset")
+    with refused(HfHubHTTPError, 409):
+        api.add_collection_item(slug, REPO, "model")
+    api.add_collection_item(slug, REPO, "model", exists_ok=True)
+    with refused(HfHubHTTPError, 400):
+        api.add_collection_item(slug, "2307.09288", "paper")
+
+    first, second = api.get_collection(slug).items
+    api.update_collection_item(slug, second.item_object_id, position=0, note="Data")
+    found = [(one.item_id, one.note) for one in reader.get_collection(slug).items]
+    assert found == [(data, "Data"), (REPO, "The first")], found
+    assert api.list_collections(item=f"models/{REPO}") is not None
+    holding = [one.slug for one in api.list_collections(item=f"models/{REPO}")]
+    assert holding == [slug], holding
+
+    api.delete_collection_item(slug, first.item_object_id)
+    api.delete_collection_item(slug, first.item_object_id, missing_ok=True)
+    assert len(api.get_collection(slug).items) == 1
+    api.delete_repo(data, repo_type="dataset")
+
+
+@check
+def strangers_know_of_no_collection_and_readers_change_none():
+    slug = named().slug
+    with refused(HfHubHTTPError, 404):
+        stranger.get_collection(slug)
+    assert TITLE not in {one.title for one in stranger.list_collections()}
+    with refused(HfHubHTTPError, 403):
+        reader.update_collection_metadata(slug, title="Mine")
+    assert TITLE in {one.title for one in colleague.list_collections()}
+    api.delete_collection(slug)
+    api.delete_collection(slug, missing_ok=True)
