@@ -53,4 +53,4 @@ api_urls = [
 ]
 
 # At the root of the server, for Hub clients.
-hub_urls = [*collections.hub_urls, *hub.urls]
+hub_urls = [*collections.hub_urls, *feedback.hub_urls, *hub.urls]

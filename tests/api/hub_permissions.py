@@ -157,6 +157,18 @@ HUB: dict[str, dict[str, Answers]] = {
         "DELETE": write(),
     },
     "hub:collection-address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
+    "hub:discussions": {
+        "GET": read(),
+        "POST": write(
+            viewer=200, body=lambda _w: {"title": "Why?", "description": "So?"}
+        ),
+    },
+    "hub:discussion": {"GET": read()},
+    "hub:discussion-comment": {
+        "POST": write(viewer=200, body=lambda _w: {"comment": "Thus."})
+    },
+    "hub:discussion-status": {"POST": write(body=lambda _w: {"status": "closed"})},
+    "hub:discussion-address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
     "hub:address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
     "hub:ask": {"POST": write(viewer=200, body=lambda _w: {})},
     "hub:ask-dataset": {"POST": write(viewer=200, body=lambda _w: {})},

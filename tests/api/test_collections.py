@@ -161,7 +161,7 @@ def test_the_page_orders_notes_and_adds(
     assert order(collection) == ["a", "c", "b"]
     assert "Best &lt;b&gt;so far" in html
     assert "there is no model plant-7/nothing for you" in refused
-    assert "?model=plant-7%2Fa&amp;model=plant-7%2Fc&amp;model=plant-7%2Fb\"" in html
+    assert '?model=plant-7%2Fa&amp;model=plant-7%2Fc&amp;model=plant-7%2Fb"' in html
 
 
 def test_a_viewer_reads_and_is_offered_no_change(

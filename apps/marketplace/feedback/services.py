@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.accounts.types import Role
-from apps.core.errors import DomainError, ForbiddenError, NotFoundError
+from apps.core.errors import ForbiddenError, NotFoundError
 from apps.core.happenings import tell as tell_of
 from apps.core.queue import enqueue
 from apps.marketplace.feedback import selectors
+from apps.marketplace.feedback.errors import EmptyMessageError
 from apps.marketplace.feedback.models import Message, Thread
 from apps.marketplace.feedback.types import PROMISE, State
 from apps.marketplace.models import Model
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
 
 MAX_CHARS = 20_000
 _RESPONSIBLE = (Role.OWNER, Role.MANAGER)
-
-
-class EmptyMessageError(DomainError):
-    """Nothing was said, or too much."""
-
-    code = "bad_message"
 
 
 @transaction.atomic

@@ -1,6 +1,7 @@
 from django.urls import path
 
-from apps.marketplace.feedback import api, views
+from apps.marketplace.api.hub.converters import REPO
+from apps.marketplace.feedback import api, hub, views
 
 _threads = "<str:namespace>/<str:name>/feedback/"
 _thread = f"{_threads}<int:thread_id>/"
@@ -20,5 +21,21 @@ api_urls = [
         f"models/{_thread}messages/",
         api.MessageListApi.as_view(),
         name="thread-messages",
+    ),
+]
+
+_discussions = f"{REPO}/discussions"
+_discussion = f"{_discussions}/<int:num>"
+
+# At the root of the server, for Hub clients.
+hub_urls = [
+    path(_discussions, hub.discussions, name="discussions"),
+    path(_discussion, hub.discussion, name="discussion"),
+    path(f"{_discussion}/comment", hub.comment, name="discussion-comment"),
+    path(f"{_discussion}/status", hub.status, name="discussion-status"),
+    path(
+        "<hub_owner:namespace>/<str:name>/discussions/<int:num>",
+        hub.address,
+        name="discussion-address",
     ),
 ]

@@ -1,9 +1,10 @@
-"""What people put together: collections of models."""
+"""What people put together and talk about: collections, discussions."""
 
 from day import NAMESPACE, REPO, RUN, api, check, colleague, reader, refused, stranger
 from huggingface_hub.errors import HfHubHTTPError
 
 TITLE = f"Line 3, {RUN}"
+TALK = f"{NAMESPACE}/talk-{RUN}"
 
 
 def named():
@@ -63,3 +64,63 @@ def strangers_know_of_no_collection_and_readers_change_none():
     assert TITLE in {one.title for one in colleague.list_collections()}
     api.delete_collection(slug)
     api.delete_collection(slug, missing_ok=True)
+
+
+def topic():
+    found = api.get_repo_discussions(TALK, discussion_status="all")
+    return next(one for one in found if one.title == "Dents are missed")
+
+
+@check
+def a_discussion_is_opened_answered_and_closed():
+    api.create_repo(TALK)
+    made = api.create_discussion(
+        TALK, "Dents are missed", description="Every <b>second</b> one."
+    )
+    assert made.status == "open", made
+    assert made.repo_id == TALK
+    said = colleague.comment_discussion(TALK, made.num, "Since Monday.")
+    assert said.content == "Since Monday.", said
+    colleague.change_discussion_status(
+        TALK, made.num, "closed", comment="Trained anew."
+    )
+
+    details = api.get_discussion_details(TALK, made.num)
+    texts = [event.content for event in details.events]
+    assert texts == ["Every <b>second</b> one.", "Since Monday.", "Trained anew."], (
+        texts
+    )
+    assert details.status == "closed"
+    assert "<b>" not in details.events[0].rendered
+    assert details.events[0].author == made.author != said.author
+
+
+@check
+def discussions_are_found_by_how_they_stand_and_who_began_them():
+    num = topic().num
+
+    def nums(**wanted):
+        return [one.num for one in api.get_repo_discussions(TALK, **wanted)]
+
+    assert num in nums(discussion_status="closed")
+    assert num not in nums(discussion_status="open")
+    assert nums(discussion_type="pull_request") == []
+    assert num in nums(author=topic().author)
+    assert nums(author="nobody") == []
+    api.change_discussion_status(TALK, num, "open")
+    assert num in nums(discussion_status="open")
+
+
+@check
+def what_discussions_are_not_here_is_said():
+    num = topic().num
+    with refused(HfHubHTTPError, 400):
+        api.create_pull_request(TALK, "Better weights")
+    with refused(HfHubHTTPError, 400):
+        api.comment_discussion(TALK, num, " ")
+    with refused(HfHubHTTPError, 404):
+        api.get_discussion_details(TALK, 2**40)
+    with refused(HfHubHTTPError, 403):
+        reader.comment_discussion(TALK, num, "May I?")
+    with refused(HfHubHTTPError, 404):
+        list(stranger.get_repo_discussions(TALK))

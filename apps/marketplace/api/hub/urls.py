@@ -1,45 +1,13 @@
 """Where Hub clients knock: at the root of the server, without a slash at the end."""
 
-from django.urls import path, register_converter
-from django.urls.converters import StringConverter
+from django.urls import path
 
 from apps.marketplace import views
 from apps.marketplace.api.hub import access, download, lfs, reading, writing, xet
-from apps.marketplace.formats.paths import RESERVED
+from apps.marketplace.api.hub.converters import REPO
 from apps.marketplace.types import Kind
 
-
-class KindConverter:
-    regex = "models|datasets"
-
-    def to_python(self, value: str) -> Kind:
-        return Kind(value.removesuffix("s"))
-
-    def to_url(self, value: Kind) -> str:
-        return f"{value}s"
-
-
-class StateConverter(StringConverter):
-    regex = "pending|accepted|rejected"
-
-
-class OwnerConverter(StringConverter):
-    """A namespace: no first word that this server has another use for."""
-
-    regex = f"(?!(?:{'|'.join(sorted(RESERVED))})/)[^/]+"
-
-
-class HashConverter(StringConverter):
-    regex = "[0-9a-f]{64}"
-
-
-register_converter(KindConverter, "hub_kind")
-register_converter(StateConverter, "hub_state")
-register_converter(OwnerConverter, "hub_owner")
-register_converter(HashConverter, "hub_hash")
-
-_repo = "api/<hub_kind:kind>/<str:namespace>/<str:name>"
-_at = f"{_repo}/{{}}/<str:revision>"
+_at = f"{REPO}/{{}}/<str:revision>"
 _data = {"kind": Kind.DATASET}
 _file = "<str:namespace>/<str:name>/resolve/<str:revision>/<path:path>"
 _batch = "<str:namespace>/<str:name>.git/info/lfs/objects/batch"
@@ -53,23 +21,23 @@ urls = [
     path("api/repos/delete", writing.delete, name="delete"),
     path("api/repos/move", writing.move, name="move"),
     path("api/<hub_kind:kind>", reading.listing, name="list"),
-    path(_repo, reading.info, name="info"),
+    path(REPO, reading.info, name="info"),
     path(_at.format("revision"), reading.info, name="info-at"),
     path(_at.format("tree"), reading.tree, name="tree"),
     path(f"{_at.format('tree')}/<path:path>", reading.tree, name="tree-in"),
     path(_at.format("paths-info"), reading.paths_info, name="paths-info"),
-    path(f"{_repo}/refs", reading.refs, name="refs"),
+    path(f"{REPO}/refs", reading.refs, name="refs"),
     path(_at.format("commits"), reading.commits, name="commits"),
-    path(f"{_repo}/auth-check", reading.auth_check, name="auth-check"),
-    path(f"{_repo}/settings", writing.settings, name="settings"),
+    path(f"{REPO}/auth-check", reading.auth_check, name="auth-check"),
+    path(f"{REPO}/settings", writing.settings, name="settings"),
     path(_at.format("preupload"), writing.preupload, name="preupload"),
     path(_at.format("commit"), writing.commits, name="commit"),
     path(_at.format("tag"), writing.tag, name="tag"),
     path(_at.format("branch"), writing.branch, name="branch"),
     path(_at.format("xet-write-token"), xet.write_token, name="xet-write-token"),
-    path(f"{_repo}/like", access.like, name="like"),
-    path(f"{_repo}/user-access-request/handle", access.decide, name="decide"),
-    path(f"{_repo}/user-access-request/<hub_state:status>", access.asked, name="asked"),
+    path(f"{REPO}/like", access.like, name="like"),
+    path(f"{REPO}/user-access-request/handle", access.decide, name="decide"),
+    path(f"{REPO}/user-access-request/<hub_state:status>", access.asked, name="asked"),
     path("api/_lfs/<str:ticket>", lfs.single, name="lfs-put"),
     path("api/_lfs/<str:ticket>/<int:number>", lfs.part, name="lfs-part"),
     path(f"{_cas}/v1/xorbs/default/<hub_hash:digest>", xet.xorb, name="xorb"),
