@@ -88,15 +88,15 @@ def _inspect(file: IO[bytes]) -> Inspected:
     is_pair = image.format == "MPO"
     form = "JPEG" if is_pair else image.format or ""
     num_pixels = image.width * image.height
-    if num_pixels > settings.MAX_IMAGE_PIXELS:
+    if num_pixels > settings.MAX_TILED_PIXELS:
         raise TooLargeError(
             _(
                 "{width} x {height} pixels are more than "
-                "{limit} megapixels: cut it into tiles"
+                "{limit} megapixels: cut it into several images"
             ).format(
                 width=image.width,
                 height=image.height,
-                limit=settings.MAX_IMAGE_PIXELS // 1_000_000,
+                limit=settings.MAX_TILED_PIXELS // 1_000_000,
             )
         )
     is_turned = image.getexif().get(0x0112, 1) in {5, 6, 7, 8}
@@ -108,6 +108,16 @@ def _inspect(file: IO[bytes]) -> Inspected:
     if form == "WEBP" and num_frames == 1:
         is_shown_as_is = True
     side = settings.THUMBNAIL_PX
+    if num_pixels > settings.MAX_IMAGE_PIXELS:
+        _check_streams(image, is_shown_as_is=is_shown_as_is)
+        return Inspected(
+            width=width,
+            height=height,
+            media_type=MEDIA_TYPES[form],
+            thumbnail=_streamed_thumbnail(file, side, is_jpeg=form == "JPEG"),
+            shown=None,
+            shown_media_type=MEDIA_TYPES[form],
+        )
     if is_shown_as_is:
         image.draft("RGB", (side, side))  # decodes a JPEG at an eighth where it can
         image.load()
@@ -125,6 +135,49 @@ def _inspect(file: IO[bytes]) -> Inspected:
         shown=shown,
         shown_media_type=MEDIA_TYPES[form] if shown is None else "image/png",
     )
+
+
+def _check_streams(image: Image.Image, *, is_shown_as_is: bool) -> None:
+    """Refuse a large image that could not be read row by row."""
+    is_whole = image.info.get("progressive") or image.info.get("interlace")
+    if is_shown_as_is and image.format in SHOWN_AS_IS and not is_whole:
+        return
+    raise TooLargeError(
+        _(
+            "an image of {width} x {height} pixels must be a JPEG that is not "
+            "progressive, or a PNG of 8 bits that is not interlaced: save it so"
+        ).format(width=image.width, height=image.height)
+    )
+
+
+def _streamed_thumbnail(file: IO[bytes], side: int, *, is_jpeg: bool) -> bytes:
+    """Decode an image row by row to its end, and keep a small one of it."""
+    import pyvips  # noqa: PLC0415 -- 60 MB that most processes never need
+
+    def read(num_bytes: int) -> bytes:
+        return file.read(num_bytes)
+
+    def seek(offset: int, whence: int) -> int:
+        return file.seek(offset, whence)
+
+    file.seek(0)
+    source = pyvips.SourceCustom()
+    source.on_read(read)
+    source.on_seek(seek)
+    try:
+        image = pyvips.Image.new_from_source(
+            source,
+            "",
+            access="sequential",
+            fail_on="truncated",
+            **({"shrink": 8} if is_jpeg else {}),
+        )
+        small = image.thumbnail_image(side, height=side, size="down", no_rotate=True)
+        upright = small.copy_memory().autorot()
+        data: bytes = upright.jpegsave_buffer(Q=80, background=255)
+    except pyvips.Error as error:
+        raise OSError(error.detail.strip().partition("\n")[0]) from error
+    return data
 
 
 def levels_of(file: IO[bytes]) -> tuple[float, float] | None:

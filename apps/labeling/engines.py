@@ -1,4 +1,4 @@
-"""Runs the detector, and the decoder of videos, as child processes; for tasks only."""
+"""Runs the detector and the readers of foreign files as child processes; for tasks only."""
 
 import json
 import shutil
@@ -16,6 +16,7 @@ from apps.core.processes import run_child
 from apps.jobs import services as jobs
 from apps.jobs.types import Claim
 from apps.labeling.errors import FormatError
+from apps.labeling.formats.pyramid import TILE_PX
 from apps.labeling.sources.offers import Offer, Offers
 from apps.marketplace.services.checkouts import checked_out
 from deepseek_vision.events import Event, from_wire
@@ -23,6 +24,7 @@ from deepseek_vision.spec import DetectSpec, ImageRef
 
 COMMAND = [sys.executable, "-m", "deepseek_vision", "run"]
 FRAMES = [sys.executable, str(Path(__file__).parent / "sources" / "frames.py")]
+TILES = [sys.executable, str(Path(__file__).parent / "sources" / "tiles.py")]
 MAX_FRAMES = 20_000
 
 
@@ -54,6 +56,18 @@ def detect(claim: Claim, images: Sequence[tuple[int, str]]) -> Generator[Event |
         for line in run_child(COMMAND, spec=spec.to_json(), run_dir=run_dir):
             yield from_wire(line) if line is not None else None
     shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def cut_tiles(claim: Claim, *, folder: Path) -> Generator[int | None]:
+    """Cut a large image into ``folder/tiles.zip``; yield percents, None while silent.
+
+    Raises:
+        EngineError: The process ended with an error; carries the end of its log.
+    """
+    with blobs.local_copy(claim.params["sha256"]) as path:
+        spec = json.dumps({"path": str(path), "tile_px": TILE_PX})
+        for line in run_child(TILES, spec=spec, run_dir=folder):
+            yield json.loads(line)["percent"] if line is not None else None
 
 
 @contextmanager

@@ -22,6 +22,12 @@ class BadRegionError(DomainError):
     code = "bad_region"
 
 
+class TilesNotReadyError(ConflictError):
+    """A very large image is seen through tiles, which a worker has yet to cut."""
+
+    code = "tiles_not_ready"
+
+
 class NoSuchMomentError(DomainError):
     code = "no_such_moment"
 

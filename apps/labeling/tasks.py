@@ -1,3 +1,4 @@
+import shutil
 from contextlib import closing
 
 import httpx
@@ -9,7 +10,7 @@ from apps.jobs import services as jobs
 from apps.jobs.services import Holding
 from apps.jobs.types import Claim
 from apps.labeling import engines
-from apps.labeling.services import exporting, importing, prelabels
+from apps.labeling.services import exporting, importing, prelabels, tiling
 from apps.labeling.services.gathering import Gathering
 from apps.labeling.sources.addresses import fetched
 from apps.labeling.sources.buckets import bucket_named, stored
@@ -45,6 +46,18 @@ def export(self: "Task[..., None]", job_id: str) -> None:
 def import_annotations(self: "Task[..., None]", job_id: str) -> None:
     worker = self.request.hostname or ""
     jobs.carry_out(job_id=job_id, worker=worker, work=importing.carry_out_import)
+
+
+@shared_task(name="labeling.tile", bind=True)
+def tile(self: "Task[..., None]", job_id: str) -> None:
+    jobs.carry_out(job_id=job_id, worker=self.request.hostname or "", work=_tile)
+
+
+def _tile(holding: Holding) -> None:
+    folder = jobs.run_dir(holding.claim.job_id)
+    with closing(engines.cut_tiles(holding.claim, folder=folder)) as told:
+        tiling.cut(holding, told, folder=folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @shared_task(name="labeling.gather", bind=True)

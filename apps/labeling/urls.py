@@ -13,6 +13,7 @@ from apps.labeling.api import (
     review,
     reviewing,
     saved_views,
+    tiles,
     versions,
 )
 from apps.labeling.views import allocation as allocation_pages
@@ -198,6 +199,12 @@ api_urls = [
         f"{_image}/thumbnail/",
         images.ImageThumbnailApi.as_view(),
         name="image-thumbnail",
+    ),
+    path(f"{_image}/tiles/", tiles.TilesApi.as_view(), name="tiles"),
+    path(
+        f"{_image}/tiles/<int:level>/<int:column>/<int:row>/",
+        tiles.TileApi.as_view(),
+        name="tile",
     ),
     path(f"{_image}/document/", documents.DocumentApi.as_view(), name="document"),
     path(f"{_image}/operations/", documents.OperationsApi.as_view(), name="operations"),

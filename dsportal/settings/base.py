@@ -269,7 +269,9 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 200
 MAX_UPLOAD_BYTES = int(os.environ.get("MAX_UPLOAD_MB", "200")) * 1024 * 1024
-MAX_IMAGE_PIXELS = 120_000_000
+MAX_IMAGE_PIXELS = 120_000_000  # that are decoded whole
+MAX_TILED_PIXELS = 500_000_000  # that are read row by row
+TILE_FROM_PIXELS = 40_000_000  # what browsers draw tile by tile
 THUMBNAIL_PX = 384
 ANSWERS_KEPT_H = 24  # to POSTs with an Idempotency-Key
 BLOBS_COLLECTED_EVERY_H = 24
@@ -317,7 +319,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
     # What they say of each request, or of a thread of their own, is no news.
     "loggers": {
-        each: {"level": "WARNING"} for each in ("httpx", "azure", "apscheduler")
+        each: {"level": "WARNING"}
+        for each in ("httpx", "azure", "apscheduler", "pyvips")
     },
 }
 

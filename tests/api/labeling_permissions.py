@@ -108,6 +108,9 @@ LABELING_API: Rules = {
     "labeling-api:image-levels": {"GET": read()},
     "labeling-api:image-shown": {"GET": read()},
     "labeling-api:image-thumbnail": {"GET": read()},
+    # The image is not so large that it had any.
+    "labeling-api:tiles": {"GET": read(answer=404)},
+    "labeling-api:tile": {"GET": read(answer=404)},
     "labeling-api:document": {"GET": read()},
     "labeling-api:operations": {
         "POST": write(ANNOTATOR, body=_put, headers={"If-Match": '"0"'})

@@ -116,7 +116,7 @@ def test_what_is_no_image_is_refused_whatever_its_name(
     assert blobs() == before
 
 
-@pytest.mark.parametrize("size", [(11_000, 11_000), (60_000, 60_000)])
+@pytest.mark.parametrize("size", [(23_000, 23_000), (60_000, 60_000)])
 def test_a_header_that_claims_too_many_pixels_is_refused_undecoded(
     send: Callable[..., Any], size: tuple[int, int]
 ):
@@ -124,10 +124,20 @@ def test_a_header_that_claims_too_many_pixels_is_refused_undecoded(
 
     assert answer.status_code == 413
     assert answer.json() == {
-        "detail": f"{size[0]} x {size[1]} pixels are more than 120 megapixels: "
-        "cut it into tiles",
+        "detail": f"{size[0]} x {size[1]} pixels are more than 500 megapixels: "
+        "cut it into several images",
         "code": "too_large",
     }
+
+
+def test_a_large_image_that_claims_more_than_it_has_is_refused(
+    send: Callable[..., Any],
+):
+    answer = send(png_that_claims(11_000, 11_000), "bomb.png")
+
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "bad_image"
+    assert not Image.objects.exists()
 
 
 def test_a_header_that_lies_about_its_size_is_refused(send: Callable[..., Any]):

@@ -1,15 +1,20 @@
 """The click tool's route, before a real model server."""
 
 import base64
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as PillowImage
+from PIL import ImageDraw
 
 import deepseek_vision
+from apps.labeling.models import Pyramid
 from apps.labeling.services import outlining
 from apps.labeling.services.images import add_image
+from apps.labeling.tasks import tile
 from tests.factories.deployments import EndpointFactory
 from tests.unit.model_server.running import ModelServer
 
@@ -61,6 +66,37 @@ def test_a_quick_question_says_whether_a_closer_look_may_differ(
     careful = ask()
     assert careful["is_final"] is True
     assert ask(quick=True) == careful
+
+
+def test_of_a_very_large_image_only_what_is_near_is_asked_about(
+    api_as: Any, alice: Any, project: Any, click_server: str, settings: Any
+) -> None:
+    settings.CLICK_SERVER_URL = click_server
+    settings.TILE_FROM_PIXELS = 5_000_000
+    picture = PillowImage.new("RGB", (3000, 2000), "#283c32")
+    ImageDraw.Draw(picture).ellipse((2500, 1600, 2700, 1800), fill="#d2a05a")
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=95)
+    image, _ = add_image(user=alice, project_id=project.pk, name="l.jpg", file=file)
+    url = f"/api/v1/labeling/images/{image.pk}/outlines/"
+    said = {"clicks": [[2600, 1700, 1]]}
+    early = api_as(alice).post(url, said, format="json")
+    tile(str(Pyramid.objects.get().job_id))
+
+    found = api_as(alice).post(url, said, format="json")
+    beside = api_as(alice).post(url, {"clicks": [[3100, 3, 1]]}, format="json")
+    prepared = api_as(alice).post(url, {"clicks": []}, format="json")
+
+    assert (early.status_code, early.json()["code"]) == (409, "tiles_not_ready")
+    assert found.status_code == 200, found.content
+    xs, ys = zip(*found.json()["outlines"][0]["points"], strict=True)
+    for side, wanted in zip(
+        (min(xs), min(ys), max(xs), max(ys)), (2500, 1600, 2700, 1800), strict=True
+    ):
+        assert abs(side - wanted) < 15
+    assert beside.status_code == 400
+    assert "3000 pixels" in beside.json()["detail"]
+    assert prepared.json() == {"outlines": [], "is_final": True}
 
 
 def test_a_click_beside_the_image_is_refused_with_its_size(

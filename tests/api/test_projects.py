@@ -198,6 +198,7 @@ def test_a_document_holds_all_that_the_editor_needs(
             "width": 64,
             "height": 48,
             "url": f"/api/v1/labeling/images/{image.pk}/shown/",
+            "tiles_url": None,
             "thumbnail_url": f"/api/v1/labeling/images/{image.pk}/thumbnail/",
             "state": "unlabeled",
             "review": "",

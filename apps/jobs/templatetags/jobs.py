@@ -61,6 +61,7 @@ def in_words(name: str) -> str:
         "apply": _("Change a model"),
         "import": _("Import"),
         "export": _("Export"),
+        "tile": _("Tiles"),
         "deploy": _("Deploy"),
         "num_images": _("Images"),
         "num_predictions": _("Proposals"),

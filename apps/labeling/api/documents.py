@@ -49,6 +49,9 @@ def document(image: Image) -> dict[str, Any]:
             "height": image.height,
             "url": reverse("labeling-api:image-shown", args=[image.pk]),
             "thumbnail_url": reverse("labeling-api:image-thumbnail", args=[image.pk]),
+            "tiles_url": reverse("labeling-api:tiles", args=[image.pk])
+            if image.is_tiled
+            else None,
             "state": image.state,
             "review": image.review,
             "index": position.index,

@@ -38,6 +38,11 @@ def cut(path: Path, region: Region) -> bytes:
     piece = upright.crop(
         (box[0], box[1], max(box[2], box[0] + 1), max(box[3], box[1] + 1))
     )
+    return shrunk(piece)
+
+
+def shrunk(piece: Image.Image) -> bytes:
+    """A JPEG with no side above CROP_PX."""
     piece.thumbnail((CROP_PX, CROP_PX), Image.Resampling.BILINEAR)
     out = io.BytesIO()
     piece.convert("RGB").save(out, "JPEG", quality=82)

@@ -9,6 +9,7 @@ from apps.labeling.models.images import (
 )
 from apps.labeling.models.merges import Merge
 from apps.labeling.models.projects import Label, Project
+from apps.labeling.models.pyramids import Pyramid
 from apps.labeling.models.remarks import Remark
 from apps.labeling.models.rules import AllocationRule
 from apps.labeling.models.saved_views import SavedView
@@ -27,6 +28,7 @@ __all__ = [
     "OperationLog",
     "Prediction",
     "Project",
+    "Pyramid",
     "Remark",
     "SavedView",
     "Verdict",

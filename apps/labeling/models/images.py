@@ -172,6 +172,12 @@ class Image(TimeStamped):
         return self.copy_of_id or self.pk
 
     @property
+    def is_tiled(self) -> bool:
+        """Whether browsers draw it tile by tile: whole, it would be too large for them."""
+        is_large = self.width * self.height >= settings.TILE_FROM_PIXELS
+        return is_large and self.shown_sha256 == self.sha256
+
+    @property
     def is_blind(self) -> bool:
         """Whether annotators must not see it; as BLIND."""
         is_shared = self.num_people > 1 and self.state != ImageState.SUBMITTED

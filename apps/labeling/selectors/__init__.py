@@ -30,6 +30,7 @@ from apps.labeling.selectors.proposals import (
     list_judged,
     list_open_proposals,
 )
+from apps.labeling.selectors.tiles import access_tiled, read_region, read_tile
 from apps.labeling.selectors.versions import (
     access_dataset_version,
     list_dataset_versions,
@@ -43,6 +44,7 @@ __all__ = [
     "access_dataset_version",
     "access_image",
     "access_project",
+    "access_tiled",
     "after",
     "boxes_of",
     "count_images",
@@ -66,6 +68,8 @@ __all__ = [
     "own_copy",
     "pictures_in_versions",
     "position_of",
+    "read_region",
+    "read_tile",
     "read_wanted",
     "recent_submissions",
     "submitted_by_day",

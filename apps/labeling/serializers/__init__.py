@@ -231,6 +231,9 @@ class DocumentImage(serializers.Serializer[Any]):
     height = serializers.IntegerField()
     url = serializers.CharField()
     thumbnail_url = serializers.CharField()
+    tiles_url = serializers.CharField(
+        allow_null=True, help_text="Of a very large image: draw its tiles, not url."
+    )
     state = serializers.CharField()
     index = serializers.IntegerField()
     count = serializers.IntegerField()

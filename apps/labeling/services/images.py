@@ -23,6 +23,7 @@ from apps.labeling.services.queue_sql import (
     REVIEWERS,
     SUBMIT_SQL,
 )
+from apps.labeling.services.tiling import start_tiling
 from apps.labeling.types import ImageState, Review, Split
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def add_image(
         )
         if is_new:
             carry_out_rules(project_id=project_id, image_ids=[image.pk])
+            if image.is_tiled:
+                start_tiling(image)
         return image, is_new
 
 

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
@@ -120,7 +121,9 @@ def compare(request: PageRequest, image_id: int) -> HttpResponse:
         iter(list_shared(project_id=image.project_id, image_ids=[image_id])), None
     )
     copies = list_copies(image_id=image_id)
+    shown = "image-thumbnail" if image.is_tiled else "image-shown"
     context = {
+        "picture_url": reverse(f"labeling-api:{shown}", args=[image_id]),
         "image": image,
         "project": image.project,
         "copies": copies,

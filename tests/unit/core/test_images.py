@@ -127,7 +127,7 @@ def test_a_truncated_file_is_refused(form: str):
 
 
 def test_a_bomb_is_refused_before_it_is_decoded(settings):
-    settings.MAX_IMAGE_PIXELS = 10_000
+    settings.MAX_IMAGE_PIXELS = settings.MAX_TILED_PIXELS = 10_000
 
     with pytest.raises(TooLargeError, match="101 x 100 pixels"):
         inspect(encoded(Image.new("RGB", (101, 100)), "PNG"))

@@ -55,6 +55,12 @@ def keys(bucket: Any) -> list[str]:
     return [row.key for row in bucket.objects.all()]
 
 
+def test_a_stretch_is_read_without_the_rest(bucket: Any):
+    blob = put(bytes(range(256)) * 40)
+
+    assert blobs.read_stretch(blob.sha256, 300, 5) == bytes([44, 45, 46, 47, 48])
+
+
 def test_what_is_put_can_be_read(bucket: Any):
     blob = put(b"pixels" * 1000)
 

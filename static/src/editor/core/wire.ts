@@ -45,6 +45,8 @@ export interface ImageWire {
   readonly height: number;
   readonly url: string;
   readonly thumbnail_url: string;
+  /** Where the tiles of a very large image are; `url` is too large to be drawn then. */
+  readonly tiles_url?: string | null;
   readonly state: "unlabeled" | "in_progress" | "submitted";
   /** What a reviewer said of it as it was submitted last; empty where nobody did. */
   readonly review?: "" | "accepted" | "sent_back";

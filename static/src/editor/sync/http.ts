@@ -9,6 +9,7 @@ import type {
   Segmenting,
   SendAnswer,
   SubmitAnswer,
+  TilingWire,
   Transport,
 } from "./transport.ts";
 
@@ -123,6 +124,13 @@ export function httpTransport(options: HttpOptions): Transport & Adviser & Segme
         status === 200 ? ({ name: "read", range: body as LevelRange } as const) : null,
       );
       return answer.name === "read" && answer.range.low !== null ? answer.range : null;
+    },
+
+    tiling: async (imageId) => {
+      const answer = await ask(`images/${imageId}/tiles/`, {}, ({ status, body }) =>
+        status === 200 ? ({ name: "read", tiling: body as TilingWire } as const) : null,
+      );
+      return answer.name === "read" ? answer.tiling : null;
     },
 
     calibration: async (projectId) => {

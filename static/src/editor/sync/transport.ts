@@ -40,10 +40,22 @@ export interface LevelRange {
   readonly high: number;
 }
 
+/** How the tiles of a very large image stand. */
+export interface TilingWire {
+  readonly state: "cutting" | "ready" | "failed";
+  readonly percent: number;
+  readonly detail: string;
+  readonly tile_px: number;
+  /** Width and height of each, the smallest first. */
+  readonly levels: readonly (readonly [number, number])[];
+}
+
 /** What is said and asked beside the work; none of it could be lost. */
 export interface Adviser {
   /** Null for an image of 8 bits a channel, and where it cannot be had. */
   levels(imageId: number): Promise<LevelRange | null>;
+  /** Null where it cannot be had now. */
+  tiling(imageId: number): Promise<TilingWire | null>;
   /** Say that proposals are wrong; false where the server may not have heard it. */
   reject(imageId: number, ids: readonly string[]): Promise<boolean>;
   /** How often proposals of a score have turned out right; null where it cannot be had. */

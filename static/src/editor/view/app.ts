@@ -14,6 +14,7 @@ import { editorCommands } from "./actions.ts";
 import { clicking } from "./clicking.ts";
 import { Documents } from "./documents.ts";
 import { find } from "./dom.ts";
+import type { Picture } from "./draw.ts";
 import { HandIn } from "./handIn.ts";
 import { KeyBoard } from "./keyboard.ts";
 import { Keymap } from "./keys.ts";
@@ -35,6 +36,7 @@ import { Pointer } from "./pointer.ts";
 import { readPixels } from "./readPixels.ts";
 import { Session } from "./session.ts";
 import { Stage } from "./stage.ts";
+import { firstUrl, letGo, pictureOf } from "./tiling.ts";
 import { newUuid } from "./uuid.ts";
 import { watchPage } from "./watchPage.ts";
 
@@ -75,7 +77,7 @@ export class App {
   readonly #brush = new BrushSize();
   #toolName = "box";
   #hasCrosshair = true;
-  #picture: HTMLImageElement | null = null;
+  #picture: Picture | null = null;
   #palette: Palette | null = null;
   #unwatch: () => void = () => {};
   #opening = 0;
@@ -334,15 +336,20 @@ export class App {
     void this.#review.show(read);
   }
 
-  async #showPicture(session: Session, url = session.document.image.url): Promise<void> {
-    const picture = await this.#pictures.get(url);
-    if (session !== this.#session) return;
+  async #showPicture(session: Session, url?: string): Promise<void> {
+    const picture = await pictureOf(session.document.image, url, {
+      adviser: this.#options.transport,
+      pictures: this.#pictures,
+      repaint: () => this.stage.repaint("image"),
+      notice: (key, values) => this.notice(key, values),
+    });
+    if (session !== this.#session) return letGo(picture);
     this.#picture = picture;
     this.stage.showPicture(picture);
     if (!picture) this.notice("imageBroken");
     const next = session.document.next_id;
     const ahead = next === null ? null : await this.#documents.get(next);
-    if (ahead) void this.#pictures.get(ahead.image.url);
+    if (ahead) void this.#pictures.get(firstUrl(ahead.image));
   }
 
   async #showCalibration({ bench, document: read }: Session): Promise<void> {

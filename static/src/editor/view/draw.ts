@@ -14,6 +14,7 @@ import {
 import type { Workbench } from "../core/workbench.ts";
 import { inkOn, type Palette } from "./palette.ts";
 import { type Context, onScreen, type Pen, paint } from "./pen.ts";
+import { TiledPicture } from "./tiledPicture.ts";
 
 /** All that a frame shows. Painting reads it and keeps nothing. */
 export interface Scene {
@@ -44,24 +45,31 @@ const NAME_MIN_PX = 36;
 const HANDLE_PX = 8;
 const SMOOTH_BELOW = 3;
 
+/** A picture that a browser draws whole, or one of which it has some tiles. */
+export type Picture = CanvasImageSource | TiledPicture;
+
 export function drawImage(
   ctx: Context,
-  picture: CanvasImageSource | null,
+  picture: Picture | null,
   image: Size,
   { camera, view }: Pick<Scene, "camera" | "view">,
   pixelRatio: number,
 ): void {
   ctx.clearRect(0, 0, view.width, view.height);
   if (!picture) return;
+  // From three screen pixels an image pixel on, people judge pixels: show them as they are.
+  ctx.imageSmoothingEnabled = camera.zoom * pixelRatio < SMOOTH_BELOW;
+  ctx.imageSmoothingQuality = "medium";
+  if (picture instanceof TiledPicture) {
+    picture.drawOn(ctx, { camera, view }, pixelRatio);
+    return;
+  }
   const [x1, y1, x2, y2] = visibleRegion(camera, view);
   const left = Math.max(0, Math.floor(x1));
   const top = Math.max(0, Math.floor(y1));
   const width = Math.min(image.width, Math.ceil(x2)) - left;
   const height = Math.min(image.height, Math.ceil(y2)) - top;
   if (width <= 0 || height <= 0) return;
-  // From three screen pixels an image pixel on, people judge pixels: show them as they are.
-  ctx.imageSmoothingEnabled = camera.zoom * pixelRatio < SMOOTH_BELOW;
-  ctx.imageSmoothingQuality = "medium";
   const [x, y] = toScreen(camera, imagePoint(left, top));
   const { zoom } = camera;
   ctx.drawImage(picture, left, top, width, height, x, y, width * zoom, height * zoom);

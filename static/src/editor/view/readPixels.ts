@@ -1,11 +1,13 @@
 import type { Pixels } from "../core/livewire.ts";
-import type { Bbox } from "../core/units.ts";
+import { type Bbox, imagePoint } from "../core/units.ts";
+import type { Picture } from "./draw.ts";
+import { TiledPicture } from "./tiledPicture.ts";
 
 /** More than this many pixels a side tell no more, and take long. */
 const MOST_PX = 360;
 
 /** A region of a picture in grey; null where the browser does not let us read it. */
-export function readPixels(picture: CanvasImageSource, region: Bbox): Pixels | null {
+export function readPixels(picture: Picture, region: Bbox): Pixels | null {
   const [x1, y1, x2, y2] = region;
   const [across, down] = [x2 - x1, y2 - y1];
   if (across < 1 || down < 1) return null;
@@ -14,7 +16,12 @@ export function readPixels(picture: CanvasImageSource, region: Bbox): Pixels | n
   const height = Math.max(1, Math.round(down * scale));
   const ctx = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   if (!ctx) return null;
-  ctx.drawImage(picture, x1, y1, across, down, 0, 0, width, height);
+  if (picture instanceof TiledPicture) {
+    const camera = { origin: imagePoint(x1, y1), zoom: scale };
+    picture.drawOn(ctx, { camera, view: { width, height } }, 1);
+  } else {
+    ctx.drawImage(picture, x1, y1, across, down, 0, 0, width, height);
+  }
   try {
     const { data } = ctx.getImageData(0, 0, width, height);
     const gray = new Uint8ClampedArray(width * height);

@@ -10,8 +10,17 @@ import {
 } from "../core/units.ts";
 import type { Workbench } from "../core/workbench.ts";
 import { find } from "./dom.ts";
-import { drawImage, drawOverlay, drawShapes, type OverlayScene, type Scene } from "./draw.ts";
+import {
+  drawImage,
+  drawOverlay,
+  drawShapes,
+  type OverlayScene,
+  type Picture,
+  type Scene,
+} from "./draw.ts";
 import type { Palette } from "./palette.ts";
+import { TiledPicture } from "./tiledPicture.ts";
+import { letGo } from "./tiling.ts";
 
 type Layer = "image" | "shapes" | "overlay";
 
@@ -52,7 +61,7 @@ export class Stage {
   #painting: Painting | null = null;
   #isFitted = true;
   #bench: Workbench | null = null;
-  #picture: CanvasImageSource | null = null;
+  #picture: Picture | null = null;
   #palette: Palette | null = null;
   #areProposalsShown = true;
 
@@ -86,14 +95,15 @@ export class Stage {
     this.repaint("shapes", "overlay");
   }
 
-  show(bench: Workbench, picture: CanvasImageSource | null): void {
+  show(bench: Workbench, picture: Picture | null): void {
     this.#bench = bench;
     this.#painting = null;
-    this.#picture = picture;
+    this.showPicture(picture);
     this.fit();
   }
 
-  showPicture(picture: CanvasImageSource | null): void {
+  showPicture(picture: Picture | null): void {
+    if (this.#picture !== picture) letGo(this.#picture);
     this.#picture = picture;
     this.repaint("image");
   }
@@ -155,6 +165,7 @@ export class Stage {
     };
     const { image, overlay } = this.#contexts;
     if (this.#stale.delete("image")) {
+      if (this.#picture instanceof TiledPicture) this.#picture.follow(scene, this.#pixelRatio);
       drawImage(image, this.#picture, bench.image, scene, this.#pixelRatio);
     }
     this.#paintShapes(scene);

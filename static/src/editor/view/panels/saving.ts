@@ -4,7 +4,7 @@ import type { Workbench } from "../../core/workbench.ts";
 import type { Conflict } from "../../sync/merge.ts";
 import type { OutboxState, Refusal } from "../../sync/outbox.ts";
 import { element, find } from "../dom.ts";
-import { drawImage } from "../draw.ts";
+import { drawImage, type Picture } from "../draw.ts";
 import type { Words } from "../messages.ts";
 import type { Palette } from "../palette.ts";
 import { type Pen, paint } from "../pen.ts";
@@ -12,7 +12,7 @@ import { type Pen, paint } from "../pen.ts";
 export interface SavingHost {
   /** What a conflict is drawn over. */
   setting(): {
-    readonly picture: CanvasImageSource | null;
+    readonly picture: Picture | null;
     readonly palette: Palette;
     readonly bench: Workbench;
   } | null;
@@ -142,7 +142,7 @@ export class SavingPanel {
 function paintSide(
   canvas: HTMLCanvasElement,
   setting: {
-    readonly picture: CanvasImageSource | null;
+    readonly picture: Picture | null;
     readonly palette: Palette;
     readonly bench: Workbench;
   },
