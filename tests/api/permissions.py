@@ -208,7 +208,7 @@ PAGES: Rules = (
         },
         "labeling:add-images": {
             "GET": read(needs=ANNOTATOR),
-            "POST": write(ANNOTATOR, 302),
+            "POST": write(ANNOTATOR),  # no file: the page says so
         },
         "labeling:prelabel": {"POST": write(ANNOTATOR, 302)},
         "labeling:allocation": {"GET": read(needs=REVIEWER)},
