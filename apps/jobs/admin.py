@@ -86,11 +86,12 @@ class JobAdmin(ReadOnly):
     search_fields = ["title"]
     list_select_related = ["workspace"]
     ordering = ["-created_at"]
+    sortable_by = ["created_at"]  # what has an index: there may be very many
     paginator = RoughCount
     show_full_result_count = False
     actions = ["cancel_chosen", "retry_chosen"]
 
-    @display(description="status", ordering="status", label=TONES)
+    @display(description="status", label=TONES)
     def state(self, job: Job) -> str:
         return job.status
 
@@ -126,6 +127,7 @@ class JobEventAdmin(ReadOnly):
     list_display = ["at", "job_id", "seq", "attempt", "kind", "payload"]
     list_filter = ["kind"]
     ordering = ["-pk"]
+    sortable_by: list[str] = []
     paginator = RoughCount
     show_full_result_count = False
 

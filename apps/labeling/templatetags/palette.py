@@ -19,7 +19,7 @@ def palette_entries(context: template.Context) -> list[dict[str, str]]:
         {"group": group, "label": label, "url": reverse(name)}
         for group, label, name in _places()
     ]
-    if workspace is None:
+    if not workspace:
         return entries
     projects = selectors.name_projects(user=user, workspace_id=workspace.pk)
     return entries + [
