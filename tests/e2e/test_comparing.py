@@ -12,7 +12,7 @@ def test_models_are_ticked_compared_changed_and_gone_back_to(admin_page: Page):
     page = admin_page
     page.goto("/marketplace/?q=deepseek")
     for name in TWO:
-        page.get_by_label(f"Compare dsportal/{name}", exact=True).press("Space")
+        page.get_by_label(f"Compare {name}", exact=True).press("Space")
     page.get_by_role("button", name="Compare the chosen").press("Enter")
 
     expect(page.get_by_role("row", name=LICENCES)).to_be_visible()
