@@ -155,5 +155,5 @@ def _browser_bytes() -> int:
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             if "chrom" in process.name():
-                total += process.memory_full_info().uss
+                total += process.memory_full_info().pss
     return total
