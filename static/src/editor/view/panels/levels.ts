@@ -21,6 +21,8 @@ export class Levels {
   readonly #high: HTMLInputElement;
   #chosen: LevelRange | null = null;
   #range: LevelRange | null = null;
+  /** The image whose values the sliders stand on. */
+  #offered: number | null = null;
 
   constructor(root: HTMLElement, host: LevelsHost) {
     this.#host = host;
@@ -39,14 +41,23 @@ export class Levels {
 
   /** Offer the window where the image has one, and show it as it was chosen before. */
   async offer(): Promise<void> {
-    this.#box.hidden = true;
     const image = this.#host.image();
+    if (image?.id === this.#offered) {
+      if (this.#chosen) this.#choose();
+      return; // a slider that is being moved stays where it is
+    }
+    this.#box.hidden = true;
+    this.#offered = null;
     if (!image || (this.#adjust.hidden && !this.#chosen)) return;
     const range = await this.#host.adviser.levels(image.id);
-    if (this.#host.image() !== image) return;
+    if (this.#host.image() !== image || this.#offered === image.id) return;
     this.#range = range;
     this.#box.hidden = range === null;
-    if (!range) return;
+    if (range) this.#stand(image.id, range);
+  }
+
+  #stand(id: number, range: LevelRange): void {
+    this.#offered = id;
     for (const slider of [this.#low, this.#high]) {
       slider.min = String(range.low);
       slider.max = String(range.high);
