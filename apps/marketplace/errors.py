@@ -33,6 +33,16 @@ class LicenceDeniedError(ForbiddenError):
     code = "licence_denied"
 
 
+class HeldError(ForbiddenError):
+    """Scanners found something in a revision, and nobody has let it go yet."""
+
+    code = "held"
+
+
+class NotHeldError(ConflictError):
+    code = "not_held"
+
+
 class InvalidModelError(DomainError):
     """A directory, an upload or a card that is not what it says."""
 

@@ -23,6 +23,13 @@ class SettingsForm(forms.Form):
     )
 
 
+class ClearanceForm(forms.Form):
+    """Why a revision may be used although scanners found something in it."""
+
+    revision = forms.CharField(max_length=200, widget=forms.HiddenInput)
+    reason = forms.CharField(label=_("Why it may be used"), max_length=500)
+
+
 class LimitedTokenForm(forms.Form):
     """A token for named repositories."""
 

@@ -2,6 +2,7 @@ from django.urls import path
 
 from apps.marketplace import views
 from apps.marketplace.api import models as api
+from apps.marketplace.api.clearances import ClearanceApi
 from apps.marketplace.api.comparing import ComparisonApi
 from apps.marketplace.api.files import FileListApi
 from apps.marketplace.api.hub import urls as hub
@@ -14,6 +15,7 @@ from apps.marketplace.collections import urls as collections
 from apps.marketplace.feedback import urls as feedback
 from apps.marketplace.views import comparing
 from apps.marketplace.views import licences as licence_views
+from apps.marketplace.views.clearing import clear
 
 _model = "<str:namespace>/<str:name>/"
 
@@ -31,6 +33,7 @@ page_urls = [
     path(f"{_model}revisions/", views.revisions, name="revisions"),
     path(f"{_model}settings/", views.settings, name="settings"),
     path(f"{_model}act/", views.act, name="act"),
+    path(f"{_model}clear/", clear, name="clear"),
     *feedback.page_urls,
 ]
 
@@ -47,6 +50,7 @@ api_urls = [
     path("models/", api.ModelListApi.as_view(), name="model-list"),
     path("compare/", ComparisonApi.as_view(), name="compare"),
     path(f"models/{_model}files/", FileListApi.as_view(), name="files"),
+    path(f"models/{_model}clearance/", ClearanceApi.as_view(), name="clearance"),
     path(f"models/{_model}inside/", InsideApi.as_view(), name="inside"),
     path(f"models/{_model}signature/", SignatureApi.as_view(), name="signature"),
     *feedback.api_urls,

@@ -37,6 +37,10 @@ MARKETPLACE_API: Rules = {
     # The model has no file yet, and who may read it is told so.
     "marketplace-api:inside": {"GET": read(answer=404)},
     "marketplace-api:signature": {"GET": read()},
+    # The model has no file yet: nothing is held.
+    "marketplace-api:clearance": {
+        "POST": write(MANAGER, 409, body=lambda _w: {"reason": "I have read it."})
+    },
     "marketplace-api:thread-list": {
         "GET": read(),
         "POST": write(VIEWER, 201, body=lambda _w: {"title": "Why?", "text": "So?"}),
@@ -146,6 +150,11 @@ MARKETPLACE_PAGES: Rules = {
             302,
             body=lambda _w: {"visibility": "workspace", "gate": "open"},
         ),
+    },
+    "marketplace:clear": {
+        "POST": write(
+            MANAGER, 409, body=lambda _w: {"revision": "main", "reason": "I read it."}
+        )
     },
     "marketplace:act": {"POST": write(VIEWER, 302, body=lambda _w: {"action": "like"})},
     "marketplace:restore": {"POST": write(VIEWER, 404)},

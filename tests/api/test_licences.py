@@ -14,7 +14,7 @@ from apps.marketplace.errors import LicenceDeniedError
 from apps.marketplace.models import LicenceRules, Model
 from apps.marketplace.selectors.licences import (
     check_licence,
-    check_revision_licence,
+    check_revision,
     is_denied,
 )
 from apps.marketplace.services.commits import Changes, commit
@@ -82,7 +82,7 @@ def test_a_denied_model_is_neither_deployed_nor_planned_nor_trained_from(
     with pytest.raises(LicenceDeniedError, match=r"agpl-3\.0, which this workspace"):
         model_of(user=alice, name=copyleft.full_name, workspace_id=workspace.pk)
     with pytest.raises(LicenceDeniedError, match="Settings, Licences"):
-        check_revision_licence(workspace_id=workspace.pk, revision_id=copyleft.head_id)
+        check_revision(workspace_id=workspace.pk, revision_id=copyleft.head_id)
 
 
 def test_an_endpoint_of_a_denied_model_is_refused_and_leaves_nothing(

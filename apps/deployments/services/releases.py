@@ -27,7 +27,7 @@ from apps.deployments.types import (
     Rollout,
     Stage,
 )
-from apps.marketplace.selectors.licences import check_revision_licence
+from apps.marketplace.selectors.licences import check_revision
 from apps.marketplace.selectors.serving import access_servable
 from apps.marketplace.services.checkouts import checked_out
 from apps.marketplace.types import WEIGHTS
@@ -45,12 +45,11 @@ def add_release(*, user: "User", endpoint: Endpoint, model: str) -> Release:
     Raises:
         NotFoundError: No such model for this user.
         LicenceDeniedError: The workspace does not work with its licence.
+        HeldError: Scanners found something in it.
         NoModelError: Its files are not here.
     """
     servable = access_servable(user=user, name=model)
-    check_revision_licence(
-        workspace_id=endpoint.workspace_id, revision_id=servable.revision_id
-    )
+    check_revision(workspace_id=endpoint.workspace_id, revision_id=servable.revision_id)
     last = Release.objects.filter(endpoint=endpoint).order_by("-number").first()
     directory = checked_out(servable.revision_id)
     release = Release.objects.create(

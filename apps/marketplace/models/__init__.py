@@ -13,13 +13,14 @@ from apps.marketplace.models.revisions import (
     Upload,
     Xorb,
 )
-from apps.marketplace.models.scans import FileScan
+from apps.marketplace.models.scans import Clearance, FileScan
 from apps.marketplace.models.signatures import Signature, SigningKey
 
 __all__ = [
     "GATE_CHOICES",
     "VISIBILITY_CHOICES",
     "AccessRequest",
+    "Clearance",
     "FileScan",
     "LicenceRules",
     "Like",

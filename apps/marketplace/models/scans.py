@@ -1,9 +1,11 @@
 """What looking into uploaded files found."""
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from apps.marketplace.models.revisions import ModelRevision
 from apps.marketplace.types import Verdict
 
 VERDICT_CHOICES = [
@@ -39,3 +41,19 @@ class FileScan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sha256[:12]}{self.suffix}: {self.verdict}"
+
+
+class Clearance(models.Model):
+    """A manager looked at what scanners found in a revision, and lets it be used."""
+
+    revision = models.OneToOneField(
+        ModelRevision, on_delete=models.CASCADE, related_name="clearance"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL
+    )
+    reason = models.CharField(max_length=500)
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.revision}: {self.reason}"

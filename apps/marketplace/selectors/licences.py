@@ -8,6 +8,7 @@ from apps.accounts.selectors import access_workspace
 from apps.marketplace.errors import LicenceDeniedError
 from apps.marketplace.formats.licences import spdx_of
 from apps.marketplace.models import LicenceRules, ModelRevision
+from apps.marketplace.selectors.scans import check_not_held
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -44,21 +45,24 @@ def check_licence(*, workspace_id: int, full_name: str, licence: str) -> None:
         )
 
 
-def check_revision_licence(*, workspace_id: int, revision_id: int) -> None:
-    """Refuse a revision in a workspace whose rules deny its model's licence.
+def check_revision(*, workspace_id: int, revision_id: int) -> None:
+    """Refuse a revision that is held, or that a workspace's rules deny.
 
     What ships with the platform is the platform's own.
 
     Raises:
-        LicenceDeniedError: They do.
+        LicenceDeniedError: The rules deny its model's licence.
+        HeldError: Scanners found something in it.
     """
     row = ModelRevision.objects.select_related("model__namespace").get(pk=revision_id)
-    if not row.model.ships:
-        check_licence(
-            workspace_id=workspace_id,
-            full_name=row.model.full_name,
-            licence=row.model.licence,
-        )
+    if row.model.ships:
+        return
+    check_not_held(row)
+    check_licence(
+        workspace_id=workspace_id,
+        full_name=row.model.full_name,
+        licence=row.model.licence,
+    )
 
 
 def _rules(workspace_id: int) -> LicenceRules:

@@ -4,9 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.marketplace.models import FileScan, Model, ModelRevision, RevisionFile
+from apps.marketplace.errors import HeldError
+from apps.marketplace.models import (
+    Clearance,
+    FileScan,
+    Model,
+    ModelRevision,
+    RevisionFile,
+)
 from apps.marketplace.types import Verdict
 
 OWN = "dsportal"
@@ -81,6 +89,31 @@ def is_suspicious(revision: ModelRevision) -> bool:
         return False
     files = revision.files.filter(sha256__in=[sha256 for sha256, _suffix in pairs])
     return any((file.sha256, file.suffix) in pairs for file in files)
+
+
+def is_held(revision: ModelRevision) -> bool:
+    """Whether scanners found something in it, and no manager has let it go."""
+    return is_suspicious(revision) and clearance_of(revision) is None
+
+
+def clearance_of(revision: ModelRevision) -> Clearance | None:
+    found = Clearance.objects.select_related("user").filter(revision=revision)
+    return found.first()
+
+
+def check_not_held(revision: ModelRevision) -> None:
+    """Refuse to work with a revision that is held.
+
+    Raises:
+        HeldError: It is; says who can let it go.
+    """
+    if is_held(revision):
+        raise HeldError(
+            gettext(
+                "scanners found something suspicious in {model}: it is held until a "
+                "manager of its workspace looks at its files and lets it go"
+            ).format(model=f"{revision.model.full_name}@{revision.revision[:12]}")
+        )
 
 
 def other_licence(model: Model, scans: Iterable[Scanned]) -> str:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from apps.core import blobs
 from apps.core.errors import NotFoundError
 from apps.marketplace.models import ModelRevision, RevisionFile
+from apps.marketplace.selectors.scans import check_not_held
 
 
 def checked_out(revision_id: int) -> Path:
@@ -24,11 +25,14 @@ def checked_out(revision_id: int) -> Path:
 
     Raises:
         NotFoundError: No such revision, or one of its blobs is gone.
+        HeldError: Scanners found something in it, and no manager has let it go.
         CorruptBlobError: A file does not have the digest it was committed under.
     """
-    revision = ModelRevision.objects.filter(pk=revision_id).first()
+    rows = ModelRevision.objects.select_related("model__namespace")
+    revision = rows.filter(pk=revision_id).first()
     if revision is None:
         raise NotFoundError(_("model revision not found"))
+    check_not_held(revision)
     folder = Path(settings.CHECKOUTS_DIR) / revision.revision
     if folder.is_dir():
         os.utime(folder)

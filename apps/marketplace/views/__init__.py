@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.selectors import workspace_of
-from apps.accounts.types import Scope
+from apps.accounts.selectors import role_in, workspace_of
+from apps.accounts.types import Role, Scope
 from apps.core.errors import NotFoundError
 from apps.core.http import PageRequest
 from apps.core.parsers import number
@@ -299,6 +299,9 @@ def frame_of(
         may_read = False
     asked = AccessRequest.objects.filter(model=found, user=request.user).first()
     is_licence_denied = _is_licence_denied(request, found)
+    is_suspicious = revision is not None and scans.is_suspicious(revision)
+    clearance = scans.clearance_of(revision) if revision and is_suspicious else None
+    is_held = is_suspicious and clearance is None
     return {
         "model": found,
         "revision": revision,
@@ -307,16 +310,27 @@ def frame_of(
         and revision is not None
         and found.archived_at is None
         and not is_licence_denied
+        and not is_held
         and is_servable(revision),
         "is_licence_denied": is_licence_denied,
         "asked": asked,
-        "is_suspicious": revision is not None and scans.is_suspicious(revision),
+        "is_held": is_held,
+        "clearance": clearance,
         "is_liked": found.likes.filter(user=request.user).exists(),
+        "may_clear": is_held and _may_clear(request, found),
         "may_manage": Model.objects.managed_by(request.user)
         .filter(pk=found.pk)
         .exists(),
         "endpoint": request.build_absolute_uri("/").rstrip("/"),
     }
+
+
+def _may_clear(request: PageRequest, found: Model) -> bool:
+    workspace_id = found.namespace.workspace_id
+    if workspace_id is None:
+        return False
+    role = role_in(user=request.user, workspace_id=workspace_id)
+    return role is not None and role.allows(Role.MANAGER)
 
 
 def _is_licence_denied(request: PageRequest, found: Model) -> bool:

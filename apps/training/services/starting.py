@@ -18,7 +18,7 @@ from apps.jobs.types import Needs, NewJob, Priority
 from apps.labeling.selectors import access_dataset_version
 from apps.labeling.types import DatasetVersionInfo
 from apps.marketplace.selectors import access_model_revision
-from apps.marketplace.selectors.licences import check_revision_licence
+from apps.marketplace.selectors.licences import check_revision
 from apps.training import selectors
 from apps.training.errors import BadRecipeError, BaseDoesNotFitError, TooSmallError
 from apps.training.models import TrainingRun
@@ -42,6 +42,7 @@ def start_run(*, user: "User", new: NewRun) -> TrainingRun:
         BadRecipeError: The recipe has no such number, or no run could use it.
         BaseDoesNotFitError: The model to begin with is of another size.
         LicenceDeniedError: The workspace does not work with that model's licence.
+        HeldError: Scanners found something in that model.
         TooSmallError: Nothing to learn from, or to measure by.
     """
     version = access_dataset_version(user=user, version_id=new.dataset_version_id)
@@ -53,7 +54,7 @@ def start_run(*, user: "User", new: NewRun) -> TrainingRun:
     _check_size(version)
     if new.base_revision_id is not None:
         _check_base(user, new.base_revision_id, recipe)
-        check_revision_licence(
+        check_revision(
             workspace_id=version.workspace_id, revision_id=new.base_revision_id
         )
     if not 0 < len(new.name.strip()) <= LONGEST_NAME:

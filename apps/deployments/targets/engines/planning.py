@@ -13,7 +13,7 @@ from apps.deployments.targets.engines.registry import target_named
 from apps.deployments.targets.models import Deployment
 from apps.deployments.targets.services import deployments
 from apps.deployments.targets.types import ModelRef, NewDeployment, Wish
-from apps.marketplace.selectors.licences import check_revision_licence
+from apps.marketplace.selectors.licences import check_revision
 from apps.marketplace.selectors.serving import access_servable
 from apps.marketplace.services.checkouts import checked_out
 
@@ -88,7 +88,7 @@ def plan_change(
 
 def model_of(*, user: "User", name: str, workspace_id: int) -> ModelRef:
     servable = access_servable(user=user, name=name)
-    check_revision_licence(workspace_id=workspace_id, revision_id=servable.revision_id)
+    check_revision(workspace_id=workspace_id, revision_id=servable.revision_id)
     directory = checked_out(servable.revision_id)
     return ModelRef(
         name=servable.name,
