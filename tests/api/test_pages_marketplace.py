@@ -17,6 +17,8 @@ from apps.marketplace.types import Gate, Visibility
 
 CARD = """---
 license: mit
+language: de
+datasets: [demo/tannery]
 pipeline_tag: image-segmentation
 tags: [leather]
 ---
@@ -71,6 +73,10 @@ def page(name: str, model: Model) -> str:
         ("licence=mit&task=image-segmentation", True),
         ("licence=apache-2.0", False),
         ("size=large", False),
+        ("language=de&dataset=demo/tannery&gate=open", True),
+        ("language=en", False),
+        ("dataset=demo/bakery", False),
+        ("gate=auto", False),
         ("q=%27%25_", False),
         ("page=999", True),
     ],
@@ -98,6 +104,22 @@ def test_a_facet_is_counted_and_its_link_keeps_the_search(
     html = as_(alice).get(f"{reverse('marketplace:models')}?q=hides&page=1").text
 
     assert '<a href="?q=hides&amp;task=object-detection" >object-detection</a>' in html
+
+
+def test_what_models_were_trained_on_is_counted(
+    alice: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    create_repository(user=alice, namespace="", name="loaves")
+    Model.objects.filter(name="loaves").update(
+        datasets=["demo/bakery", "demo/tannery"], languages=["en"], gate="auto"
+    )
+
+    html = as_(alice).get(reverse("marketplace:models")).text
+
+    assert 'demo/tannery</a> <span class="faint">2</span>' in html
+    assert 'demo/bakery</a> <span class="faint">1</span>' in html
+    assert "?gate=auto" in html
+    assert "?language=de" in html
 
 
 def test_a_card_can_do_no_harm(

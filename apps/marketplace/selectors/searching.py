@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Func, Q, QuerySet
 
 from apps.marketplace.models import Model
 from apps.marketplace.types import Gate, Kind
@@ -34,6 +34,9 @@ class Wanted:
     licence: str = ""
     framework: str = ""
     precision: str = ""
+    language: str = ""
+    dataset: str = ""
+    gate: str = ""
     is_gated: bool | None = None
     least_parameters: int | None = None
     most_parameters: int | None = None
@@ -56,7 +59,11 @@ FACETS = {
     "framework": "frameworks",
     "precision": "precisions",
     "library": "library",
+    "language": "languages",
+    "gate": "gate",
 }
+# Of which there are about as many as models: counted apart, and the commonest alone.
+NUM_DATASETS = 12
 SORTS = {
     "": "-num_downloads",
     "downloads": "-num_downloads",
@@ -79,9 +86,19 @@ def search_models(*, user: "User | AnonymousUser", wanted: Wanted) -> QuerySet[M
         found = found.filter(search_text__contains=word)
     if wanted.author:
         found = found.filter(namespace__name__lower=wanted.author.lower())
-    exact = {"task": wanted.task, "library": wanted.library, "licence": wanted.licence}
+    exact = {
+        "task": wanted.task,
+        "library": wanted.library,
+        "licence": wanted.licence,
+        "gate": wanted.gate,
+    }
     found = found.filter(**{name: value for name, value in exact.items() if value})
-    listed = {"frameworks": wanted.framework, "precisions": wanted.precision}
+    listed = {
+        "frameworks": wanted.framework,
+        "precisions": wanted.precision,
+        "languages": wanted.language,
+        "datasets": wanted.dataset,
+    }
     for name, value in listed.items():
         if value:
             found = found.filter(**{f"{name}__contains": [value]})
@@ -135,7 +152,25 @@ def count_facets(found: QuerySet[Model]) -> tuple[int, list[FacetValue]]:
         for (facet, value), num in counts.items()
         if value
     ]
+    known += _commonest_datasets(found)
     return total, sorted(known, key=lambda row: (-row.num, row.value))
+
+
+def _commonest_datasets(found: QuerySet[Model]) -> list[FacetValue]:
+    """What most of them were trained on."""
+    rows = (
+        found.order_by()
+        .select_related(None)
+        .exclude(datasets=[])
+        .annotate(trained_on=Func(F("datasets"), function="unnest"))
+        .values_list("trained_on")
+        .annotate(num=Count("pk"))
+        .order_by("-num", "trained_on")
+    )
+    return [
+        FacetValue(facet="dataset", value=value, num=num)
+        for value, num in rows[:NUM_DATASETS]
+    ]
 
 
 def _tagged(tag: str) -> Q:

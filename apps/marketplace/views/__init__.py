@@ -21,7 +21,12 @@ from apps.marketplace.errors import GatedError, UnknownRepositoriesError
 from apps.marketplace.formats.cards import read_card
 from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import LimitedTokenForm, SettingsForm
-from apps.marketplace.models import AccessRequest, Model, ModelRevision
+from apps.marketplace.models import (
+    GATE_CHOICES,
+    AccessRequest,
+    Model,
+    ModelRevision,
+)
 from apps.marketplace.selectors import scans, signatures
 from apps.marketplace.selectors.differences import differences
 from apps.marketplace.selectors.licences import is_denied
@@ -61,7 +66,11 @@ TITLES = {
     "framework": _lazy("Format"),
     "precision": _lazy("Precision"),
     "library": _lazy("Library"),
+    "language": _lazy("Language"),
+    "dataset": _lazy("Trained on"),
+    "gate": _lazy("Who gets its files"),
 }
+TEXTS = {"gate": {value.value: text for value, text in GATE_CHOICES}}
 SIZES = {
     "small": (None, 5_000_000),
     "medium": (5_000_000, 50_000_000),
@@ -82,6 +91,9 @@ def models(request: PageRequest) -> HttpResponse:
         library=chosen["library"],
         framework=chosen["framework"],
         precision=chosen["precision"],
+        language=chosen["language"],
+        dataset=chosen["dataset"],
+        gate=chosen["gate"],
         least_parameters=least,
         most_parameters=most,
         sort=given.get("sort", ""),
@@ -118,7 +130,12 @@ def _facets(counted: list[FacetValue], chosen: dict[str, str]) -> list[dict[str,
     facets = []
     for name, title in TITLES.items():
         values = [
-            {"value": row.value, "num": row.num, "is_chosen": row.value == chosen[name]}
+            {
+                "value": row.value,
+                "text": TEXTS.get(name, {}).get(row.value),
+                "num": row.num,
+                "is_chosen": row.value == chosen[name],
+            }
             for row in counted
             if row.facet == name
         ][:VALUES]
