@@ -57,7 +57,8 @@ def _connection(http: Http, token: str, job_id: str, seq: int) -> Iterator[Event
         open_timeout=20,
     ) as socket:
         while True:
-            yield Event.from_wire(json.loads(socket.recv()))
+            for line in socket.recv().splitlines():
+                yield Event.from_wire(json.loads(line))
 
 
 def _ends(event: Event) -> bool:

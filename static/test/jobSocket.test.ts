@@ -25,13 +25,15 @@ function setUp() {
     random: () => 1,
   });
   socket.open();
-  const say = (seq: number, kind = "progress", payload: object = {}) =>
-    line.onMessage(JSON.stringify({ type: "event", seq, kind, payload, at: "" }));
+  const told = (seq: number, kind = "progress", payload: object = {}) =>
+    JSON.stringify({ type: "event", seq, kind, payload, at: "" });
+  const say = (...event: Parameters<typeof told>) => line.onMessage(told(...event));
+  const sayAtOnce = (...seqs: number[]) => line.onMessage(seqs.map((seq) => told(seq)).join("\n"));
   const drop = async (code = 1006) => {
     line.onClose(code);
     await turns(1);
   };
-  return { paths, waits, seen, refusals, say, drop };
+  return { paths, waits, seen, refusals, say, sayAtOnce, drop };
 }
 
 test("events come once and in order through a broken line", async () => {
@@ -45,6 +47,15 @@ test("events come once and in order through a broken line", async () => {
 
   expect(paths).toEqual(["/ws/jobs/7/?after=0", "/ws/jobs/7/?after=2"]);
   expect(seen.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+});
+
+test("a message may hold many events", () => {
+  const { seen, sayAtOnce } = setUp();
+
+  sayAtOnce(1, 2);
+  sayAtOnce(2, 3, 4);
+
+  expect(seen.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
 });
 
 test("rests double while nothing comes, and begin anew when something does", async () => {

@@ -20,6 +20,7 @@ Header = tuple[bytes, bytes]
 class Socket:
     def __init__(self, path: str, headers: list[Header]) -> None:
         path, _, query = path.partition("?")
+        self._lines: list[str] = []
         self._wire = ApplicationCommunicator(
             application,
             {
@@ -39,13 +40,16 @@ class Socket:
         return await self._wire.receive_output(timeout=30)
 
     async def event(self) -> dict[str, Any]:
-        return json.loads((await self.message())["text"])
+        """Read the next line of what was sent."""
+        if not self._lines:
+            self._lines += (await self.message())["text"].split("\n")
+        return json.loads(self._lines.pop(0))
 
     async def events(self, count: int) -> list[dict[str, Any]]:
         return [await self.event() for _ in range(count)]
 
     async def is_silent(self) -> bool:
-        return await self._wire.receive_nothing(timeout=0.2)
+        return not self._lines and await self._wire.receive_nothing(timeout=0.2)
 
     async def say(self, **content: Any) -> None:
         await self._wire.send_input({"type": "websocket.receive", **content})

@@ -1,6 +1,7 @@
 """The live view of a job: in order, gap-free, from where one was."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -81,6 +82,15 @@ async def test_all_that_was_is_told_first(job: Job, claim: Claim, bob: User):
     assert told[2].keys() == {"type", "seq", "kind", "payload", "at"}
     assert (told[2]["type"], told[2]["kind"]) == ("event", "state")
     assert told[2]["payload"] == {"status": "running", "attempt": 1}
+
+
+async def test_what_came_meanwhile_comes_at_once(job: Job, claim: Claim, bob: User):
+    cookie = await database_sync_to_async(session_of)(bob)
+
+    async with watching(job.pk, cookie) as socket:
+        lines = (await socket.message())["text"].split("\n")
+
+    assert [json.loads(line)["seq"] for line in lines] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

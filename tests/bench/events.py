@@ -33,8 +33,8 @@ def _delays_ms(address: str, client: httpx.Client, job_id: str) -> list[float]:
     delays_ms = []
     with connect(url, additional_headers=headers) as socket:
         opened_at = datetime.now(UTC)
-        for message in socket:
-            event = json.loads(message)
+        for line in (line for message in socket for line in message.splitlines()):
+            event = json.loads(line)
             written_at = datetime.fromisoformat(event["at"])
             # What was written before we listened says nothing of the way here.
             if written_at > opened_at:

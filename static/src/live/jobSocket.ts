@@ -37,7 +37,9 @@ export class JobSocket {
     this.#line = new Line({
       ...options,
       path: () => `/ws/jobs/${jobId}/?after=${this.#seq}`,
-      onMessage: (text) => this.#receive(JSON.parse(text) as JobEvent),
+      onMessage: (text) => {
+        for (const line of text.split("\n")) this.#receive(JSON.parse(line) as JobEvent);
+      },
       isWanted: () => !this.#isOver,
     });
   }
