@@ -24,6 +24,8 @@ def main(listener_fd: int) -> None:
     )
     config.load()
     import_module("dsportal.urls")  # the first request need not import every view
+    # A loop that is busy with sockets would keep the threads that read for it waiting.
+    sys.setswitchinterval(0.0005)
     gc.collect()
     gc.freeze()  # nor each collection walk what stays as long as the process
     SharingServer(config, socket.socket(fileno=listener_fd)).run()

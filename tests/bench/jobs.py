@@ -7,10 +7,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import psutil
@@ -22,6 +23,7 @@ from tests.bench.rows import Row
 from tests.running import ROOT, Running, environment
 
 NUM_JOBS, NUM_WATCHERS, EVENTS_PER_S, SECONDS = 20, 2000, 200, 15
+NUM_WRITERS = 4  # processes, as jobs are
 NUM_ROWS = int(os.environ.get("BENCH_JOBS", "100000"))
 NUM_EVENTS = int(os.environ.get("BENCH_EVENTS", "10000000"))
 
@@ -48,18 +50,13 @@ keeper = threading.Thread(target=keep)
 keeper.start()
 print(json.dumps([str(one.job_id) for one in claims]), flush=True)
 sys.stdin.readline()
-began, num_writers = time.monotonic(), 4
-def write(first):  # jobs are processes of their own, and do not wait for each other
-    for sent in range(first, rate * seconds, num_writers):
-        time.sleep(max(0.0, began + sent / rate - time.monotonic()))
-        event = NewEvent(kind=EventKind.METRIC, payload={{"step": sent, "values": {{"loss": 1.0}}}})
-        services.report(claims[sent % num_jobs], [event])
-writers = [threading.Thread(target=write, args=(first,)) for first in range(num_writers)]
-for each in writers:
-    each.start()
-for each in writers:
-    each.join()
-print(json.dumps({{"sent": rate * seconds, "took_s": time.monotonic() - began}}), flush=True)
+began, sent = time.monotonic(), 0
+while sent < rate * seconds:
+    event = NewEvent(kind=EventKind.METRIC, payload={{"step": sent, "values": {{"loss": 1.0}}}})
+    services.report(claims[sent % num_jobs], [event])
+    sent += 1
+    time.sleep(max(0.0, began + sent / rate - time.monotonic()))
+print(json.dumps({{"sent": sent, "took_s": time.monotonic() - began}}), flush=True)
 sys.stdin.readline()
 is_over.set()
 keeper.join()
@@ -101,13 +98,18 @@ def _watched(
         "DATABASE_URL": running.state.database_url,
         "REDIS_URL": running.state.redis_url,
     }
-    code = PRODUCER.format(num_jobs=NUM_JOBS, rate=rate, seconds=SECONDS)
-    producer = subprocess.Popen(
-        [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
-        cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    code = PRODUCER.format(
+        num_jobs=NUM_JOBS // NUM_WRITERS, rate=rate / NUM_WRITERS, seconds=SECONDS
+    )
+    producers = [
+        subprocess.Popen(
+            [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
+            cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(NUM_WRITERS)
+    ]  # fmt: skip
     before = _memory_of_web(running)
-    heard, told, memory = asyncio.run(_listen(running, client, producer, num_watchers))
+    heard, told, memory = asyncio.run(_listen(running, client, producers, num_watchers))
     wanted = told["sent"] * num_watchers / NUM_JOBS
     delays = sorted(heard.delays_ms)
     goals = (50, 150) if num_watchers == NUM_JOBS else (None, None)
@@ -144,16 +146,14 @@ def _watched(
 async def _listen(
     running: Running,
     client: httpx.Client,
-    producer: "subprocess.Popen[str]",
+    producers: "Sequence[subprocess.Popen[str]]",
     num_watchers: int,
 ) -> tuple[Heard, dict[str, float], float]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 8192)), hard))
     with suppress(PermissionError):  # who listens late would measure itself
         os.setpriority(os.PRIO_PROCESS, 0, -10)
-    assert producer.stdin
-    assert producer.stdout
-    jobs = json.loads(await asyncio.to_thread(producer.stdout.readline))
+    jobs = [job for each in await _say(producers) for job in each]
     heard, ready = Heard(), asyncio.Semaphore(0)
     tasks = []
     for number in range(num_watchers):
@@ -164,14 +164,38 @@ async def _listen(
     for _ in range(num_watchers):
         await ready.acquire()
     memory = _memory_of_web(running)
-    producer.stdin.write("go\n")
-    producer.stdin.flush()
-    told = json.loads(await asyncio.to_thread(producer.stdout.readline))
-    producer.stdin.write("end\n")
-    producer.stdin.flush()
+    told = await _say(producers, "go\n")
+    for each in producers:
+        _write(each, "end\n")
     await asyncio.wait_for(asyncio.gather(*tasks), 120)
-    await asyncio.to_thread(producer.wait, 60)
-    return heard, told, memory
+    for each in producers:
+        await asyncio.to_thread(each.wait, 60)
+    written = {
+        "sent": sum(each["sent"] for each in told),
+        "took_s": max(each["took_s"] for each in told),
+    }
+    return heard, written, memory
+
+
+async def _say(
+    producers: "Sequence[subprocess.Popen[str]]", word: str = ""
+) -> list[Any]:
+    """Tell all producers a word, and read what each answers."""
+    for each in producers:
+        _write(each, word)
+    lines = [asyncio.to_thread(_line, each) for each in producers]
+    return [json.loads(line) for line in await asyncio.gather(*lines)]
+
+
+def _write(producer: "subprocess.Popen[str]", word: str) -> None:
+    assert producer.stdin
+    producer.stdin.write(word)
+    producer.stdin.flush()
+
+
+def _line(producer: "subprocess.Popen[str]") -> str:
+    assert producer.stdout
+    return producer.stdout.readline()
 
 
 async def _watch(
