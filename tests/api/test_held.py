@@ -53,6 +53,7 @@ def test_nothing_here_works_with_what_is_held(
 
     with pytest.raises(HeldError, match="held until a manager of its workspace"):
         checked_out(pk)  # for whatever runs it
+    assert checked_out(pk, may_be_held=True).is_dir()  # for a converter in its jail
     with pytest.raises(HeldError, match=f"leaky@{head(held).revision[:12]}"):
         check_revision(workspace_id=workspace.pk, revision_id=pk)
     with pytest.raises(HeldError):

@@ -158,7 +158,7 @@ def test_what_scanners_said_stands_beside_the_files(
     assert told["model.onnx"]["verdict"] == "clean"
     assert told["broken.onnx"]["verdict"] == "suspicious"
     assert told["broken.onnx"]["remarks"][0]["by"] == ["dsportal"]
-    assert "Scanners found something suspicious" in html
+    assert "It is held: scanners found something suspicious" in html
     assert "The card says apache-2.0, the licence file reads as mit" in html
     hub = api_as(alice).get(
         f"/api/models/{weighed.full_name}", {"securityStatus": "true"}

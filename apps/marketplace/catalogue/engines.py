@@ -57,7 +57,7 @@ def convert(claim: Claim, revision_id: int) -> Told:
     It works apart: without the environment, the network and more memory than it may
     take; what it makes lies in ``made`` beneath the job's folder.
     """
-    folder = checked_out(revision_id)
+    folder = checked_out(revision_id, may_be_held=True)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     spec = {"folder": str(folder), "size": size}
     command = [settings.CONVERTER_PYTHON or sys.executable, "-I", str(CONVERTER)]

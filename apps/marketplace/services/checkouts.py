@@ -17,11 +17,12 @@ from apps.marketplace.models import ModelRevision, RevisionFile
 from apps.marketplace.selectors.scans import check_not_held
 
 
-def checked_out(revision_id: int) -> Path:
+def checked_out(revision_id: int, *, may_be_held: bool = False) -> Path:
     """Return a directory with a revision's files, made at the first call on this host.
 
     It is to be read only: files may be hard links to the blob store. Whoever calls has
-    checked that the work may use this revision.
+    checked that the work may use this revision. ``may_be_held`` is for what trusts no
+    file of it and works in a jail.
 
     Raises:
         NotFoundError: No such revision, or one of its blobs is gone.
@@ -32,7 +33,8 @@ def checked_out(revision_id: int) -> Path:
     revision = rows.filter(pk=revision_id).first()
     if revision is None:
         raise NotFoundError(_("model revision not found"))
-    check_not_held(revision)
+    if not may_be_held:
+        check_not_held(revision)
     folder = Path(settings.CHECKOUTS_DIR) / revision.revision
     if folder.is_dir():
         os.utime(folder)
