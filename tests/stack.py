@@ -117,7 +117,7 @@ def running_stack(
     """
     name = f"stack_{secrets.token_hex(4)}"
     with _database(name) as database_url:
-        port, click_port = _free_port(), _free_port()
+        port, click_port = free_port(), free_port()
         env = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "dsportal.settings.dev",
@@ -146,7 +146,7 @@ def running_stack(
                 stack.kill(part, signal.SIGTERM)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -74,13 +74,15 @@ def number(text: str) -> int | None:
     return int(text) if is_number else None
 
 
-def query_share(request: Request, name: str) -> float:
-    """Read a share in [0, 1] from the query; 0 where it is not given.
+def query_share(query: Mapping[str, str], name: str) -> float | None:
+    """Read a share in [0, 1] from a query; None where it is not given.
 
     Raises:
         BadQueryError: What is given is no such number.
     """
-    text = request.query_params.get(name, "") or "0"
+    text = query.get(name, "")
+    if not text:
+        return None
     try:
         share = float(text)
     except ValueError:
@@ -94,29 +96,31 @@ def query_share(request: Request, name: str) -> float:
     return share
 
 
-def query_choice(request: Request, name: str, choices: Iterable[str]) -> str:
-    """Read one of some words from the query; empty where it is not given.
+def query_choice(query: Mapping[str, str], name: str, choices: Iterable[str]) -> str:
+    """Read one of some words from a query; empty where it is not given.
 
     Raises:
         BadQueryError: It is none of them.
     """
-    text = request.query_params.get(name, "")
+    text = query.get(name, "")
     if text and text not in set(choices):
         raise BadQueryError(
             _("{name} must be one of {choices}, got {text}").format(
-                name=name, choices=", ".join(sorted(choices)), text=repr(text[:40])
+                name=name,
+                choices=", ".join(sorted(filter(None, choices))),
+                text=repr(text[:40]),
             )
         )
     return text
 
 
-def query_number(request: Request, name: str) -> int | None:
-    """Read a number from the query; None where it is not given.
+def query_number(query: Mapping[str, str], name: str) -> int | None:
+    """Read a number from a query; None where it is not given.
 
     Raises:
         BadQueryError: What is given is no number.
     """
-    text = request.query_params.get(name, "")
+    text = query.get(name, "")
     value = number(text)
     if text and value is None:
         raise BadQueryError(

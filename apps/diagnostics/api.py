@@ -201,7 +201,8 @@ class ReportListApi(Api):
     )
     def get(self, request: ApiRequest) -> Response:
         reports = selectors.list_reports(
-            user=request.user, workspace_id=query_number(request, "workspace")
+            user=request.user,
+            workspace_id=query_number(request.query_params, "workspace"),
         )
         return self.paginate(request, reports, ReportOut)
 

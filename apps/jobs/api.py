@@ -77,7 +77,7 @@ class JobListApi(Api):
     def get(self, request: ApiRequest) -> Response:
         jobs = selectors.list_jobs(
             user=request.user,
-            workspace_id=query_number(request, "workspace"),
+            workspace_id=query_number(request.query_params, "workspace"),
             status=request.query_params.get("status"),
             kind=request.query_params.get("kind"),
         )
@@ -101,7 +101,7 @@ class JobEventListApi(Api):
     )
     def get(self, request: ApiRequest, job_id: UUID) -> Response:
         selectors.access_job(user=request.user, job_id=job_id)
-        after = query_number(request, "after") or 0
+        after = query_number(request.query_params, "after") or 0
         rows = selectors.events_after(job_id=job_id, seq=after)
         return Response(JobEventOut(rows, many=True).data)
 

@@ -136,7 +136,8 @@ class RunListApi(Api):
     )
     def get(self, request: ApiRequest) -> Response:
         runs = selectors.list_runs(
-            user=request.user, workspace_id=query_number(request, "workspace")
+            user=request.user,
+            workspace_id=query_number(request.query_params, "workspace"),
         )
         return self.paginate(request, runs, RunOut)
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ import httpx
 
 from tests.environments import environment_of
 from tests.running import wait_for
+from tests.stack import free_port
 
 VERSION = "3.17.2"
 # What the tracking server needs; `mlflow server` would also bring pandas and scipy.
@@ -67,9 +67,7 @@ class MlflowServer:
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[MlflowServer]:
     python = environment_of(f"mlflow/{VERSION}", *WANTED) / "python"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address, log = f"http://127.0.0.1:{port}", folder / "mlflow.log"
     store = [f"sqlite:///{folder}/mlflow.db", str(folder / "artifacts"), str(port)]
     env = {"PATH": os.environ["PATH"], "HOME": str(folder)}

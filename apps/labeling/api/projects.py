@@ -25,7 +25,7 @@ class ProjectListApi(Api):
     def get(self, request: ApiRequest) -> Response:
         rows = selectors.list_projects(
             user=request.user,
-            workspace_id=query_number(request, "workspace"),
+            workspace_id=query_number(request.query_params, "workspace"),
         )
         return self.paginate(request, rows, ProjectOut)
 

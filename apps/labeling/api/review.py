@@ -47,8 +47,8 @@ class ProposalListApi(Api):
         selectors.access_project(user=request.user, project_id=project_id)
         rows = selectors.list_open_proposals(
             project_id=project_id,
-            label_id=query_number(request, "label"),
-            min_score=query_share(request, "min_score"),
+            label_id=query_number(request.query_params, "label"),
+            min_score=query_share(request.query_params, "min_score") or 0.0,
         )
         return self.paginate(request, rows, ProposalOut)
 

@@ -65,7 +65,7 @@ class DifferenceApi(Api):
     )
     def get(self, request: ApiRequest, version_id: int) -> Response:
         new = access_version(user=request.user, version_id=version_id)
-        since = query_number(request, "since")
+        since = query_number(request.query_params, "since")
         if since is None:
             old = version_before(new)
         else:
