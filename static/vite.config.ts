@@ -9,6 +9,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   live: "src/live/main.ts",
   run: "src/run/main.ts",
   shell: "src/shell/main.ts",
+  tiles: "src/editor/view/tiledPicture.ts",
   trial: "src/trial/main.ts",
   wall: "src/wall/main.ts",
 };

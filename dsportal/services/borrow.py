@@ -1,6 +1,7 @@
 """Throw-away servers for the length of one command: tests, schema checks."""
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,12 @@ def borrow(root: Path, *commands: Sequence[str]) -> int:
             env = _start(supervisor, Path(folder), root=root)
             codes = [_run(supervisor, each, root=root, env=env) for each in commands]
             code = next((code for code in reversed(codes) if code), 0)
+    if len(commands) > 1:
+        # Of several, the last one's closing line says nothing of those before it.
+        for command, each in zip(commands, codes, strict=True):
+            if each:
+                said = f"Failed with exit code {each}: {shlex.join(command)}"
+                sys.stderr.write(f"{said}\n")
     return code
 
 

@@ -13,7 +13,7 @@ import { imagePoint } from "../src/editor/core/units.ts";
 import type { Adviser, TilingWire } from "../src/editor/sync/transport.ts";
 import type { Pictures } from "../src/editor/view/pictures.ts";
 import { TiledPicture } from "../src/editor/view/tiledPicture.ts";
-import { firstUrl, letGo, pictureOf } from "../src/editor/view/tiling.ts";
+import { firstUrl, letGo, pictureOf, type Tiles } from "../src/editor/view/tiling.ts";
 
 const SIDES = [313, 625, 1250, 2500, 5000, 10_000, 20_000];
 const pyramid: Pyramid = {
@@ -182,7 +182,10 @@ describe("opening a very large image", () => {
     levels,
   });
 
-  const open = async (answers: (TilingWire | null)[]) => {
+  const open = async (
+    answers: (TilingWire | null)[],
+    tiles: Tiles = async () => ({ TiledPicture }),
+  ) => {
     const said: unknown[][] = [];
     const fetched: string[] = [];
     const picture = await pictureOf(image, undefined, {
@@ -193,6 +196,7 @@ describe("opening a very large image", () => {
           return null;
         },
       } as unknown as Pictures,
+      tiles,
       repaint: () => {},
       notice: (...words) => said.push(words),
     });
@@ -201,6 +205,14 @@ describe("opening a very large image", () => {
 
   beforeEach(() => vi.useFakeTimers());
   afterEach(() => vi.useRealTimers());
+
+  it("is not shown where what draws tiles does not come", async () => {
+    const { picture, said } = await open([told("ready", 100)], async () => {
+      throw new TypeError("Failed to fetch dynamically imported module");
+    });
+    expect(picture).toBeNull();
+    expect(said).toEqual([]);
+  });
 
   it("shows its thumbnail at once, says how far the cutting is, and never fetches the whole", async () => {
     const answers = [told("cutting", 40), null, told("ready", 100)];

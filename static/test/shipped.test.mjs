@@ -17,6 +17,7 @@ test.each([
   ["endpoint", 1],
   ["live", 2],
   ["shell", 4],
+  ["tiles", 2],
   ["trial", 0.6],
   ["wall", 7],
 ])("%s.js is at most %d kB for the wire", async (mode, most) => {

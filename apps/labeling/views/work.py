@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -87,6 +88,7 @@ def editor(request: PageRequest, image_id: int) -> HttpResponse:
             "kinds": list(ShapeKind),
             "may_label": may(request, image.project.workspace_id, Role.ANNOTATOR),
             "may_review": may(request, image.project.workspace_id, Role.REVIEWER),
+            "tiles": static("dist/tiles.js"),
             "translations": {},
         },
     }

@@ -36,7 +36,7 @@ import { Pointer } from "./pointer.ts";
 import { readPixels } from "./readPixels.ts";
 import { Session } from "./session.ts";
 import { Stage } from "./stage.ts";
-import { firstUrl, letGo, pictureOf } from "./tiling.ts";
+import { firstUrl, letGo, pictureOf, type Tiles } from "./tiling.ts";
 import { newUuid } from "./uuid.ts";
 import { watchPage } from "./watchPage.ts";
 
@@ -47,6 +47,7 @@ export interface AppOptions {
   readonly words: Words;
   readonly transport: Transport & Adviser & Segmenting;
   readonly journal: Journal;
+  readonly tiles: Tiles;
   readonly kinds: readonly GeometryKind[];
   readonly reviews: Reviews;
   readonly mayLabel: boolean;
@@ -340,6 +341,7 @@ export class App {
     const picture = await pictureOf(session.document.image, url, {
       adviser: this.#options.transport,
       pictures: this.#pictures,
+      tiles: this.#options.tiles,
       repaint: () => this.stage.repaint("image"),
       notice: (key, values) => this.notice(key, values),
     });
@@ -359,11 +361,9 @@ export class App {
   }
 
   #openFailed(failure: Failure, imageId: number, isBack: boolean): void {
-    if (failure.name === "gone" || failure.name === "refused") {
-      this.notice("imageGone");
-      return;
-    }
-    this.notice("loadFailed");
+    const isGone = failure.name === "gone" || failure.name === "refused";
+    this.notice(isGone ? "imageGone" : "loadFailed");
+    if (isGone) return;
     const opening = this.#opening;
     const again = () => opening === this.#opening && void this.open(imageId, isBack);
     setTimeout(again, RETRY_MS);

@@ -14,7 +14,7 @@ import {
 import type { Workbench } from "../core/workbench.ts";
 import { inkOn, type Palette } from "./palette.ts";
 import { type Context, onScreen, type Pen, paint } from "./pen.ts";
-import { TiledPicture } from "./tiledPicture.ts";
+import type { TiledPicture } from "./tiledPicture.ts";
 
 /** All that a frame shows. Painting reads it and keeps nothing. */
 export interface Scene {
@@ -48,6 +48,9 @@ const SMOOTH_BELOW = 3;
 /** A picture that a browser draws whole, or one of which it has some tiles. */
 export type Picture = CanvasImageSource | TiledPicture;
 
+export const isTiled = (picture: Picture | null): picture is TiledPicture =>
+  picture !== null && "drawOn" in picture;
+
 export function drawImage(
   ctx: Context,
   picture: Picture | null,
@@ -60,7 +63,7 @@ export function drawImage(
   // From three screen pixels an image pixel on, people judge pixels: show them as they are.
   ctx.imageSmoothingEnabled = camera.zoom * pixelRatio < SMOOTH_BELOW;
   ctx.imageSmoothingQuality = "medium";
-  if (picture instanceof TiledPicture) {
+  if (isTiled(picture)) {
     picture.drawOn(ctx, { camera, view }, pixelRatio);
     return;
   }

@@ -14,6 +14,8 @@ interface PageConfig {
   readonly kinds?: readonly GeometryKind[];
   readonly may_label?: boolean;
   readonly may_review?: boolean;
+  /** The module that draws very large images. */
+  readonly tiles: string;
   readonly translations?: Readonly<Record<string, string>>;
 }
 
@@ -28,6 +30,7 @@ async function start(): Promise<void> {
     kinds: config.kinds ?? ["box"],
     transport: httpTransport(http),
     reviews: httpReviews(asking(http)),
+    tiles: () => import(/* @vite-ignore */ config.tiles),
     mayLabel: config.may_label ?? true,
     mayReview: config.may_review ?? false,
     journal: await openJournal("dsportal-editor", indexedDB).catch(forgetfulJournal),

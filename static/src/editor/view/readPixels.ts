@@ -1,7 +1,6 @@
 import type { Pixels } from "../core/livewire.ts";
 import { type Bbox, imagePoint } from "../core/units.ts";
-import type { Picture } from "./draw.ts";
-import { TiledPicture } from "./tiledPicture.ts";
+import { isTiled, type Picture } from "./draw.ts";
 
 /** More than this many pixels a side tell no more, and take long. */
 const MOST_PX = 360;
@@ -16,7 +15,7 @@ export function readPixels(picture: Picture, region: Bbox): Pixels | null {
   const height = Math.max(1, Math.round(down * scale));
   const ctx = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   if (!ctx) return null;
-  if (picture instanceof TiledPicture) {
+  if (isTiled(picture)) {
     const camera = { origin: imagePoint(x1, y1), zoom: scale };
     picture.drawOn(ctx, { camera, view: { width, height } }, 1);
   } else {

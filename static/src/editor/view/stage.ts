@@ -14,12 +14,12 @@ import {
   drawImage,
   drawOverlay,
   drawShapes,
+  isTiled,
   type OverlayScene,
   type Picture,
   type Scene,
 } from "./draw.ts";
 import type { Palette } from "./palette.ts";
-import { TiledPicture } from "./tiledPicture.ts";
 import { letGo } from "./tiling.ts";
 
 type Layer = "image" | "shapes" | "overlay";
@@ -165,7 +165,7 @@ export class Stage {
     };
     const { image, overlay } = this.#contexts;
     if (this.#stale.delete("image")) {
-      if (this.#picture instanceof TiledPicture) this.#picture.follow(scene, this.#pixelRatio);
+      if (isTiled(this.#picture)) this.#picture.follow(scene, this.#pixelRatio);
       drawImage(image, this.#picture, bench.image, scene, this.#pixelRatio);
     }
     this.#paintShapes(scene);

@@ -1,14 +1,18 @@
 import type { ImageWire } from "../core/wire.ts";
 import type { Adviser } from "../sync/transport.ts";
-import type { Picture } from "./draw.ts";
+import { isTiled, type Picture } from "./draw.ts";
 import type { Pictures } from "./pictures.ts";
-import { TiledPicture } from "./tiledPicture.ts";
+import type { TiledPicture } from "./tiledPicture.ts";
 
 const ASK_AGAIN_MS = 2000;
+
+/** What draws tiles is fetched with the first image that has some: most have none. */
+export type Tiles = () => Promise<Pick<typeof import("./tiledPicture.ts"), "TiledPicture">>;
 
 export interface TilingHost {
   readonly adviser: Adviser;
   readonly pictures: Pictures;
+  readonly tiles: Tiles;
   readonly repaint: () => void;
   readonly notice: (key: string, values?: Readonly<Record<string, string | number>>) => void;
 }
@@ -19,7 +23,7 @@ export const firstUrl = ({ tiles_url, thumbnail_url, url }: ImageWire): string =
 
 /** Free what a picture holds that is no longer shown. */
 export function letGo(picture: Picture | null): void {
-  if (picture instanceof TiledPicture) picture.close();
+  if (isTiled(picture)) picture.close();
 }
 
 /**
@@ -33,8 +37,12 @@ export async function pictureOf(
   host: TilingHost,
 ): Promise<Picture | null> {
   if (url !== undefined || !image.tiles_url) return host.pictures.get(url ?? image.url);
-  const base = await host.pictures.get(image.thumbnail_url);
-  const picture = new TiledPicture(image, base, host.repaint);
+  const [base, drawing] = await Promise.all([
+    host.pictures.get(image.thumbnail_url),
+    host.tiles().catch(() => null),
+  ]);
+  if (!drawing) return null;
+  const picture = new drawing.TiledPicture(image, base, host.repaint);
   void begin(picture, image, host);
   return picture;
 }
