@@ -26,9 +26,10 @@ _TYPES = {
     "tensor(bool)": "BOOL",
     "tensor(string)": "BYTES",
 }
+_CUDA = "CUDAExecutionProvider"
 _PROVIDERS = {
     "cpu": ["CPUExecutionProvider"],
-    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    "cuda": [_CUDA, "CPUExecutionProvider"],
 }
 
 
@@ -36,20 +37,29 @@ def open_session(path: Path, options: Mapping[str, Any]) -> Any:
     """Open a graph with a fixed number of threads.
 
     Raises:
-        ModelError: CUDA is asked for and this runtime has none.
+        ModelError: CUDA is asked for and this runtime has none, or it does not start.
     """
     device = options["device"]
-    if device == "cuda" and _PROVIDERS["cuda"][0] not in ort.get_available_providers():
-        raise ModelError(
-            "this ONNX Runtime has no CUDA: install onnxruntime-gpu in place of "
-            "onnxruntime, or serve with --device cpu"
-        )
+    if device == "cuda":
+        if _CUDA not in ort.get_available_providers():
+            raise ModelError(
+                "this ONNX Runtime has no CUDA: install onnxruntime-gpu in place of "
+                "onnxruntime, or serve with --device cpu"
+            )
+        ort.preload_dlls()  # those that pip installed, where no search path leads
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = options["num_threads"]
     settings.inter_op_num_threads = 1
     settings.log_severity_level = 3
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(path, settings, providers=_PROVIDERS[device])
+    session = ort.InferenceSession(path, settings, providers=_PROVIDERS[device])
+    if device == "cuda" and _CUDA not in session.get_providers():
+        # It would go on without a word, at the speed of a CPU.
+        raise ModelError(
+            "CUDA does not start: ONNX Runtime says above which library it misses "
+            "(onnxruntime-gpu[cuda,cudnn] brings them); or serve with --device cpu"
+        )
+    return session
 
 
 def find_weights(directory: Path, precision: str) -> Path:
@@ -82,10 +92,10 @@ class OnnxRunner:
         self._session = open_session(path, options)
         self._inputs = [_Tensor(value) for value in self._session.get_inputs()]
         self._outputs = [_Tensor(value) for value in self._session.get_outputs()]
-        self.is_batchable = all(
-            len(each.shape) > 0 and each.shape[0] == -1
-            for each in (*self._inputs, *self._outputs)
-        )
+        # Rows of several requests go in one run only where all tensors count the same
+        # rows: prompts, or what was found in all pictures, have a number of their own.
+        rows = {each.rows for each in (*self._inputs, *self._outputs)}
+        self.is_batchable = len(rows) == 1 and not isinstance(rows.pop(), int)
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -124,6 +134,8 @@ class _Tensor:
             raise ModelError(f"{self.name} is a {value.type}, which is not a tensor")
         self.dtype = DATATYPES[self.datatype]
         self.shape = [side if isinstance(side, int) else -1 for side in value.shape]
+        # The first side as the graph names it: None where it is open without a name.
+        self.rows: int | str | None = value.shape[0] if value.shape else 1
 
     def describe(self) -> dict[str, Any]:
         return {"name": self.name, "datatype": self.datatype, "shape": self.shape}
