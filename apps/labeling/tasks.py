@@ -15,7 +15,7 @@ from apps.labeling.services.gathering import Gathering
 from apps.labeling.sources.addresses import fetched
 from apps.labeling.sources.buckets import bucket_named, stored
 from apps.labeling.sources.zipped import open_zip, zipped
-from apps.labeling.types import Found
+from apps.labeling.types import Found, ShapeKind
 from deepseek_vision.events import Event, ImageDetected, ImageFailed
 
 
@@ -89,7 +89,13 @@ def _record(claim: Claim, event: Event | None) -> None:
     match event:
         case ImageDetected():
             found = [
-                Found(label=row.label, score=row.score, bbox=row.bbox)
+                Found(
+                    label=row.label,
+                    score=row.score,
+                    bbox=row.bbox,
+                    kind=ShapeKind(row.kind),
+                    geometry=row.geometry,
+                )
                 for row in event.detections
             ]
             prelabels.record_predictions(claim, image_id=event.image_id, found=found)

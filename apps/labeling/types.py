@@ -147,11 +147,13 @@ Operation = Put | Remove
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One detection, named by class; pixels as in Shape."""
+    """One detection, named by class; pixels, kind and geometry as in Shape."""
 
     label: str
     score: float
     bbox: tuple[float, float, float, float]
+    kind: ShapeKind = ShapeKind.BOX
+    geometry: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

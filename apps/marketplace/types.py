@@ -10,6 +10,7 @@ from typing import Any
 PACKAGED = "dsportal"
 OWN_FORMAT = "dsportal-detector"
 SEGMENTER_FORMAT = "dsportal-segmenter"
+INSTANCES_FORMAT = "dsportal-instances"  # boxes, each with its mask
 CLICK_FORMAT = "dsportal-click"  # answers clicks, not pictures
 WEIGHTS = ("model.int8.onnx", "model.onnx")  # what is served, the first there is
 OPENED = (".safetensors", ".onnx")  # whose headers are shown
@@ -179,12 +180,14 @@ class Detector:
         name: As people call it.
         revision: First digits of the commit.
         classes: What it can find, in the order of its outputs.
+        has_masks: What it finds has an outline, not a box alone.
     """
 
     revision_id: int
     name: str
     revision: str
     classes: tuple[str, ...]
+    has_masks: bool = False
 
     @property
     def full_name(self) -> str:

@@ -16,11 +16,19 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundObject:
-    """A box in pixels of the upright original image: left, top, right, bottom."""
+    """A box in pixels of the upright original image: left, top, right, bottom.
+
+    Attributes:
+        kind: "box", or what else `geometry` is: "polygon" or "mask".
+        geometry: Of a polygon its `points` and `holes`; of a mask its `origin`, `size`
+            and `counts`, runs down the columns of that rectangle, of 0 first.
+    """
 
     label: str
     score: float
     bbox: tuple[float, float, float, float]
+    kind: str = "box"
+    geometry: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +205,4 @@ def from_wire(line: str) -> Event:
 
 
 def _objects(wire: list[dict[str, Any]]) -> tuple[FoundObject, ...]:
-    return tuple(
-        FoundObject(label=one["label"], score=one["score"], bbox=tuple(one["bbox"]))
-        for one in wire
-    )
+    return tuple(FoundObject(**{**one, "bbox": tuple(one["bbox"])}) for one in wire)

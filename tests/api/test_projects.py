@@ -240,6 +240,7 @@ def test_a_document_holds_all_that_the_editor_needs(
                 "label_id": scratch.pk,
                 "kind": "box",
                 "bbox": [12.0, 22.0, 108.0, 69.0],
+                "geometry": None,
                 "score": 0.9,
                 "model": "detector@000000000000",
                 "is_rejected": False,

@@ -265,7 +265,11 @@ class Annotation(TimeStamped, BoundingBox):
 
 
 class Prediction(BoundingBox):
-    """A model's proposal; a layer of its own that names its model revision."""
+    """A model's proposal; a layer of its own that names its model revision.
+
+    Attributes:
+        packed: Its geometry beyond the bounding box, as an annotation's.
+    """
 
     image = models.ForeignKey(
         Image, on_delete=models.CASCADE, related_name="predictions"
@@ -273,6 +277,7 @@ class Prediction(BoundingBox):
     uid = models.UUIDField()
     label = models.ForeignKey(Label, on_delete=models.CASCADE)
     kind = models.CharField(max_length=16, choices=KIND_CHOICES, default=ShapeKind.BOX)
+    packed = models.BinaryField(default=b"", db_default=b"", editable=False)
     score = models.FloatField()
     model = models.CharField(max_length=200)
     job_id = models.UUIDField()

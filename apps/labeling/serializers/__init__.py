@@ -144,14 +144,21 @@ class ImageIn(serializers.Serializer[Image]):
     file = serializers.FileField(allow_empty_file=True)
 
 
+@extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
+class GeometryField(serializers.Field[Any, Any, Any, Any]):
+    """The rest of a row's shape, null where its box says it all."""
+
+    def __init__(self) -> None:
+        super().__init__(source="*", read_only=True)
+
+    def to_representation(self, row: Annotation | Prediction) -> dict[str, Any] | None:
+        return unpack(ShapeKind(row.kind), bytes(row.packed))
+
+
 class AnnotationOut(serializers.ModelSerializer[Annotation]):
     id = serializers.UUIDField(source="uid")
     bbox = serializers.ListField(child=serializers.FloatField())
-    geometry = serializers.SerializerMethodField()
-
-    @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})
-    def get_geometry(self, row: Annotation) -> dict[str, Any] | None:
-        return unpack(ShapeKind(row.kind), bytes(row.packed))
+    geometry = GeometryField()
 
     class Meta:
         model = Annotation
@@ -164,10 +171,11 @@ class AnnotationOut(serializers.ModelSerializer[Annotation]):
 class PredictionOut(serializers.ModelSerializer[Prediction]):
     id = serializers.UUIDField(source="uid")
     bbox = serializers.ListField(child=serializers.FloatField())
+    geometry = GeometryField()
 
     class Meta:
         model = Prediction
-        fields = ["id", "label_id", "kind", "bbox", "score", "model"]
+        fields = ["id", "label_id", "kind", "bbox", "geometry", "score", "model"]
 
 
 class JudgedPredictionOut(PredictionOut):

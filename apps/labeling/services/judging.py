@@ -10,6 +10,7 @@ from django.db import transaction
 from apps.accounts.types import Role
 from apps.core.boxes import iou
 from apps.labeling import selectors
+from apps.labeling.formats.geometry import unpack
 from apps.labeling.models import BLIND, Annotation, Image, Prediction, Verdict
 from apps.labeling.services import saving
 from apps.labeling.services.verdicts import record
@@ -114,11 +115,13 @@ def _is_drawn(
 
 
 def _taken_over(proposal: Prediction, decision: Decision) -> Shape:
+    kind = ShapeKind(proposal.kind)
     return Shape(
         id=proposal.uid,
         label_id=decision.label_id or proposal.label_id,
-        kind=ShapeKind(proposal.kind),
+        kind=kind,
         bbox=proposal.bbox,
+        geometry=unpack(kind, bytes(proposal.packed)),
         source=Source.PREDICTION,
         score=proposal.score,
     )

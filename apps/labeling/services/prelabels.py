@@ -1,8 +1,11 @@
-"""Pre-labels: a job asks a detector, its answers become the prediction layer."""
+"""Pre-labels: a job asks a detector, its answers become the prediction layer.
+
+An instance segmenter is asked alike; what it proposes has an outline.
+"""
 
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -13,6 +16,7 @@ from apps.jobs import services as jobs
 from apps.jobs.selectors import items_done
 from apps.jobs.types import Claim, EventKind, NewEvent, NewJob
 from apps.labeling import selectors
+from apps.labeling.formats.geometry import bounds, pack
 from apps.labeling.models import Image, Label, Prediction
 from apps.labeling.services.assigning import carry_out_rules
 from apps.labeling.types import Found, ImageState
@@ -89,9 +93,9 @@ def _choose(user: "User", project_id: int, model: str) -> tuple[Detector, list[s
         It, and those of its classes that the project labels.
     """
     names = {row.name.lower() for row in selectors.list_labels(project_id=project_id)}
-    known = list_detectors(user=user)
+    known = list_detectors(user=user, with_masks=True)
     if model or not known:
-        known = [access_detector(user=user, name=model)]
+        known = [access_detector(user=user, name=model, with_masks=True)]
     commons = [
         [name for name in detector.classes if name.lower() in names]
         for detector in known
@@ -156,17 +160,12 @@ def _replace(claim: Claim, image: Image, found: Sequence[Found]) -> None:
     model = claim.params["model"]
     Prediction.objects.filter(image=image).delete()
     rows = [
-        Prediction(
+        _proposal(
+            one,
             image=image,
-            uid=uuid.uuid4(),
             label=labels[one.label.lower()],
-            score=one.score,
             model=model,
             job_id=claim.job_id,
-            x1=one.bbox[0],
-            y1=one.bbox[1],
-            x2=one.bbox[2],
-            y2=one.bbox[3],
         )
         for one in found
         if one.label.lower() in labels
@@ -176,6 +175,22 @@ def _replace(claim: Claim, image: Image, found: Sequence[Found]) -> None:
     image.doubt = max((_doubt(row.score) for row in rows), default=0.0)
     image.save(update_fields=["num_predictions", "doubt", "updated_at"])
     carry_out_rules(project_id=image.project_id, image_ids=[image.pk])
+
+
+def _proposal(one: Found, **known: Any) -> Prediction:
+    packed = pack(one.kind, one.geometry)
+    x1, y1, x2, y2 = bounds(one.kind, packed) if packed else one.bbox
+    return Prediction(
+        **known,
+        uid=uuid.uuid4(),
+        kind=one.kind,
+        packed=packed,
+        score=one.score,
+        x1=x1,
+        y1=y1,
+        x2=x2,
+        y2=y2,
+    )
 
 
 def _doubt(score: float) -> float:

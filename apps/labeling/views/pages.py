@@ -139,7 +139,7 @@ def _detectors_for(
     wanted = {name.lower() for name in classes}
     rows = [
         (detector, [name for name in detector.classes if name.lower() in wanted])
-        for detector in list_detectors(user=request.user)
+        for detector in list_detectors(user=request.user, with_masks=True)
     ]
     useful = [row for row in rows if row[1]]
     return sorted(useful, key=lambda row: -len(row[1]))

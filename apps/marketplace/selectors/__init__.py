@@ -9,6 +9,7 @@ from apps.core.errors import NotFoundError
 from apps.marketplace.errors import RepositoryNotFoundError
 from apps.marketplace.models import Model, ModelRevision, Ref, RevisionFile
 from apps.marketplace.types import (
+    INSTANCES_FORMAT,
     MAIN,
     OWN_FORMAT,
     PACKAGED,
@@ -190,24 +191,29 @@ def _lineage(row: ModelRevision) -> Lineage | None:
     )
 
 
-def list_detectors(*, user: "User") -> list[Detector]:
-    """The newest revision of each detector of our own format that the user may run."""
+def list_detectors(*, user: "User", with_masks: bool = False) -> list[Detector]:
+    """The newest revision of each detector of our own format that the user may run.
+
+    Those that outline what they find are told only to who asks for them: they are run
+    alike, and trained otherwise.
+    """
+    formats = [OWN_FORMAT, *([INSTANCES_FORMAT] if with_masks else [])]
     models = (
         Model.objects.read_by(user)
-        .filter(kind=Kind.MODEL, archived_at=None, head__format=OWN_FORMAT)
+        .filter(kind=Kind.MODEL, archived_at=None, head__format__in=formats)
         .select_related("namespace", "head")
         .order_by("-pk")
     )
     return [_detector(model, model.head) for model in models if model.head]
 
 
-def access_detector(*, user: "User", name: str) -> Detector:
+def access_detector(*, user: "User", name: str, with_masks: bool = False) -> Detector:
     """Return a detector by name, or the first one for an empty name.
 
     Raises:
         NotFoundError: No such detector; the message lists those there are.
     """
-    known = list_detectors(user=user)
+    known = list_detectors(user=user, with_masks=with_masks)
     found = [row for row in known if name in {"", row.name, row.full_name}]
     if not found:
         names = ", ".join(row.name for row in known) or "none"
@@ -232,4 +238,5 @@ def _detector(model: Model, row: ModelRevision) -> Detector:
         name=model.name if model.ships else model.full_name,
         revision=row.revision[:12],
         classes=tuple(row.classes),
+        has_masks=row.format == INSTANCES_FORMAT,
     )

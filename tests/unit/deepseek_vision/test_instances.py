@@ -1,12 +1,16 @@
 """Instance masks: planted shapes, both runtimes alike, the shell, bad input."""
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from deepseek_vision import events
 from deepseek_vision.__main__ import main
 from deepseek_vision.errors import DatasetError, VisionError
 from deepseek_vision.images import Picture
@@ -18,8 +22,10 @@ from deepseek_vision.segmentation.instances.network import (
     build_instance_segmenter,
     mask_logits,
 )
+from deepseek_vision.segmentation.instances.proposing import shape_of
 from deepseek_vision.segmentation.instances.serving import load
 from deepseek_vision.segmentation.packing import draw_polygons, pack_masks
+from deepseek_vision.spec import DetectSpec, ImageRef
 
 
 def test_a_mask_traced_from_middle_to_middle_is_drawn_as_it_was():
@@ -196,6 +202,56 @@ def test_a_short_training_from_the_shell_is_used_and_served(
     assert answer["instances"] == found["instances"]
     with pytest.raises(ValueError, match="score_threshold"):
         served.answer([picture], [{"score_threshold": 7}])
+
+
+def test_what_is_of_several_pieces_is_proposed_as_a_mask():
+    logits = np.full((8, 12), -3, np.float32)
+    logits[1:4, 1:4] = logits[3:7, 7:11] = 3
+    whole = {"label": "a", "score": 0.9, "box_xyxy": (5.0, 3.0, 17.0, 11.0)}
+    one = predict.Instance(**whole, logits_HW=logits, left=5, top=3)
+
+    kind, mask = shape_of(one, size=(40, 30))
+
+    assert kind == "mask"
+    assert (mask["origin"], mask["size"]) == ([6, 4], [10, 6])
+    bits = np.repeat(np.arange(len(mask["counts"])) % 2, mask["counts"])
+    truth = one.mask(width=40, height=30)[4:10, 6:16]
+    assert np.array_equal(bits.reshape(6, 10, order="F"), truth)
+    logits[1:4, 1:4] = -3
+    kind, outline = shape_of(one, size=(14, 30))
+    assert kind == "polygon"
+    assert max(x for x, _y in outline["points"]) == 14  # cut where the picture ends
+    assert shape_of(replace(one, logits_HW=logits - 9), size=(40, 30)) == ("box", None)
+
+
+def test_a_child_proposes_outlines_under_the_askers_names(trained, discs, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    paths = [*sorted((discs / "images").iterdir())[:1], bad]
+    spec = DetectSpec(
+        model=str(trained),
+        images=tuple(ImageRef(id=n, path=str(p)) for n, p in enumerate(paths)),
+        score_threshold=0.0,
+        labels=("Disc", "dent"),
+    )
+    (tmp_path / "spec.json").write_text(spec.to_json())
+    child = [sys.executable, "-m", "deepseek_vision", "run", str(tmp_path)]
+    told = subprocess.run(child, capture_output=True, text=True, check=True).stdout
+
+    started, answer, failure, _end = map(events.from_wire, told.splitlines())
+
+    assert (started.classes, len(started.revision)) == (("disc",), 64)
+    assert {one.label for one in answer.detections} == {"Disc"}
+    assert {one.kind for one in answer.detections} <= {"polygon", "mask", "box"}
+    drawn = [one for one in answer.detections if one.kind != "box"]
+    assert drawn
+    assert all(one.geometry for one in drawn)
+    assert failure.reason.endswith("not a picture in a known format")
+    strange = replace(spec, labels=("dent",))
+    (tmp_path / "spec.json").write_text(strange.to_json())
+    refused = subprocess.run(child, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "its classes are: disc" in refused.stderr
 
 
 def test_bad_models_and_sets_are_refused_by_name(trained, discs, tmp_path, caplog):

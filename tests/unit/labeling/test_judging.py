@@ -5,6 +5,7 @@ import pytest
 from apps.accounts.models import User, Workspace
 from apps.labeling import selectors
 from apps.labeling.errors import BadOperationError
+from apps.labeling.formats.geometry import pack
 from apps.labeling.models import Image, Verdict
 from apps.labeling.services.calibration import calibrate, fit_rising
 from apps.labeling.services.judging import Decision, judge
@@ -50,6 +51,18 @@ def test_an_accepted_proposal_becomes_an_annotation_by_an_operation(
     assert (image.revision, image.log.get().user) == (1, bob)
     assert Verdict.objects.get().is_right
     assert open_uids(image) == []
+
+
+def test_an_accepted_outline_stays_an_outline(image: Image, bob: User):
+    outline = {"points": [[12.0, 22.0], [108.0, 22.0], [60.0, 69.0]], "holes": []}
+    packed = pack(ShapeKind.POLYGON, outline)
+    proposal = PredictionFactory(image=image, kind=ShapeKind.POLYGON, packed=packed)
+
+    decide(bob, image, proposal.uid, Says.ACCEPT)
+
+    drawn = image.annotations.get()
+    assert (drawn.kind, bytes(drawn.packed)) == (ShapeKind.POLYGON, packed)
+    assert drawn.bbox == proposal.bbox
 
 
 def test_accepting_twice_is_accepting_once(image: Image, bob: User):

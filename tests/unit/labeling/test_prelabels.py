@@ -7,9 +7,11 @@ from apps.jobs import services as jobs
 from apps.jobs.errors import StaleAttemptError
 from apps.jobs.models import Job
 from apps.jobs.types import Claim, JobStatus
+from apps.labeling.formats.geometry import unpack
 from apps.labeling.models import Image, Project
 from apps.labeling.services import prelabels
-from apps.labeling.types import Found, ImageState
+from apps.labeling.types import Found, ImageState, ShapeKind
+from apps.marketplace.types import INSTANCES_FORMAT
 from tests.factories.labeling import (
     ImageFactory,
     LabelFactory,
@@ -114,6 +116,41 @@ def test_answers_replace_the_layer_and_count_once(project: Project, bob: User):
     image.refresh_from_db()
     assert image.num_predictions == 1
     assert Job.objects.get().num_done == 1
+
+
+def test_an_outline_and_a_mask_are_kept_with_the_box_around_them(
+    project: Project, bob: User
+):
+    image = ImageFactory(project=project)
+    ModelRevisionFactory(model__name="cells", format=INSTANCES_FORMAT)
+    outline = {"points": [[2.0, 3.0], [9.5, 3.0], [9.5, 8.0]], "holes": []}
+    mask = {"origin": [20, 30], "size": [4, 2], "counts": [0, 2, 4, 2]}
+    found = [
+        Found(
+            label="scratch",
+            score=0.9,
+            bbox=(0, 0, 10, 10),
+            kind=ShapeKind.POLYGON,
+            geometry=outline,
+        ),
+        Found(
+            label="scratch",
+            score=0.8,
+            bbox=(20, 29, 25, 33),
+            kind=ShapeKind.MASK,
+            geometry=mask,
+        ),
+    ]
+    held = claim(start(bob, project, model="cells"))
+
+    prelabels.record_predictions(held, image_id=image.pk, found=found)
+
+    drawn, painted = image.predictions.all()
+    assert drawn.model.startswith("cells@")
+    assert unpack(ShapeKind(drawn.kind), bytes(drawn.packed)) == outline
+    assert drawn.bbox == (2.0, 3.0, 9.5, 8.0)
+    assert unpack(ShapeKind(painted.kind), bytes(painted.packed)) == mask
+    assert painted.bbox == (20, 30, 24, 32)
 
 
 def test_an_attempt_that_lost_its_job_writes_nothing(project: Project, bob: User):

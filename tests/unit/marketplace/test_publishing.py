@@ -18,7 +18,13 @@ from apps.marketplace.services.publishing import (
     publish_model,
     register_packaged_models,
 )
-from apps.marketplace.types import Lineage, ModelRevisionInfo, repository_name
+from apps.marketplace.types import (
+    INSTANCES_FORMAT,
+    Lineage,
+    ModelRevisionInfo,
+    repository_name,
+)
+from tests.factories.marketplace import ModelRevisionFactory
 
 Make = Callable[..., Path]
 
@@ -224,6 +230,15 @@ def test_packaged_models_are_there_once_for_everybody(alice: User, charlie: User
     assert {row.name for row in selectors.list_detectors(user=charlie)} >= {
         "deepseek_vision_v2"
     }
+
+
+def test_what_outlines_is_told_to_who_asks_for_outlines(alice: User):
+    ModelRevisionFactory(model__name="cells", format=INSTANCES_FORMAT)
+    ModelRevisionFactory(model__name="boxes")
+
+    assert [row.name for row in selectors.list_detectors(user=alice)] == ["boxes"]
+    both = selectors.list_detectors(user=alice, with_masks=True)
+    assert {row.name: row.has_masks for row in both} == {"boxes": False, "cells": True}
 
 
 def test_others_read_a_revision_by_row_and_by_name(

@@ -69,6 +69,16 @@ class InstanceConfig:
             ) from None
 
 
+def holds_instances(folder: str | Path) -> bool:
+    """Whether the configuration in a folder is an instance segmenter's."""
+    config = Path(folder) / "config.json"
+    try:
+        wire = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(wire, dict) and wire.get("format") == FORMAT
+
+
 def find_instances(folder: str | Path) -> tuple[Path, InstanceConfig]:
     """The folder of a model and its configuration; none ships.
 
