@@ -11,6 +11,7 @@ from apps.labeling.formats.writing import Out
 from apps.labeling.types import ShapeKind
 
 CHUNK = 1 << 20
+_encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 # Kinds that COCO has no form for, or only a coarser one: their own is added.
 EXACT = frozenset(
     {
@@ -58,12 +59,15 @@ def coco_text(labels: Sequence[ItemLabel], items: Iterable[Item]) -> Iterator[st
         num_annotations = 0
         for number, item in enumerate(items, start=1):
             image_id = item.id or number
-            yield (",\n" if number > 1 else "") + json.dumps(_image(item, image_id))
-            for shape in item.shapes:
-                num_annotations += 1
-                row = _annotation(shape, item, category_of)
-                row |= {"id": num_annotations, "image_id": image_id}
-                waiting.write((",\n" if num_annotations > 1 else "") + json.dumps(row))
+            yield (",\n" if number > 1 else "") + _encode(_image(item, image_id))
+            rows = [
+                {"id": at, "image_id": image_id, **_annotation(one, item, category_of)}
+                for at, one in enumerate(item.shapes, start=num_annotations + 1)
+            ]
+            if rows:
+                text = _encode(rows)[1:-1]
+                waiting.write(f",\n{text}" if num_annotations else text)
+            num_annotations += len(rows)
         yield '\n],\n"annotations": [\n'
         waiting.seek(0)
         while piece := waiting.read(CHUNK):
@@ -96,37 +100,43 @@ def _annotation(
     x1, y1, x2, y2 = shape.bbox
     width, height = x2 - x1, y2 - y1
     segmentation, area = segmentation_of(shape, item.width, item.height)
+    joints = _keypoints(shape) if shape.kind is ShapeKind.SKELETON else {}
     return {
         "category_id": category_of[shape.label],
         "bbox": [x1, y1, width, height],
         "area": width * height if area is None else area,
         "segmentation": segmentation,
         "iscrowd": 0,
-        **_keypoints(shape),
-        "attributes": {
-            **shape.attributes,
-            "occluded": shape.is_occluded,
-            "truncated": shape.is_truncated,
-            "kind": shape.kind,
-            **({"group": str(shape.group)} if shape.group else {}),
-            **({"id": str(shape.id)} if shape.id else {}),
-            **_exact(shape),
-        },
+        **joints,
+        "attributes": _attributes(shape),
     }
+
+
+def _attributes(shape: ItemShape) -> dict[str, Any]:
+    """Those that people set, and what COCO has no field for."""
+    own = {
+        **shape.attributes,
+        "occluded": shape.is_occluded,
+        "truncated": shape.is_truncated,
+        "kind": shape.kind,
+    }
+    if shape.group:
+        own["group"] = str(shape.group)
+    if shape.id:
+        own["id"] = str(shape.id)
+    if shape.kind in EXACT:
+        own |= _exact(shape)
+    return own
 
 
 def _exact(shape: ItemShape) -> dict[str, Any]:
     """The geometry itself, where the segmentation does not say it whole."""
-    if shape.kind not in EXACT:
-        return {}
     geometry = unpack(shape.kind, shape.packed) or {}
     is_plain = shape.kind is ShapeKind.POLYGON and not geometry["holes"]
     return {} if is_plain else {"geometry": geometry}
 
 
 def _keypoints(shape: ItemShape) -> dict[str, Any]:
-    if shape.kind is not ShapeKind.SKELETON:
-        return {}
     joints = unpack(ShapeKind.SKELETON, shape.packed) or {}
     triples = [
         number

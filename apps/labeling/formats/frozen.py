@@ -74,8 +74,6 @@ SAME = frozenset(
         "group", "layer",
     }
 )  # fmt: skip
-# What an annotation without extras has: packed, attributes, group, layer.
-PLAIN: tuple[str, dict[str, Any], str | None, int] = ("", {}, None, 0)
 Piece = bytes | tuple[bytes, str]
 
 
@@ -93,25 +91,31 @@ def unfreeze(
     rows = []
     for row in FIXED.iter_unpack(shapes):
         uid, label_id, kind, source, flags, score, x1, y1, x2, y2 = row
-        key = UUID(bytes=uid)
-        packed, attributes, group, layer = more.get(str(key), PLAIN) if more else PLAIN
-        rows.append(
-            ItemShape(
-                id=key,
-                label=names[label_id],
-                kind=KINDS[kind],
-                bbox=(x1, y1, x2, y2),
-                packed=b64decode(packed) if packed else b"",
-                source=SOURCES[source],
-                score=None if score != score else score,
-                attributes=attributes,
-                is_occluded=bool(flags & 1),
-                is_truncated=bool(flags & 2),
-                group=UUID(group) if group else None,
-                layer=layer,
-            )
+        one = ItemShape(
+            id=UUID(bytes=uid),
+            label=names[label_id],
+            kind=KINDS[kind],
+            bbox=(x1, y1, x2, y2),
+            source=SOURCES[source],
+            score=None if score != score else score,
+            is_occluded=flags & 1 == 1,
+            is_truncated=flags & 2 == 2,
         )
+        rows.append(_completed(one, more.get(str(one.id))) if more else one)
     return tuple(rows)
+
+
+def _completed(one: ItemShape, extra: list[Any] | None) -> ItemShape:
+    """Add what did not fit the fixed part."""
+    if extra is None:
+        return one
+    packed, attributes, group, layer = extra
+    return one._replace(
+        packed=b64decode(packed),
+        attributes=attributes,
+        group=UUID(group) if group else None,
+        layer=layer,
+    )
 
 
 def frozen_shapes(row: FrozenImage) -> list[Shape]:
@@ -119,11 +123,7 @@ def frozen_shapes(row: FrozenImage) -> list[Shape]:
     shapes = []
     ids = {key: str(key) for key in label_ids(bytes(row.shapes))}
     for one in unfreeze(bytes(row.shapes), row.extras, ids):
-        fields = {
-            name: getattr(one, name)
-            for name in one.__dataclass_fields__
-            if name in SAME
-        }
+        fields = {name: getattr(one, name) for name in SAME}
         assert one.id is not None, "a frozen annotation has its id"
         shapes.append(
             Shape(

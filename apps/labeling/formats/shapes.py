@@ -99,9 +99,8 @@ def inside(where: str, one: ItemShape, item: Item) -> ItemShape:
 
 def _cut(one: ItemShape, width: int, height: int) -> ItemShape:
     x1, y1, x2, y2 = one.bbox
-    fields = {name: getattr(one, name) for name in one.__dataclass_fields__}
     bbox: BBox = (max(x1, 0), max(y1, 0), min(x2, width), min(y2, height))
-    return ItemShape(**{**fields, "bbox": bbox})
+    return one._replace(bbox=bbox)
 
 
 def number(where: str, text: object) -> float:

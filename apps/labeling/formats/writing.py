@@ -3,7 +3,8 @@
 import shutil
 import zipfile
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import splitext
 from types import TracebackType
 from typing import IO, Self
 
@@ -59,13 +60,13 @@ class Names:
 
     def unique(self, name: str) -> str:
         """Return the name, numbered where a file before had the same stem."""
-        path = PurePosixPath(name)
-        stem, number = path.stem, 1
-        while str(path.with_name(stem)).lower() in self._stems:
+        plain, suffix = splitext(name)
+        stem, number = plain, 1
+        while stem.lower() in self._stems:
             number += 1
-            stem = f"{path.stem}-{number}"
-        self._stems.add(str(path.with_name(stem)).lower())
-        return str(path.with_name(f"{stem}{path.suffix}"))
+            stem = f"{plain}-{number}"
+        self._stems.add(stem.lower())
+        return f"{stem}{suffix}"
 
 
 def _info(name: str, how: int = zipfile.ZIP_DEFLATED) -> zipfile.ZipInfo:

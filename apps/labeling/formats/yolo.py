@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
+from posixpath import basename, splitext
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -41,17 +42,16 @@ def write_yolo(
     listed: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for item in items:
         split = item.split or "train"
-        plain = out.unique(PurePosixPath(item.name.replace("\\", "/")).name)
+        plain = out.unique(basename(item.name.replace("\\", "/")))
         lines = []
         for one in item.shapes:
             numbers = WRITERS[task](one, item, num_joints)
             if numbers is None:
                 out.num_left_out += 1
             else:
-                values = " ".join(_short(value) for value in numbers)
-                lines.append(f"{class_of[one.label]} {values}\n")
-        stem = PurePosixPath(plain).stem
-        out.write(f"labels/{split}/{stem}.txt", "".join(lines))
+                values = (" %.9g" * len(numbers)) % tuple(numbers)
+                lines.append(f"{class_of[one.label]}{values}\n")
+        out.write(f"labels/{split}/{splitext(plain)[0]}.txt", "".join(lines))
         listed[split].append(f"images/{split}/{plain}\n")
     for split, lines in listed.items():
         if lines:
@@ -77,10 +77,6 @@ def _yaml(
         for number, label in enumerate(labels)
     ]
     return "".join(lines)
-
-
-def _short(value: float) -> str:
-    return repr(round(value, 9))
 
 
 def _centered(one: ItemShape, item: Item) -> list[float]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
-from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
@@ -19,7 +18,13 @@ from apps.core import blobs
 from apps.labeling import selectors
 from apps.labeling.errors import NothingToFreezeError
 from apps.labeling.formats.coco import coco_text
-from apps.labeling.formats.freezing import COUNT_SQL, FREEZE_SQL, HASH_SQL
+from apps.labeling.formats.freezing import (
+    ANALYZE_SQL,
+    FREEZE_SQL,
+    HASH_SQL,
+    HASHED_SQL,
+    UNHASHED_SQL,
+)
 from apps.labeling.formats.items import Item
 from apps.labeling.formats.source import states, version_items, version_labels
 from apps.labeling.models import DatasetVersion, FrozenImage, Label, Project
@@ -29,6 +34,7 @@ from apps.labeling.types import DatasetVersionInfo, Shares
 if TYPE_CHECKING:
     from apps.accounts.models import User
 
+NUM_TO_ANALYZE = 10_000
 SUFFIXES = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
@@ -109,6 +115,7 @@ def _freeze(version: DatasetVersion, shares: Shares) -> None:
             "SELECT 1 FROM labeling_label WHERE project_id = %s FOR KEY SHARE",
             [version.project_id],
         )
+        cursor.execute(HASHED_SQL)
         cursor.execute(
             FREEZE_SQL,
             {
@@ -119,38 +126,53 @@ def _freeze(version: DatasetVersion, shares: Shares) -> None:
                 "until_val": shares.train + shares.val,
             },
         )
-        _fill_empty_splits(version, shares)
-        cursor.execute(COUNT_SQL, [version.pk])
-        counted = cursor.fetchall()
-        cursor.execute(HASH_SQL, [version.pk])
-        (digest,) = cursor.fetchone()
-    version.splits = {split: num for split, num, _num_annotations in counted}
-    version.num_images = sum(version.splits.values())
-    version.num_annotations = sum(int(row[2]) for row in counted)
+        digest, num_annotations, *nums = cursor.fetchone()
+        splits = dict(zip(("train", "val", "test"), nums, strict=True))
+        if _fill_empty_splits(version, shares, splits):
+            cursor.execute(HASH_SQL, [version.pk])
+            (digest,) = cursor.fetchone()
+        cursor.execute(UNHASHED_SQL)
+    version.splits = {split: num for split, num in splits.items() if num}
+    version.num_images = sum(nums)
+    version.num_annotations = int(num_annotations)
     if version.num_images == 0:
         raise NothingToFreezeError(
             _("no image is submitted yet: submit some, or include all images")
             if version.only_submitted
             else _("the project has no images yet: upload some")
         )
+    if version.num_images >= NUM_TO_ANALYZE:
+        transaction.on_commit(_analyze)
     version.taxonomy = taxonomy_of(version.project_id)
     text = json.dumps(version.taxonomy, sort_keys=True)
     version.content_hash = sha256(bytes(digest) + text.encode()).hexdigest()
 
 
-def _fill_empty_splits(version: DatasetVersion, shares: Shares) -> None:
-    """Give a wanted split of a small set one image of the fullest split."""
-    for split in ("train", "val", "test"):
-        is_wanted = getattr(shares, split) > 0
-        if not is_wanted or version.rows.filter(split=split).exists():
+def _analyze() -> None:
+    """Tell the planner of so many rows before somebody compares or exports them."""
+    with connection.cursor() as cursor:
+        cursor.execute(ANALYZE_SQL)
+
+
+def _fill_empty_splits(
+    version: DatasetVersion, shares: Shares, splits: dict[str, int]
+) -> bool:
+    """Give a wanted split of a small set one image of the fullest split.
+
+    Returns:
+        Whether images moved; ``splits`` are counted anew.
+    """
+    is_changed = False
+    for split in splits:
+        fullest = max(splits, key=splits.__getitem__)
+        if splits[split] or not getattr(shares, split) or splits[fullest] < 2:
             continue
-        counted = version.rows.values("split").annotate(num=Count("image")).order_by()
-        fullest = counted.filter(num__gt=1).order_by("-num", "split").first()
-        if fullest is None:
-            return
-        spare = version.rows.filter(split=fullest["split"]).order_by("-image__sha256")
+        spare = version.rows.filter(split=fullest).order_by("-image__sha256")
         moved = spare.values_list("image_id", flat=True)[0]
         version.rows.filter(image_id=moved).update(split=split)
+        splits[split], splits[fullest] = 1, splits[fullest] - 1
+        is_changed = True
+    return is_changed
 
 
 def taxonomy_of(project_id: int) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 import random
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -179,8 +178,7 @@ def test_what_a_format_can_hold_comes_back(
 @pytest.mark.parametrize("form", ["coco", "cvat"])
 def test_attributes_and_flags_come_back(form: str, project: Project, tmp_path: Path):
     image = ImageFactory(project=project, width=WIDTH, height=HEIGHT)
-    shape = replace(
-        random_shape(random.Random(1), BOX),
+    shape = random_shape(random.Random(1), BOX)._replace(
         attributes={"depth": "deep"},
         is_occluded=True,
     )

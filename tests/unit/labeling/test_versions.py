@@ -6,9 +6,10 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from pycocotools.coco import COCO
 
 from apps.accounts.models import User, Workspace
@@ -29,6 +30,7 @@ from apps.labeling.models import (
     VersionImage,
 )
 from apps.labeling.selectors.differences import Tally, diff_versions
+from apps.labeling.services import versions
 from apps.labeling.services.images import add_image, delete_image
 from apps.labeling.services.projects import create_project, delete_label
 from apps.labeling.services.restoring import replay, stated
@@ -176,6 +178,53 @@ def test_no_split_stays_empty_wherever_bytes_put_the_images(
         made = make_version(user=alice, project_id=project.pk)
 
         assert made.splits == {"train": 1, "val": 1, "test": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_rolled_back_does_not_mislead_the_next_version(
+    alice: User, project: Project
+):
+    submitted(project, 300)
+    with transaction.atomic():
+        make_version(user=alice, project_id=project.pk)
+        transaction.set_rollback(True)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM labeling_frozenimage, labeling_versionimage")
+    make_version(user=alice, project_id=project.pk)
+    plans = []
+
+    def explained(execute, sql, params, many, context):
+        if "INSERT INTO labeling_frozenimage" in sql:
+            execute(f"EXPLAIN {sql}", params, many, context)
+            plans.append("\n".join(row for (row,) in context["cursor"].fetchall()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explained):
+        make_version(user=alice, project_id=project.pk, only_submitted=False)
+
+    assert plans[0].count("Nested Loop") == 1  # an image and what is on it
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW enable_nestloop")
+        assert cursor.fetchone() == ("on",)
+
+
+def test_a_large_version_tells_the_planner_of_its_rows(
+    alice: User,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+):
+    submitted(project, 3)
+    monkeypatch.setattr(versions, "NUM_TO_ANALYZE", 3)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        make_version(user=alice, project_id=project.pk)
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT reltuples FROM pg_class WHERE relname = 'labeling_versionimage'"
+        )
+        assert cursor.fetchone() == (3,)
 
 
 def test_shares_are_per_cent():
