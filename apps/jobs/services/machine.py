@@ -5,12 +5,14 @@ attempt that is no longer the current one. That makes redelivery by the broker, 
 that wakes after its lease ended, and two workers at once harmless.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,9 +21,26 @@ from apps.core.queue import enqueue
 from apps.core.realtime import publish
 from apps.jobs.errors import IllegalTransitionError, StaleAttemptError
 from apps.jobs.events import JobPoked, group
-from apps.jobs.models import Job, JobEvent
+from apps.jobs.models import Job
 from apps.jobs.services import leases
 from apps.jobs.types import Claim, EventKind, JobStatus, NewEvent
+
+# The two statements of a report, which a running job writes several times a second.
+# Put together anew by the ORM they took three times the processor time of all the rest.
+HELD_SQL = "SELECT * FROM jobs_job WHERE id = %s FOR UPDATE"
+APPEND_SQL = """
+WITH written AS (
+  INSERT INTO jobs_jobevent (job_id, seq, attempt, kind, payload, at)
+  SELECT
+    %(job)s, %(last_seq)s + number, %(attempt)s, kind, payload::jsonb, %(now)s
+  FROM unnest(%(kinds)s::text[], %(payloads)s::text[])
+    WITH ORDINALITY AS said (kind, payload, number)
+)
+UPDATE jobs_job SET
+  last_seq = %(last_seq)s + cardinality(%(kinds)s::text[]), num_done = %(num_done)s,
+  last_write = %(last_write)s, updated_at = %(now)s
+WHERE id = %(job)s
+"""
 
 
 @contextmanager
@@ -32,7 +51,7 @@ def fenced(claim: Claim) -> Iterator[Job]:
         StaleAttemptError: The job ended, or another attempt has it.
     """
     with transaction.atomic():
-        job = Job.objects.select_for_update().filter(pk=claim.job_id).first()
+        job = next(iter(Job.objects.raw(HELD_SQL, [claim.job_id])), None)
         if job is None or job.attempt != claim.attempt or not job.is_active:
             raise StaleAttemptError(
                 _("attempt {attempt} of {job_id} is over").format(
@@ -124,17 +143,14 @@ def progress(job: Job) -> NewEvent:
 
 def append(job: Job, events: Sequence[NewEvent]) -> None:
     """Number and store events of a locked (or new) job, then poke its watchers."""
-    rows = [
-        JobEvent(
-            job=job,
-            seq=job.last_seq + offset,
-            attempt=job.attempt,
-            kind=event.kind,
-            payload=event.payload,
-        )
-        for offset, event in enumerate(events, start=1)
-    ]
-    JobEvent.objects.bulk_create(rows)
-    job.last_seq += len(rows)
-    job.save(update_fields=["last_seq", "num_done", "last_write", "updated_at"])
+    job.updated_at = timezone.now()
+    written: dict[str, Any] = {
+        "job": job.pk, "attempt": job.attempt, "last_seq": job.last_seq,
+        "num_done": job.num_done, "last_write": job.last_write, "now": job.updated_at,
+        "kinds": [event.kind.value for event in events],
+        "payloads": [json.dumps(event.payload) for event in events],
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(APPEND_SQL, written)
+    job.last_seq += len(events)
     publish(group(job.pk), JobPoked(job_id=str(job.pk), seq=job.last_seq))
