@@ -153,7 +153,8 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [
     (name, BASE_DIR / "static" / name) for name in ("css", "dist", "img")
 ]
-MODEL_DIRS = [BASE_DIR / "gpu_workers" / "deepseek_vision" / "weights"]
+_VISION = BASE_DIR / "gpu_workers" / "deepseek_vision"
+MODEL_DIRS = [_VISION / "weights", _VISION / "segmentation" / "instances" / "weights"]
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

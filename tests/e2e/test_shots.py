@@ -104,7 +104,9 @@ def _photographed(page: Page, path: str, name: str) -> int:
     expect(page.locator("#editor[data-loading]")).to_have_count(0)
     page.screenshot(path=SHOTS / f"{name}.png")
     if name in DOCUMENTED:
-        page.screenshot(path=DOCS / f"{name.removeprefix('full-')}.png")
+        with Image.open(SHOTS / f"{name}.png") as shot:
+            kept = DOCS / f"{name.removeprefix('full-')}.webp"
+            shot.convert("RGB").save(kept, quality=88, method=6)
     return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 

@@ -173,6 +173,9 @@ def train_instances_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--start-from", help="a detector that is taken whole")
     parser.add_argument("--go-on-from", type=Path, help="an instance segmenter")
+    parser.add_argument(
+        "--small", action="store_true", help="the graph's weights in 8 bits"
+    )
     _teaching(parser)
 
 
@@ -188,6 +191,7 @@ def train_instances(
         start_from=options.start_from,
         go_on_from=options.go_on_from,
         device=options.device,
+        is_small=options.small,
     )
     recipe = _recipe(training.InstanceRecipe, options, seed=options.seed)
     run.train(job, recipe, should_stop=should_stop)
@@ -206,7 +210,7 @@ def evaluate_instances(
 
 
 def find_instances_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", help="the folder that train-instances wrote")
+    parser.add_argument("model", help="a name, or what train-instances wrote")
     parser.add_argument("paths", nargs="+", type=Path, help="pictures or folders")
     parser.add_argument("--score", type=float, help="least score, 0 to 1")
     parser.add_argument("--draw", type=Path, help="folder for pictures with masks")

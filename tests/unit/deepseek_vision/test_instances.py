@@ -13,7 +13,7 @@ from PIL import Image
 from deepseek_vision import events
 from deepseek_vision.__main__ import main
 from deepseek_vision.errors import DatasetError, VisionError
-from deepseek_vision.images import Picture
+from deepseek_vision.images import Picture, read_picture
 from deepseek_vision.prompts import class_embeddings
 from deepseek_vision.segmentation.instances import directory, grid, predict, views
 from deepseek_vision.segmentation.instances.export import export_instances
@@ -26,6 +26,7 @@ from deepseek_vision.segmentation.instances.proposing import shape_of
 from deepseek_vision.segmentation.instances.serving import load
 from deepseek_vision.segmentation.packing import draw_polygons, pack_masks
 from deepseek_vision.spec import DetectSpec, ImageRef
+from tests.cells import CELLS, draw_cells
 
 
 def test_a_mask_traced_from_middle_to_middle_is_drawn_as_it_was():
@@ -259,7 +260,7 @@ def test_bad_models_and_sets_are_refused_by_name(trained, discs, tmp_path, caplo
     assert main([*arguments, "--start-from", "no-such-model"]) == 1
     assert main([*arguments, "--set", "colour=3"]) == 1
     assert "a recipe has: num_steps" in caplog.text
-    with pytest.raises(VisionError, match="no instance segmenter ships"):
+    with pytest.raises(VisionError, match="there are: nuclei_instances, or give"):
         predict.load_instances("nothing")
     pickle = tmp_path / "model.pt"
     pickle.write_bytes(b"\x80\x02}q\x00.")
@@ -289,3 +290,41 @@ def test_bad_models_and_sets_are_refused_by_name(trained, discs, tmp_path, caplo
     assert "no polygon in any image" in caplog.text
     with pytest.raises(DatasetError, match="has none of the model's classes"):
         measure_masks(lambda _picture: [], discs, classes=("dent",))
+
+
+def test_the_shipped_segmenter_tells_touching_cells_apart_and_is_small():
+    folder, config = directory.find_instances("nuclei_instances")
+    picture = read_picture(draw_cells())
+
+    found = predict.load_instances("nuclei_instances").find(picture)
+
+    assert len(found) == len(CELLS)
+    for across, down, a, b in CELLS:
+        y, x = np.mgrid[: picture.height, : picture.width] + 0.5
+        truth = ((x - across) / a) ** 2 + ((y - down) / b) ** 2 < 1
+        best = max(
+            np.count_nonzero(mask & truth) / np.count_nonzero(mask | truth)
+            for mask in (one.mask(width=320, height=240) for one in found)
+        )
+        assert best > 0.75
+    assert (folder / "README.md").read_text().startswith("---\nlicense: ")
+    assert config.metrics["val"]["mask_AP"] > 0.5
+    assert (folder / "model.onnx").stat().st_size < 4e6
+
+
+def test_weights_in_8_bits_say_nearly_the_same(tmp_path):
+    torch.manual_seed(0)
+    model = build_instance_segmenter("nano").eval()
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 96, 3)).astype(np.uint8)
+    config = directory.InstanceConfig(
+        name="a", classes=("dent",), side_px=96, options=model.size.as_options()
+    )
+    said, sizes = [], []
+    for is_small in (False, True):
+        export_instances(model, tmp_path / "model.onnx", is_small=is_small)
+        (tmp_path / "config.json").write_text(config.to_json())
+        sizes.append((tmp_path / "model.onnx").stat().st_size)
+        said.append(predict.load_instances(tmp_path)._run(pixels))  # noqa: SLF001 -- the graph's own answers
+    assert sizes[1] < 0.7 * sizes[0]
+    for one, other in zip(*said, strict=True):
+        assert np.abs(one - other).max() < 0.05 * np.abs(one).max()

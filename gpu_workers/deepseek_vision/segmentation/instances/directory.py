@@ -5,11 +5,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deepseek_vision.errors import ModelFormatError, UnknownModelError
-from deepseek_vision.hub import check_format, refuse_pickle
+from deepseek_vision.errors import ModelFormatError
+from deepseek_vision.hub import check_format
+from deepseek_vision.segmentation.folders import find_folder
 
 FORMAT = "dsportal-instances"
 FORMAT_VERSION = 1
+SHIPPED = Path(__file__).resolve().parent / "weights"
 ONNX_FILE, TORCH_FILE = "model.onnx", "model.safetensors"
 
 
@@ -79,24 +81,14 @@ def holds_instances(folder: str | Path) -> bool:
     return isinstance(wire, dict) and wire.get("format") == FORMAT
 
 
-def find_instances(folder: str | Path) -> tuple[Path, InstanceConfig]:
-    """The folder of a model and its configuration; none ships.
+def find_instances(name: str | Path) -> tuple[Path, InstanceConfig]:
+    """The folder that a shipped name or a path stands for, and its configuration.
 
     Raises:
-        UnknownModelError: there is no such folder.
+        UnknownModelError: listing the names that exist.
         ModelFormatError: the folder is there but holds another model, or none.
     """
-    path = Path(folder)
-    if path.is_file():
-        refuse_pickle(path)
-        raise ModelFormatError(
-            f"{path}: is a file; give the model's folder, the one with config.json"
-        )
-    if not path.is_dir():
-        raise UnknownModelError(
-            f"no folder {str(path)!r}; no instance segmenter ships, so give the one "
-            "that train-instances wrote"
-        )
+    path = find_folder(name, shipped=SHIPPED, kind="instance segmenter")
     config = path / "config.json"
     if not config.is_file():
         raise ModelFormatError(f"{path}: has no config.json, so it is not a model")

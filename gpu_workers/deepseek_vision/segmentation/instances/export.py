@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from deepseek_vision.export import OPSET
 from deepseek_vision.model.detector import TEXT_DIMENSIONS
 from deepseek_vision.model.layers import fold_norms
-from deepseek_vision.segmentation.halves import store_in_half
+from deepseek_vision.segmentation.halves import store_in_bytes, store_in_half
 from deepseek_vision.segmentation.instances.network import InstanceSegmenter
 
 OUTPUTS = ("logits", "distances", "kernels", "features")
@@ -28,8 +28,10 @@ class BytesGraph(nn.Module):
         return tuple(self.model(images, prompts_PD))
 
 
-def export_instances(model: InstanceSegmenter, path: Path) -> None:
-    """Write `path`; `model` is left as it was."""
+def export_instances(
+    model: InstanceSegmenter, path: Path, *, is_small: bool = False
+) -> None:
+    """Write `path`, its weights in 16 bits, or in 8; `model` is left as it was."""
     folded = copy.deepcopy(model).cpu().float().eval()
     fold_norms(folded)
     pixels = torch.zeros(1, 128, 128, 3, dtype=torch.uint8)
@@ -55,4 +57,4 @@ def export_instances(model: InstanceSegmenter, path: Path) -> None:
                 "features": {0: "batch", 2: "rows", 3: "columns"},
             },
         )
-    store_in_half(path)
+    (store_in_bytes if is_small else store_in_half)(path)

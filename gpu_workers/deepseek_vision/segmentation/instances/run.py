@@ -44,7 +44,7 @@ class InstanceJob:
     """What to learn from and where to put the result.
 
     `start_from` is a detector that is taken whole, `go_on_from` the folder of an
-    instance segmenter.
+    instance segmenter. With `is_small` the graph's weights are kept in 8 bits.
     """
 
     data: tuple[Path, ...]
@@ -53,6 +53,7 @@ class InstanceJob:
     start_from: str | None = None
     go_on_from: Path | None = None
     device: str = "cpu"
+    is_small: bool = False
 
 
 def train(
@@ -93,7 +94,7 @@ def train(
             should_stop,
         )
     save_weights(trained, job.out / TORCH_FILE)
-    export_instances(trained, job.out / ONNX_FILE)
+    export_instances(trained, job.out / ONNX_FILE, is_small=job.is_small)
     options = {**recipe.as_options(), "start_from": job.start_from}
     (job.out / RECIPE_FILE).write_text(json.dumps(options, indent=2) + "\n")
     (job.out / "config.json").write_text(config.to_json(), encoding="utf-8")
@@ -136,7 +137,7 @@ Trained on {data} from {begun}; classes: {", ".join(config.classes)}. Pictures a
 answered at {config.side_px} px. `recipe.json` holds the recipe, `training.jsonl` how
 the losses went.
 
-    python -m deepseek_vision find-instances {job.out.resolve().name} PICTURES --out masks
+    python -m deepseek_vision find-instances {job.out.resolve().name} PICTURES --draw drawn
     python -m deepseek_vision evaluate-instances {job.out.resolve().name} FOLDER
 """
 
