@@ -6,6 +6,7 @@ from apps.accounts import urls as accounts
 from apps.core import urls as core
 from apps.deployments import urls as deployments
 from apps.diagnostics import urls as diagnostics
+from apps.diagnostics.transfer import urls as transfer
 from apps.jobs import urls as jobs
 from apps.labeling import urls as labeling
 from apps.marketplace import urls as marketplace
@@ -30,6 +31,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    # A page of models that needs what stands above them: data.
+    path("marketplace/by-images/", include((transfer.page_urls, "by-images"))),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="api-docs"),
 ]
 for name, urls in APPS.items():

@@ -2,6 +2,7 @@ from django.urls import include, path
 
 from apps.diagnostics import api, views
 from apps.diagnostics.evaluations import urls as evaluations
+from apps.diagnostics.transfer import urls as transfer
 
 # /diagnostics/
 page_urls = [
@@ -20,6 +21,7 @@ _report = "reports/<int:report_id>"
 # /api/v1/diagnostics/
 api_urls = [
     path("evaluations/", include(evaluations.api_urls)),
+    path("models/", include(transfer.api_urls)),
     path("tools/", api.ToolListApi.as_view(), name="tool-list"),
     path("estimate/", api.EstimateApi.as_view(), name="estimate"),
     path("reports/", api.ReportListApi.as_view(), name="report-list"),

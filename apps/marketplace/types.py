@@ -57,6 +57,23 @@ class Verdict(StrEnum):
     NOT_COVERED = "not_covered"
 
 
+class Speed(StrEnum):
+    """How long a model takes here for a picture, as a class to choose by."""
+
+    MS_10 = "10"
+    MS_50 = "50"
+    MS_200 = "200"
+    SLOWER = "slower"
+    UNMEASURED = "unmeasured"
+
+    @classmethod
+    def of(cls, time_ms: float) -> "Speed":
+        within = (
+            one for one in (cls.MS_10, cls.MS_50, cls.MS_200) if time_ms <= int(one)
+        )
+        return next(within, cls.SLOWER)
+
+
 class RefKind(StrEnum):
     BRANCH = "branch"
     TAG = "tag"

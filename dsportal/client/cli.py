@@ -10,6 +10,7 @@ from dsportal.client import deploying, diagnosing, fetching, logins
 from dsportal.client.api import Client
 from dsportal.client.errors import ClientError
 from dsportal.client.opening import client_of
+from dsportal.client.suiting import find_models
 from dsportal.client.types import DatasetVersion, Event, Job
 from dsportal.client.verifying import verify
 
@@ -270,6 +271,7 @@ def add(
 
 
 main.add_command(diagnosing.diagnose)
+main.add_command(find_models)
 main.add_command(deploying.targets)
 main.add_command(fetching.catalogue)
 main.add_command(fetching.fetch)

@@ -1,7 +1,6 @@
 """``dsportal diagnose``: a report on a model and data, from the shell or from CI."""
 
 import shutil
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 from deepseek_diagnostics.catalog import TOOLS, Need
 from dsportal.client.api import Client
 from dsportal.client.errors import ClientError
-from dsportal.client.opening import client_of
+from dsportal.client.opening import client_of, follow, version_of
 
 # The option that gives a tool what it needs, or what the model must be or have.
 NEEDED = {
@@ -80,7 +79,7 @@ def diagnose(
         )
     client = client_of(ctx)
     report = client.start_report(
-        _version(client, dataset),
+        version_of(client, dataset),
         model=model,
         tools=() if is_all else tools,
         splits=choices["splits"],
@@ -109,15 +108,6 @@ def diagnose(
         ctx.exit(3)
 
 
-def _version(client: Client, dataset: str) -> int:
-    if dataset.isdecimal():
-        return int(dataset)
-    newest = next(iter(client.versions(dataset)), None)
-    if newest is None:
-        raise ClientError(f"{dataset} has no dataset version: make-version makes one")
-    return newest.id
-
-
 def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
     mapping = {}
     for pair in pairs:
@@ -129,16 +119,9 @@ def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _follow(client: Client, report: dict[str, Any]) -> None:
-    """Show the progress until the job is over, beside what is printed."""
-    with click.progressbar(length=1, label="Measuring", file=sys.stderr) as bar:
-        for event in client.watch(report["job_id"]):
-            if event.kind == "progress":
-                bar.length = event.payload["total"]
-                bar.update(event.payload["done"] - bar.pos)
-    job = client.job(report["job_id"])
-    if job.status != "done":
-        reason = client.report(report["id"])["error"] or job.status
-        raise ClientError(f"the report is not done: {reason}")
+    if follow(client, report["job_id"], label="Measuring") != "done":
+        told = client.report(report["id"])
+        raise ClientError(f"the report is not done: {told['error'] or told['status']}")
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "apps.training",
     "apps.diagnostics",
     "apps.diagnostics.evaluations",
+    "apps.diagnostics.transfer",
     "apps.deployments",
     "apps.deployments.targets",
     "apps.deployments.trials",

@@ -87,7 +87,7 @@ def is_ours(model: str | Path) -> bool:
     if str(model) in list_models():
         return True
     config = Path(model) / "config.json"
-    return not config.is_file() or _config_of(Path(model)).get("format") == FORMAT
+    return not config.is_file() or config_of(Path(model)).get("format") == FORMAT
 
 
 def open_seer(model: str | Path, *, precision: str = "", num_threads: int = 1) -> Seer:
@@ -136,7 +136,7 @@ class ServedSeer:
         self._runner = load_runner(
             directory, precision=precision, num_threads=num_threads
         )
-        config = _config_of(directory)
+        config = config_of(directory)
         self.classes = tuple(self._runner.describe().get("labels", ()))
         self.weights = _digest_of(directory)
         self.score_threshold = float(config.get("score_threshold", SCORE_THRESHOLD))
@@ -213,7 +213,7 @@ def load_runner(directory: Path, *, precision: str = "", num_threads: int = 1) -
     Raises:
         DataError: Nothing runs its format, it takes no pictures, or does not load.
     """
-    wanted = str(_config_of(directory).get("format", ""))
+    wanted = str(config_of(directory).get("format", ""))
     runners = {entry.name: entry for entry in entry_points(group=GROUP)}
     if wanted not in runners:
         raise DataError(
@@ -232,7 +232,7 @@ def load_runner(directory: Path, *, precision: str = "", num_threads: int = 1) -
     return runner
 
 
-def _config_of(directory: Path) -> dict[str, Any]:
+def config_of(directory: Path) -> dict[str, Any]:
     try:
         config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

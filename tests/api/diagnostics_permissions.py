@@ -15,6 +15,13 @@ DIAGNOSTICS_API: Rules = {
         ),
     },
     "diagnostics-api:evaluation": {"GET": read()},
+    "diagnostics-api:transfer-list": {
+        "GET": read(**OWN),
+        "POST": write(  # its one image has no object
+            ANNOTATOR, 400, body=lambda w: {"version_id": w["version_id"]}
+        ),
+    },
+    "diagnostics-api:transfer": {"GET": read()},
     "diagnostics-api:tool-list": {"GET": read(**OWN)},
     "diagnostics-api:estimate": {
         "POST": write(VIEWER, body=lambda w: {"version_id": w["version_id"]})
@@ -47,6 +54,11 @@ DIAGNOSTICS_PAGES: Rules = {
         "POST": write(VIEWER, stranger=200, body=lambda _w: {"split": ""}),
     },
     "diagnostics:leaderboard": {"GET": read()},
+    "by-images:searches": {
+        "GET": read(**OWN),
+        "POST": write(VIEWER, stranger=200, body=lambda _w: {"version": ""}),
+    },
+    "by-images:search": {"GET": read()},
     "diagnostics:reports": {"GET": read(**OWN)},
     "diagnostics:new": {
         "GET": read(**OWN),

@@ -13,7 +13,9 @@ from apps.marketplace.formats.git import blob_oid
 from apps.marketplace.models import Model
 from apps.marketplace.services.commits import Changes, NewFile, commit
 from apps.marketplace.services.repositories import create_repository
-from apps.marketplace.types import Gate, Visibility
+from apps.marketplace.services.speeds import note_speed
+from apps.marketplace.types import Gate, Speed, Visibility
+from tests.factories.marketplace import ModelRevisionFactory
 
 CARD = """---
 license: mit
@@ -104,6 +106,34 @@ def test_a_facet_is_counted_and_its_link_keeps_the_search(
     html = as_(alice).get(f"{reverse('marketplace:models')}?q=hides&page=1").text
 
     assert '<a href="?q=hides&amp;task=object-detection" >object-detection</a>' in html
+
+
+def test_models_are_narrowed_down_by_their_speed_here(
+    alice: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    create_repository(user=alice, namespace="", name="loaves")
+    head = ModelRevisionFactory(model=Model.objects.get(name="loaves"))
+    Model.objects.filter(name="loaves").update(head=head)
+    note_speed(revision_id=head.pk, time_ms=49.6)
+
+    url = reverse("marketplace:models")
+    whole = as_(alice).get(url).text
+    quick = as_(alice).get(f"{url}?speed=50").text
+    unmeasured = as_(alice).get(f"{url}?speed=unmeasured").text
+
+    assert whole.index("10 to 50 ms") < whole.index("not measured")
+    assert "50 ms here" in quick
+    assert page("model", hides) not in quick
+    assert page("model", hides) in unmeasured
+    assert "ms here" not in unmeasured
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "speed"),
+    [(0.4, "10"), (10, "10"), (10.1, "50"), (200, "200"), (201, "slower")],
+)
+def test_a_speed_is_of_one_class(time_ms: float, speed: str) -> None:
+    assert Speed.of(time_ms) == speed
 
 
 def test_what_models_were_trained_on_is_counted(

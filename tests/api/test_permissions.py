@@ -40,7 +40,7 @@ from tests.api.rules import Rule, World
 from tests.factories.accounts import UserFactory
 from tests.factories.deployments import EndpointFactory, ReleaseFactory
 from tests.factories.diagnostics import ReportFactory
-from tests.factories.evaluations import EvaluationFactory
+from tests.factories.evaluations import EvaluationFactory, TransferSearchFactory
 from tests.factories.jobs import JobFactory
 from tests.factories.labeling import AllocationRuleFactory, SavedViewFactory
 from tests.factories.marketplace import ModelRevisionFactory
@@ -56,7 +56,7 @@ TOKENS = {f"{scope}-token": scope for scope in Scope}
 ADMIN = {name for name in ROUTES if name.startswith("admin:")}
 OUR_APPS = (
     "core", "accounts", "webhooks", "jobs", "marketplace", "feedback", "labeling", "deployments",
-    "trials", "evaluations",
+    "trials", "evaluations", "transfer",
 )  # fmt: skip
 
 
@@ -142,6 +142,7 @@ def world(
         "curve": "loss",
         "index": 0,
         "evaluation_id": EvaluationFactory(version=run.dataset_version).pk,
+        "search_id": TransferSearchFactory(version=run.dataset_version).pk,
         "export_id": JobFactory(
             workspace=workspace,
             created_by=alice,

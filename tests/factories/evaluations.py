@@ -2,6 +2,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from apps.diagnostics.evaluations.models import Evaluation
+from apps.diagnostics.transfer.models import TransferSearch
 from tests.factories.jobs import JobFactory
 from tests.factories.marketplace import ModelRevisionFactory
 
@@ -23,3 +24,21 @@ class EvaluationFactory(DjangoModelFactory[Evaluation]):
     )
     revision = factory.SubFactory(ModelRevisionFactory)
     split = "val"
+
+
+class TransferSearchFactory(DjangoModelFactory[TransferSearch]):
+    """One that waits, on a version that is given."""
+
+    class Meta:
+        model = TransferSearch
+
+    workspace = factory.SelfAttribute("version.project.workspace")
+    created_by = factory.SelfAttribute("version.created_by")
+    job = factory.SubFactory(
+        JobFactory,
+        workspace=factory.SelfAttribute("..workspace"),
+        created_by=factory.SelfAttribute("..created_by"),
+        kind="transfer-search",
+        task="transfer.search",
+    )
+    image_ids = factory.LazyFunction(list)

@@ -14,6 +14,7 @@ from apps.deployments.trials.types import Measured
 from apps.jobs import services as jobs
 from apps.jobs.types import ENDED, Claim, Needs, NewJob, Priority
 from apps.marketplace.selectors.serving import access_picture_model
+from apps.marketplace.services.speeds import note_speed
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -83,9 +84,12 @@ def finish_trial(claim: Claim, measured: Measured) -> None:
     """Keep the answer and end the job, both or neither."""
     with transaction.atomic():
         jobs.finish_job(claim, result=_summary(measured))
-        Trial.objects.filter(job_id=claim.job_id).update(
+        trials = Trial.objects.filter(job_id=claim.job_id)
+        trials.update(
             answer=measured.answer, load_ms=measured.load_ms, time_ms=measured.time_ms
         )
+        for revision_id in trials.values_list("revision_id", flat=True):
+            note_speed(revision_id=revision_id, time_ms=measured.time_ms)
 
 
 def _summary(measured: Measured) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from apps.labeling.selectors import access_dataset_version
 from apps.labeling.types import DatasetVersionInfo, Split
 from apps.marketplace.selectors import holds_file
 from apps.marketplace.selectors.serving import access_picture_model
+from apps.marketplace.services.speeds import note_speed
 from apps.marketplace.types import ModelRevisionInfo
 from deepseek_diagnostics.spec import same_name
 
@@ -106,6 +107,7 @@ def finish_evaluation(claim: Claim, measured: Measured) -> None:
         row.measured_at = timezone.now()
         row.signature = _sign(row)
         row.save()
+        note_speed(revision_id=row.revision_id, time_ms=row.figures["time_ms"])
         jobs.finish_job(claim, result={"ap": measured.figures["ap"]})
 
 

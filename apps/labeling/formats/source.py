@@ -1,6 +1,6 @@
 """Where exports come from: a project as it is, or a frozen version of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
@@ -13,7 +13,8 @@ CHUNK = 500
 VERSION_SQL = """
   SELECT f.id, f.sha256, f.name, f.width, f.height, f.shapes, f.extras, v.split
   FROM labeling_versionimage v JOIN labeling_frozenimage f ON f.id = v.image_id
-  WHERE v.version_id = %s ORDER BY v.image_id
+  WHERE v.version_id = %s AND (%s::bigint[] IS NULL OR v.image_id = ANY(%s))
+  ORDER BY v.image_id
 """
 
 
@@ -44,11 +45,17 @@ def project_items(*, project_id: int, only_submitted: bool) -> Iterator[Item]:
                 )
 
 
-def version_items(version: DatasetVersion) -> Iterator[Item]:
-    """Yield a version's images with their splits, in the order of their rows."""
+def version_items(
+    version: DatasetVersion, *, image_ids: Sequence[int] | None = None
+) -> Iterator[Item]:
+    """Yield a version's images with their splits, in the order of their rows.
+
+    ``image_ids`` takes these of them alone.
+    """
+    only = None if image_ids is None else list(image_ids)
     names = {row["id"]: row["name"] for row in version.taxonomy}
     with connection.chunked_cursor() as cursor:
-        cursor.execute(VERSION_SQL, [version.pk])
+        cursor.execute(VERSION_SQL, [version.pk, only, only])
         while rows := cursor.fetchmany(CHUNK):
             for pk, sha256, name, width, height, shapes, extras, split in rows:
                 yield Item(

@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -146,6 +146,25 @@ def pictures_in_versions(
         )
         for row in frozen
     }
+
+
+def sample_of_version(
+    *, version_id: int, split: str = "", num: int, among: Collection[int] | None = None
+) -> list[int]:
+    """Choose some of a version's images that have objects, always the same ones.
+
+    The caller has checked that the user may see the version.
+    """
+    rows = VersionImage.objects.filter(
+        version_id=version_id, image__num_annotations__gt=0
+    )
+    if split:
+        rows = rows.filter(split=split)
+    if among is not None:
+        rows = rows.filter(image_id__in=among)
+    # A digest is as good as chance, and stays.
+    ids = rows.order_by("image__digest").values_list("image_id", flat=True)
+    return list(ids[:num])
 
 
 def version_info(version: DatasetVersion) -> DatasetVersionInfo:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from hashlib import sha256
@@ -182,12 +182,15 @@ def taxonomy_of(project_id: int) -> list[dict[str, Any]]:
     return list(Label.objects.filter(project_id=project_id).values(*fields))
 
 
-def write_training_folder(*, version_id: int, folder: Path) -> None:
+def write_training_folder(
+    *, version_id: int, folder: Path, image_ids: Sequence[int] | None = None
+) -> None:
     """Lay a version out as ``python -m deepseek_vision train`` reads it.
 
     ``folder`` gets ``annotations.json``, in which each image has its split, and
     ``images/``. Files are hard links into the blob store where that is a folder of
     the same disk, else copies. What another attempt left behind is used or replaced.
+    ``image_ids`` takes these of the version's images alone.
 
     Raises:
         NotFoundError: An image's bytes are gone from the blob store.
@@ -198,7 +201,7 @@ def write_training_folder(*, version_id: int, folder: Path) -> None:
     suffixes = _suffixes(version)
 
     def placed() -> Iterator[Item]:
-        for item in version_items(version):
+        for item in version_items(version, image_ids=image_ids):
             name = f"{item.sha256}{suffixes[item.id]}"
             _place(item.sha256, pictures / name)
             yield replace(item, name=name)

@@ -13,9 +13,10 @@ LONGEST_PART = 255
 # First parts of addresses that this server has other uses for.
 RESERVED = frozenset(
     {
-        "_cas", "accounts", "admin", "api", "collections", "datasets", "deployments", "diagnostics",
-        "healthz", "i18n", "jobs", "kernels", "labeling", "marketplace", "models",
-        "settings", "spaces", "static", "training", "v1", "v2", "ws",
+        "_cas", "accounts", "admin", "api", "by-images", "collections", "datasets",
+        "deployments", "diagnostics", "healthz", "i18n", "jobs", "kernels",
+        "labeling", "marketplace", "models", "settings", "spaces", "static",
+        "training", "v1", "v2", "ws",
     }
 )  # fmt: skip
 # Opening one of these can run code; no page, worker or client of ours ever does.

@@ -2,6 +2,7 @@ from apps.marketplace.models.licences import LicenceRules
 from apps.marketplace.models.people import AccessRequest, Like
 from apps.marketplace.models.repositories import (
     GATE_CHOICES,
+    SPEED_CHOICES,
     VISIBILITY_CHOICES,
     Model,
     Namespace,
@@ -18,6 +19,7 @@ from apps.marketplace.models.signatures import Signature, SigningKey
 
 __all__ = [
     "GATE_CHOICES",
+    "SPEED_CHOICES",
     "VISIBILITY_CHOICES",
     "AccessRequest",
     "Clearance",

@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.models import TimeStamped
-from apps.marketplace.types import Asked, Gate, Kind, Visibility
+from apps.marketplace.types import Asked, Gate, Kind, Speed, Visibility
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -32,6 +32,13 @@ GATE_CHOICES = [
     (Gate.OPEN, _("Open")),
     (Gate.AUTO, _("After accepting the terms")),
     (Gate.MANUAL, _("After a manager approves")),
+]
+SPEED_CHOICES = [
+    (Speed.MS_10, _("up to 10 ms")),
+    (Speed.MS_50, _("10 to 50 ms")),
+    (Speed.MS_200, _("50 to 200 ms")),
+    (Speed.SLOWER, _("above 200 ms")),
+    (Speed.UNMEASURED, _("not measured")),
 ]
 _MANAGING = ("manager", "owner")
 _PUBLISHING = ("annotator", "reviewer", *_MANAGING)
@@ -114,6 +121,7 @@ class Model(TimeStamped):
         tokens: Those that are for named repositories, and name this one.
         head: The newest revision on main.
         search_text: All that a search looks through.
+        time_ms: What a picture took on this host when ``head`` last ran; None before.
     """
 
     kind = models.CharField(max_length=8, choices=KIND_CHOICES, default=Kind.MODEL)
@@ -153,6 +161,13 @@ class Model(TimeStamped):
     base_models = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     num_parameters = models.PositiveBigIntegerField(null=True, blank=True)
     search_text = models.TextField(blank=True)
+    time_ms = models.FloatField(null=True, blank=True)
+    speed = models.CharField(
+        max_length=12,
+        choices=SPEED_CHOICES,
+        default=Speed.UNMEASURED,
+        db_default=Speed.UNMEASURED,
+    )
 
     objects = ModelQuerySet.as_manager()
 

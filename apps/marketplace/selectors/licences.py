@@ -1,5 +1,6 @@
 """What a workspace's licence rules say of a model."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -25,8 +26,17 @@ def licence_rules(*, user: "User", workspace_id: int) -> LicenceRules:
 
 
 def is_denied(*, workspace_id: int, licence: str) -> bool:
-    rules, spdx = _rules(workspace_id), spdx_of(licence)
-    return spdx in rules.denied or bool(rules.allowed and spdx not in rules.allowed)
+    return bool(denied_among(workspace_id=workspace_id, licences=[licence]))
+
+
+def denied_among(*, workspace_id: int, licences: Iterable[str]) -> set[str]:
+    """Those licences that a workspace does not work with, by one query."""
+    rules = _rules(workspace_id)
+
+    def may_be(spdx: str) -> bool:
+        return spdx not in rules.denied and (not rules.allowed or spdx in rules.allowed)
+
+    return {licence for licence in licences if not may_be(spdx_of(licence))}
 
 
 def check_licence(*, workspace_id: int, full_name: str, licence: str) -> None:

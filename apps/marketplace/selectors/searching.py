@@ -37,6 +37,7 @@ class Wanted:
     language: str = ""
     dataset: str = ""
     gate: str = ""
+    speed: str = ""
     is_gated: bool | None = None
     least_parameters: int | None = None
     most_parameters: int | None = None
@@ -61,6 +62,7 @@ FACETS = {
     "library": "library",
     "language": "languages",
     "gate": "gate",
+    "speed": "speed",
 }
 # Of which there are about as many as models: counted apart, and the commonest alone.
 NUM_DATASETS = 12
@@ -91,6 +93,7 @@ def search_models(*, user: "User | AnonymousUser", wanted: Wanted) -> QuerySet[M
         "library": wanted.library,
         "licence": wanted.licence,
         "gate": wanted.gate,
+        "speed": wanted.speed,
     }
     found = found.filter(**{name: value for name, value in exact.items() if value})
     listed = {

@@ -42,7 +42,7 @@ def _heads(user: "User") -> list[tuple[Model, ModelRevision]]:
     models = (
         Model.objects.read_by(user)
         .filter(kind=Kind.MODEL, archived_at=None)
-        .filter(is_ours | Q(_has_weights("head"), head__format__in=served_formats()))
+        .filter(is_ours | Q(has_weights("head"), head__format__in=served_formats()))
         .select_related("namespace", "head")
         .order_by("-pk")
     )
@@ -57,7 +57,7 @@ def _servable(model: Model, head: ModelRevision) -> Servable:
         revision_id=head.pk,
         name=model.name if model.ships else model.full_name,
         revision=head.revision[:12],
-        answers=_answers(head),
+        answers=answers_of(head),
     )
 
 
@@ -84,18 +84,20 @@ def is_servable(revision: ModelRevision) -> bool:
     """Whether a button may offer it; a detector of ours may still lack its ONNX file."""
     if revision.format == OWN_FORMAT:
         return True
-    rows = ModelRevision.objects.filter(_has_weights("pk"), pk=revision.pk)
+    rows = ModelRevision.objects.filter(has_weights("pk"), pk=revision.pk)
     return revision.format in served_formats() and rows.exists()
 
 
 def takes_pictures(revision: ModelRevision) -> bool:
     """Whether a served model answers about a picture, given nothing beside it."""
-    is_alone = revision.format != CLICK_FORMAT and _answers(revision) != Answers.TENSORS
+    is_alone = (
+        revision.format != CLICK_FORMAT and answers_of(revision) != Answers.TENSORS
+    )
     return is_alone and is_servable(revision)
 
 
 def answers_boxes(revision: ModelRevision) -> bool:
-    return _answers(revision) == Answers.DETECTIONS
+    return answers_of(revision) == Answers.DETECTIONS
 
 
 def access_picture_model(*, user: "User", revision_id: int) -> ModelRevisionInfo:
@@ -136,7 +138,7 @@ def access_finder(*, user: "User", revision_id: int) -> ModelRevisionInfo:
                 "answers with boxes or masks"
             ).format(model=info.full_name)
         )
-    if not rows.filter(_has_weights("pk")).exists():
+    if not rows.filter(has_weights("pk")).exists():
         raise NoPictureModelError(
             _(
                 "{model} has no ONNX file, which is what runs: publish it with one "
@@ -158,7 +160,7 @@ def served_formats() -> frozenset[str]:
     return frozenset({"", *entry_points(group="model_server.runners").names})
 
 
-def _has_weights(revision: str) -> Q:
+def has_weights(revision: str) -> Q:
     """That it holds a file which ``model_server`` takes: of a known name, or alone."""
     files = RevisionFile.objects.filter(
         revision=OuterRef(revision), path__regex=r"^[^/]+\.onnx$"
@@ -169,10 +171,10 @@ def _has_weights(revision: str) -> Q:
 
 def _finds(row: ModelRevision) -> bool:
     finding = {Answers.DETECTIONS, Answers.SEGMENTS}
-    return row.format != CLICK_FORMAT and _answers(row) in finding
+    return row.format != CLICK_FORMAT and answers_of(row) in finding
 
 
-def _answers(row: ModelRevision) -> Answers:
+def answers_of(row: ModelRevision) -> Answers:
     if row.format in {"", "onnx"}:
         return Answers.TENSORS
     if row.format == SEGMENTER_FORMAT:

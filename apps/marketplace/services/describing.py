@@ -13,6 +13,7 @@ from apps.marketplace.errors import BadCardError, InvalidModelError
 from apps.marketplace.formats.cards import Card, read_card, summary_of
 from apps.marketplace.models import ModelRevision, RevisionFile
 from apps.marketplace.services.inspecting import Inside, look_inside
+from apps.marketplace.types import Speed
 
 LARGEST_CARD = 1024 * 1024
 LARGEST_CONFIG = 4 * 1024 * 1024
@@ -20,7 +21,7 @@ MOST_WEIGHTS = 64
 DESCRIBED = [
     "head", "task", "summary", "licence", "library", "tags", "languages", "datasets",
     "base_models", "frameworks", "precisions", "num_parameters", "updated_at",
-    "search_text",
+    "search_text", "time_ms", "speed",
 ]  # fmt: skip
 FRAMEWORKS = {
     ".safetensors": "safetensors", ".onnx": "onnx", ".gguf": "gguf", ".h5": "keras",
@@ -64,6 +65,8 @@ def describe(revision: ModelRevision, *, is_head: bool) -> None:
 def _describe_model(revision: ModelRevision, card: Card) -> None:
     model = revision.model
     config = revision.config
+    if model.head_id != revision.pk:
+        model.time_ms, model.speed = None, Speed.UNMEASURED
     model.head = revision
     model.task = card.word("pipeline_tag") or _default_task(revision)
     model.summary = str(config.get("summary") or summary_of(card.text))[:400]

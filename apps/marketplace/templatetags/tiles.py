@@ -31,6 +31,7 @@ class Tile:
     is_private: bool
     num_parameters: int | None
     num_downloads: int
+    time_ms: int | None
     size_bytes: int | None
     age: str
     language: str | None
@@ -51,6 +52,7 @@ def model_tile(model: Model) -> SafeString:
             is_private=model.visibility == Visibility.PRIVATE,
             num_parameters=model.num_parameters,
             num_downloads=model.num_downloads,
+            time_ms=None if model.time_ms is None else max(1, round(model.time_ms)),
             size_bytes=head.size_bytes if head else None,
             age=ago(head.created_at) if head else "",
             language=get_language(),

@@ -23,6 +23,7 @@ from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import LimitedTokenForm, SettingsForm
 from apps.marketplace.models import (
     GATE_CHOICES,
+    SPEED_CHOICES,
     AccessRequest,
     Model,
     ModelRevision,
@@ -69,8 +70,12 @@ TITLES = {
     "language": _lazy("Language"),
     "dataset": _lazy("Trained on"),
     "gate": _lazy("Who gets its files"),
+    "speed": _lazy("Speed on this host"),
 }
-TEXTS = {"gate": {value.value: text for value, text in GATE_CHOICES}}
+TEXTS = {
+    "gate": {value.value: text for value, text in GATE_CHOICES},
+    "speed": {value.value: text for value, text in SPEED_CHOICES},
+}
 SIZES = {
     "small": (None, 5_000_000),
     "medium": (5_000_000, 50_000_000),
@@ -94,6 +99,7 @@ def models(request: PageRequest) -> HttpResponse:
         language=chosen["language"],
         dataset=chosen["dataset"],
         gate=chosen["gate"],
+        speed=chosen["speed"],
         least_parameters=least,
         most_parameters=most,
         sort=given.get("sort", ""),
@@ -129,7 +135,7 @@ def _facets(counted: list[FacetValue], chosen: dict[str, str]) -> list[dict[str,
     """Group counted values by facet; a facet with one value that was not chosen is left out."""
     facets = []
     for name, title in TITLES.items():
-        values = [
+        values: list[dict[str, Any]] = [
             {
                 "value": row.value,
                 "text": TEXTS.get(name, {}).get(row.value),
@@ -139,6 +145,8 @@ def _facets(counted: list[FacetValue], chosen: dict[str, str]) -> list[dict[str,
             for row in counted
             if row.facet == name
         ][:VALUES]
+        if texts := list(TEXTS.get(name, ())):
+            values.sort(key=lambda row: texts.index(row["value"]))
         if len(values) > 1 or chosen[name]:
             facets.append({"name": name, "title": title, "values": values})
     return facets

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TransferConfig(AppConfig):
+    name = "apps.diagnostics.transfer"
+    label = "transfer"
