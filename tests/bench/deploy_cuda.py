@@ -97,7 +97,8 @@ def _request(inputs: Mapping[str, Any]) -> bytes:
         }
         for name, value in inputs.items()
     ]
-    head = json.dumps({"inputs": said}).encode()
+    asked = {"inputs": said, "parameters": {"binary_data_output": True}}
+    head = json.dumps(asked).encode()
     body = head + b"".join(value.tobytes() for value in inputs.values())
     return request_of(
         "/v2/models/m/infer", body, f"Inference-Header-Content-Length: {len(head)}"

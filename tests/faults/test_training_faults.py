@@ -33,7 +33,7 @@ NUM_KILLS = int(os.environ.get("KILLS", "0"))
 PLANS = [(part,) * NUM_KILLS for part in PARTS] if NUM_KILLS else [PARTS]
 LONG_S = 300 + 90 * NUM_KILLS  # as long as the run is, on a busy machine
 START = "from tests.labeled import start_demo_run; start_demo_run(num_steps={})"
-NUM_STEPS = 20 * max(12, 8 * NUM_KILLS)
+NUM_STEPS = 20 * max(12, 4 * NUM_KILLS)
 
 
 @dataclass(frozen=True, slots=True)
