@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,6 +28,13 @@ def environment(var: Path) -> dict[str, str]:
         zip(("DSPORTAL_ADMIN_EMAIL", "DSPORTAL_ADMIN_PASSWORD"), ADMIN, strict=True)
     )
     return {**kept, **admin, "DSPORTAL_VAR": str(var)}
+
+
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Running:

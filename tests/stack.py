@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Any
 import httpx
 import psycopg
 from psycopg import sql
+
+from tests.running import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 CLICK_MODEL = ROOT / "gpu_workers/deepseek_vision/segmentation/weights/click_small"
@@ -144,13 +145,6 @@ def running_stack(
         finally:
             for part in list(stack.processes):
                 stack.kill(part, signal.SIGTERM)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

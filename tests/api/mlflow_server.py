@@ -11,8 +11,7 @@ from typing import Any
 import httpx
 
 from tests.environments import environment_of
-from tests.running import wait_for
-from tests.stack import free_port
+from tests.running import free_port, wait_for
 
 VERSION = "3.17.2"
 # What the tracking server needs; `mlflow server` would also bring pandas and scipy.

@@ -8,7 +8,6 @@ runs. All are asked as they like it: bytes, or base64 in JSON.
 import base64
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from tests.bench import endpoints
 from tests.bench.fire import fire, request_of
 from tests.bench.rows import Row
 from tests.bench.serving import loop_ms
-from tests.running import ROOT
+from tests.running import ROOT, free_port
 from tests.unit.model_server.running import ModelServer
 
 CALLERS, SECONDS, ROUNDS = 4, 2.5, 12
@@ -181,7 +180,7 @@ def _ours(pictures: list[bytes]) -> Iterator[_Running]:
 @contextmanager
 def _litserve(python: Path, pictures: list[bytes]) -> Iterator[_Running]:
     bodies = [json.dumps({"image": _text(one)}).encode() for one in pictures]
-    port = _free_port()
+    port = free_port()
     files = {"serve.py": LITSERVE}
     with _running([python, "serve.py"], files, port, "/health") as process:
         yield _Running(
@@ -199,7 +198,7 @@ def _mlserver(python: Path, pictures: list[bytes]) -> Iterator[_Running]:
         json.dumps({"inputs": [{**tensor, "data": [_text(one)]}]}).encode()
         for one in pictures
     ]
-    port = _free_port()
+    port = free_port()
     ports = {"http_port": port, "grpc_port": port + 1, "metrics_port": port + 2}
     settings = {**ports, "parallel_workers": 2}
     model = {"name": "detector", "implementation": "detector.Detector"}
@@ -247,13 +246,6 @@ def installed(folder: Path, *packages: str) -> Path:
         [uv, "pip", "install", "-q", "--python", python, *wanted], check=True
     )
     return python
-
-
-def _free_port() -> int:
-    """Return a port with two free neighbours, most likely."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from playwright.sync_api import CDPSession, Page, sync_playwright
 from dsportal.services import browser
 from dsportal.services.environment import Environment
 from tests.bench.rows import Row
+from tests.running import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 HARNESS = ROOT / "static" / "test" / "harness" / "server.mjs"
@@ -92,15 +92,10 @@ def measure() -> Iterator[Row]:
 @contextmanager
 def harness() -> Iterator[str]:
     """Serve the real page over an API in memory, with crowds of shapes."""
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-editor-") as name,
-        socket.socket() as probe,
-    ):
+    with tempfile.TemporaryDirectory(prefix="bench-editor-") as name:
         _photograph(Path(name))
         node = shutil.which("node") or str(Environment(ROOT).bin / "node")
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+        port = free_port()
         server = subprocess.Popen(
             [node, str(HARNESS), str(port), f"{name}/images"],
             env={**os.environ, "HARNESS_BOXES": "10000"},

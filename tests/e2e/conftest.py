@@ -1,12 +1,9 @@
 """A real Chromium over real processes."""
 
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 from playwright.sync_api import (
     Browser,
@@ -17,6 +14,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.e2e.closing import closed_in_time
 from tests.e2e.signing import sign_in
 from tests.stack import Stack
 
@@ -26,7 +24,6 @@ FLAGS = [
 ]  # fmt: skip
 # A machine that does two things at once shows things later.
 PATIENCE_MS = 20_000
-CLOSING_S = 60
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -39,7 +36,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
-        with _closed_in_time():
+        with closed_in_time():
             browser.close()
 
 
@@ -54,24 +51,9 @@ def page(browser: Browser, stack: Stack) -> Iterator[Page]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda message: _note_policy(message, errors))
     yield page
-    with _closed_in_time():
+    with closed_in_time():
         context.close()
     assert errors == []
-
-
-@contextmanager
-def _closed_in_time() -> Iterator[None]:
-    """Kill a browser that does not close: Playwright waits for it without end."""
-    timer = threading.Timer(CLOSING_S, _kill_browser)
-    timer.start()
-    yield
-    timer.cancel()
-
-
-def _kill_browser() -> None:
-    for process in psutil.Process().children(recursive=True):
-        if "chrom" in process.name():
-            process.kill()
 
 
 def _note_policy(message: ConsoleMessage, errors: list[str]) -> None:
@@ -86,7 +68,7 @@ def signed_in(browser: Browser, stack: Stack) -> StorageState:
     page = context.new_page()
     sign_in(page)
     state = context.storage_state()
-    with _closed_in_time():
+    with closed_in_time():
         context.close()
     return state
 

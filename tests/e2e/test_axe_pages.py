@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, Page
 
+from tests.e2e.closing import closed_in_time
 from tests.e2e.rooms import PLANNED
 from tests.stack import Stack
 
@@ -71,7 +72,8 @@ def opened(browser: Browser, stack: Stack, state: Any) -> Iterator[Page]:
         reduced_motion="reduce",  # colours change at once with the theme
     )
     yield context.new_page()
-    context.close()
+    with closed_in_time():
+        context.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from tests.e2e.closing import closed_in_time
 from tests.e2e.rooms import (
     ANYWHERE,
     EMPTY,
@@ -92,7 +93,8 @@ def test_every_page_is_photographed(
         if _photographed(page, path, f"{who}-{name}-{size}-{theme}") > 0
     }
 
-    context.close()
+    with closed_in_time():
+        context.close()
     _sheet(sorted(SHOTS.glob(f"{who}-*-{size}-{theme}.png")), f"{who}-{size}-{theme}")
     assert too_wide == {}
 

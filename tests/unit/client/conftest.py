@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from apps.accounts.models import User
 from apps.accounts.services import create_token
 from apps.accounts.types import Scope
 from dsportal.client import Client, cli, logins
+from tests.running import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 Run = Callable[..., Result]
@@ -25,9 +25,7 @@ Run = Callable[..., Result]
 
 class Server:
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None

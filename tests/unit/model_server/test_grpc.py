@@ -1,6 +1,5 @@
 """Through tritonclient over gRPC."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import tritonclient.grpc as triton
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import InferenceServerException
 
+from tests.running import free_port
 from tests.unit.model_server import graphs
 from tests.unit.model_server.running import ModelServer
 
@@ -18,9 +18,7 @@ from tests.unit.model_server.running import ModelServer
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory, detector: Path) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("models")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     running = ModelServer(
         detector, graphs.adder(folder / "adder"), "--grpc-port", str(port)
     )
