@@ -30,6 +30,7 @@ PRESETS = {
     "balanced": _("Balanced"),
     "accurate": _("Accurate"),
     "edge": _("Edge"),
+    "outlines": _("Outlines"),
 }
 LICENCES = [
     ("apache-2.0", "Apache-2.0"),

@@ -11,7 +11,7 @@ class RunDevice(StrEnum):
 
 
 # What people choose between; each names a recipe of deepseek_vision.
-PRESET_NAMES = ("fast", "balanced", "accurate", "edge")
+PRESET_NAMES = ("fast", "balanced", "accurate", "edge", "outlines")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

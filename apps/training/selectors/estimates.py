@@ -44,7 +44,12 @@ def estimate(*, recipe: Recipe, device: str, num_cpus: int, num_val: int) -> Est
     from a table, and its interval says so.
     """
     done = TrainingRun.objects.filter(
-        device=device, images_per_s__isnull=False, recipe__size=recipe.size
+        device=device,
+        images_per_s__isnull=False,
+        recipe__size=recipe.size,
+        preset__in=[
+            n for n, one in list_presets() if one.has_masks == recipe.has_masks
+        ],
     ).order_by("-pk")
     rates = [
         rate * (given["side_px"] / recipe.side_px) ** 2

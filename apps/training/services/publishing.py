@@ -56,12 +56,17 @@ def publish(claim: Claim, plan: Plan, *, folder: Path) -> None:
 
 def card(run: TrainingRun, verdict: dict[str, Any]) -> str:
     """A model card with the front matter that model hubs read."""
-    version = run.dataset_version
+    version, has_masks = run.dataset_version, run.recipe.get("has_masks", False)
+    kind = "instance segmenter" if has_masks else "detector"
     facts: dict[str, Any] = {
         "license": run.licence,
         "library_name": "deepseek_vision",
-        "pipeline_tag": "object-detection",
-        "tags": ["object-detection", run.preset, *run.tags],
+        "pipeline_tag": "image-segmentation" if has_masks else "object-detection",
+        "tags": [
+            "instance-segmentation" if has_masks else "object-detection",
+            run.preset,
+            *run.tags,
+        ],
         "datasets": [repository_name(version.project.name)],
     }
     base = run.base_revision
@@ -85,7 +90,7 @@ def card(run: TrainingRun, verdict: dict[str, Any]) -> str:
 
 # {run.name}
 
-A {run.recipe["size"]} detector for {", ".join(verdict["classes"])}, trained with the preset
+A {run.recipe["size"]} {kind} for {", ".join(verdict["classes"])}, trained with the preset
 `{run.preset}` from {start} on {version} ({version.num_images} images, content
 `{version.content_hash[:12]}`).
 {notes}

@@ -36,6 +36,9 @@ def preset_text(name: str) -> str:
         "balanced": _("The usual choice: good from some hundred images."),
         "accurate": _("Several times longer, for the last points of precision."),
         "edge": _("A third of the size and time in use, for small devices."),
+        "outlines": _(
+            "Outlines what it finds; learns from polygons and masks, for a GPU."
+        ),
     }
     return texts.get(name, "")
 

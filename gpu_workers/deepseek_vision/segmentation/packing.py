@@ -152,6 +152,17 @@ def draw_polygons(polygons: list[list[float]], size: tuple[int, int]) -> np.ndar
     return mask
 
 
+def draw_segmentation(segmentation: object, size: tuple[int, int]) -> np.ndarray | None:
+    """A mask from COCO polygons or plain run lengths; None where there is neither."""
+    if isinstance(segmentation, list) and segmentation:
+        return draw_polygons(segmentation, size)
+    counts = segmentation.get("counts") if isinstance(segmentation, dict) else None
+    if not isinstance(counts, list) or sum(counts) != size[0] * size[1]:
+        return None
+    bits = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+    return bits.reshape(size).T
+
+
 def _inside(ring_N2: np.ndarray, width: int, height: int) -> np.ndarray:
     """Which pixels' middles lie in a ring or on it, H W bool.
 
@@ -179,9 +190,9 @@ def _inside(ring_N2: np.ndarray, width: int, height: int) -> np.ndarray:
 def _draw(objects: list[dict[str, Any]], size: tuple[int, int]) -> np.ndarray:
     numbers = np.zeros(size[::-1], np.int32)
     for number, item in enumerate(objects, start=1):
-        polygons = item.get("segmentation")
-        if isinstance(polygons, list):
-            numbers[draw_polygons(polygons, size)] = number
+        mask = draw_segmentation(item.get("segmentation"), size)
+        if mask is not None:
+            numbers[mask] = number
     return numbers
 
 

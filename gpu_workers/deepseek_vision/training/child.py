@@ -1,5 +1,6 @@
 """Training as a child process: a spec in RUN_DIR, events out, the model in RUN_DIR/model."""
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,11 +23,23 @@ def run_train(
 ) -> bool:
     """Train, or go on where RUN_DIR's checkpoint stands; False when it was stopped.
 
+    What outlines keeps no checkpoint: a new attempt begins anew.
+
     Raises:
         VisionError: when the data or the starting weights do not fit.
     """
     if spec.num_threads:
         torch.set_num_threads(spec.num_threads)
+    recipe = spec.recipe()
+    if recipe.has_masks:
+        outlines = importlib.import_module(
+            "deepseek_vision.segmentation.instances.child"
+        )
+        return bool(
+            outlines.run_train(
+                spec, recipe, run_dir / MODEL, report=report, should_stop=should_stop
+            )
+        )
     job = Job(
         data=tuple(Path(one) for one in spec.data),
         out=run_dir / MODEL,
@@ -37,5 +50,4 @@ def run_train(
         checkpoint_every_s=spec.checkpoint_every_s,
         num_samples=spec.num_samples,
     )
-    recipe = spec.recipe()
     return train(job, recipe, report=report, should_stop=should_stop) is not None

@@ -15,7 +15,8 @@ class Recipe:
     """The same recipe, data and seed give the same model.
 
     `max_seconds` ends a run early, on schedule: the learning rate follows time when
-    it is set, so that the last steps are the slow ones either way.
+    it is set, so that the last steps are the slow ones either way. With `has_masks`
+    an instance segmenter is trained, which outlines what it finds.
     """
 
     size: str = "small"
@@ -37,6 +38,7 @@ class Recipe:
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     options: dict[str, Any] = field(default_factory=dict)
+    has_masks: bool = False
 
     def __post_init__(self) -> None:
         """Refuse numbers that no run could use.
@@ -113,6 +115,17 @@ PRESETS: dict[str, Recipe] = {
         ema_ramp=30,
         evaluate_every=40,
         augmentation=Augmentation(mosaic_share=0.25, mixup_share=0.0),
+    ),
+    "outlines": Recipe(
+        has_masks=True,
+        side_px=416,
+        num_steps=1200,
+        batch_size=8,
+        backbone_lr_share=0.3,
+        warmup_steps=60,
+        ema_decay=0.998,
+        evaluate_every=1200,
+        augmentation=Augmentation(colour=0.7),
     ),
     "balanced": Recipe(
         num_steps=400,

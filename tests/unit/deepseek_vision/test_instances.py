@@ -24,7 +24,10 @@ from deepseek_vision.segmentation.instances.network import (
 )
 from deepseek_vision.segmentation.instances.proposing import shape_of
 from deepseek_vision.segmentation.instances.serving import load
-from deepseek_vision.segmentation.packing import draw_polygons, pack_masks
+from deepseek_vision.segmentation.packing import (
+    draw_polygons,
+    pack_masks,
+)
 from deepseek_vision.spec import DetectSpec, ImageRef
 from tests.cells import CELLS, draw_cells
 

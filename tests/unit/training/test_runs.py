@@ -14,9 +14,13 @@ from apps.core.errors import DomainError, NotFoundError
 from apps.jobs import services as jobs
 from apps.jobs.models import JobEvent
 from apps.jobs.types import EventKind, JobStatus
-from apps.labeling.types import DatasetVersionInfo
+from apps.labeling.formats.geometry import pack
+from apps.labeling.models import Annotation, Project
+from apps.labeling.services.versions import make_version
+from apps.labeling.types import DatasetVersionInfo, ShapeKind, Shares
 from apps.marketplace.models import ModelRevision
 from apps.marketplace.services.checkouts import checked_out
+from apps.marketplace.types import INSTANCES_FORMAT
 from apps.training import engines, selectors, tasks
 from apps.training.errors import BadRecipeError, BaseDoesNotFitError, TooSmallError
 from apps.training.formats.tensorboard import event_file
@@ -237,3 +241,30 @@ def test_an_event_file_has_a_record_for_each_point(start: Any):
     assert len(records) == 3
     assert b"brain.Event:2" in records[0]
     assert struct.pack("<f", 1.25) in records[2]
+
+
+def test_a_run_of_outlines_ends_as_an_instance_segmenter(
+    start: Any, project: Project, alice: User, settings: Any, tmp_path: Path
+):
+    settings.RUNS_DIR = tmp_path / "runs"
+    settings.CHECKOUTS_DIR = tmp_path / "models"
+    for drawn in Annotation.objects.filter(image__project=project):
+        x1, y1, x2, y2 = drawn.bbox
+        corners = [[x1, y1], [x2, y1], [x2, y2], [x1, y2]]
+        outline = {"points": corners, "holes": []}
+        drawn.kind, drawn.packed = ShapeKind.POLYGON, pack(ShapeKind.POLYGON, outline)
+        drawn.save()
+    version = make_version(
+        user=alice, project_id=project.pk, shares=Shares(train=70, val=30)
+    )
+
+    run = carry(start(preset="outlines", dataset_version_id=version.id))
+
+    assert (run.job.status, run.job.error) == (JobStatus.DONE, "")
+    assert curve(run, "loss") == [1, 11]
+    assert "mask_AP" in run.verdict["metrics"]
+    revision = ModelRevision.objects.get(job_id=run.job_id)
+    assert revision.format == INSTANCES_FORMAT
+    card = (checked_out(revision.pk) / "README.md").read_text()
+    assert 'pipeline_tag: "image-segmentation"' in card
+    assert "A nano instance segmenter" in card

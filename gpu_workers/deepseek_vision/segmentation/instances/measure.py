@@ -16,7 +16,7 @@ from deepseek_vision.errors import DatasetError
 from deepseek_vision.images import Picture, read_picture
 from deepseek_vision.metrics import quiet
 from deepseek_vision.segmentation.instances.grid import Bits
-from deepseek_vision.segmentation.packing import draw_polygons
+from deepseek_vision.segmentation.packing import draw_polygons, draw_segmentation
 from deepseek_vision.segmentation.semantic.packing import read_truth
 
 MOST_OBJECTS = 400  # that count of a picture; microscope pictures hold hundreds
@@ -72,12 +72,12 @@ def _truth(coco: CocoSet) -> dict[str, Any]:
     for image in coco.images:
         size = image["width"], image["height"]
         for item in coco.objects.get(image["id"], []):
-            polygons = item.get("segmentation")
-            is_ignored = bool(item.get("iscrowd") or not isinstance(polygons, list))
-            if not isinstance(polygons, list):
+            mask = draw_segmentation(item.get("segmentation"), size)
+            is_ignored = bool(item.get("iscrowd") or mask is None)
+            if mask is None:
                 x, y, width, height = item["bbox"]
-                polygons = [[x, y, x + width, y, x + width, y + height, x, y + height]]
-            mask = draw_polygons(polygons, size)
+                ring = [x, y, x + width, y, x + width, y + height, x, y + height]
+                mask = draw_polygons([ring], size)
             if not mask.any():
                 continue
             annotations.append(

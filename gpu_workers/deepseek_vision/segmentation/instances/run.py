@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from deepseek_vision.data.coco import read_together
+from deepseek_vision.data.coco import CocoSet, read_together
 from deepseek_vision.errors import DatasetError
 from deepseek_vision.hub import TORCH_FILE as DETECTOR_FILE
 from deepseek_vision.hub import find_model
@@ -36,7 +37,15 @@ from deepseek_vision.segmentation.packing import MaskSet, pack_objects
 from deepseek_vision.training.run import load_matching, read_weights
 
 LOG_FILE, RECIPE_FILE, CARD_FILE = "training.jsonl", "recipe.json", "README.md"
-_LEAST_SCORE = 0.02  # of what is measured
+LEAST_SCORE = 0.02  # of what is measured
+
+
+class Listener(Protocol):
+    """Hears of a training: what it learns from, then losses every few steps."""
+
+    def begin(self, num_images: int, num_parameters: int, coco: CocoSet) -> None: ...
+
+    def step(self, step: int, share: float, losses: dict[str, float]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +53,8 @@ class InstanceJob:
     """What to learn from and where to put the result.
 
     `start_from` is a detector that is taken whole, `go_on_from` the folder of an
-    instance segmenter. With `is_small` the graph's weights are kept in 8 bits.
+    instance segmenter; `size` counts where neither is given. With `is_small` the
+    graph's weights are kept in 8 bits.
     """
 
     data: tuple[Path, ...]
@@ -52,6 +62,7 @@ class InstanceJob:
     name: str
     start_from: str | None = None
     go_on_from: Path | None = None
+    size: str = "small"
     device: str = "cpu"
     is_small: bool = False
 
@@ -61,8 +72,9 @@ def train(
     recipe: InstanceRecipe,
     *,
     should_stop: Callable[[], bool] = lambda: False,
+    told: Listener | None = None,
 ) -> Path:
-    """Train and export; returns the directory.
+    """Train and export; returns the directory. `told` hears how it goes.
 
     Raises:
         VisionError: the data or the starting weights do not fit.
@@ -76,6 +88,9 @@ def train(
     prompts = torch.from_numpy(class_embeddings(coco.classes))
     model, config = _start(job, config, packed, prompts)
     job.out.mkdir(parents=True, exist_ok=True)
+    if told is not None:
+        num_parameters = sum(p.numel() for p in model.parameters())
+        told.begin(len(packed), num_parameters, coco)
     device = torch.device(job.device)
     with (job.out / LOG_FILE).open("w", encoding="utf-8") as log:
 
@@ -84,6 +99,8 @@ def train(
             line = {"step": step, "share": round(share, 3), **rounded}
             log.write(json.dumps(line) + "\n")
             log.flush()
+            if told is not None:
+                told.step(step, share, losses)
 
         trained = train_instances(
             model.to(device),
@@ -110,7 +127,7 @@ def _start(
         model = build_instance_segmenter(known.size, known.options)
         load_weights(model, folder / TORCH_FILE)
         return model, replace(config, size=known.size, options=known.options)
-    size = find_model(job.start_from).config.size if job.start_from else config.size
+    size = find_model(job.start_from).config.size if job.start_from else job.size
     model = build_instance_segmenter(size)
     if job.start_from is not None:
         given = read_weights(find_model(job.start_from).path / DETECTOR_FILE)
@@ -159,7 +176,7 @@ def evaluate(
                 one.score,
                 one.mask(width=picture.width, height=picture.height),
             )
-            for one in model.find(picture, score_threshold=_LEAST_SCORE)
+            for one in model.find(picture, score_threshold=LEAST_SCORE)
         ],
         data,
         classes=classes,

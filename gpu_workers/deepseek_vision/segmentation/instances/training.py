@@ -26,6 +26,7 @@ from deepseek_vision.training.matching import assign
 
 Progress = Callable[[int, float, dict[str, float]], None]
 Stop = Callable[[], bool]
+TOLD_EVERY = 10  # steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +81,7 @@ def train_instances(
             share = (time.monotonic() - began) / recipe.max_seconds
         if share >= 1:
             break
-        rate = 0.5 * (1 + math.cos(math.pi * share)) * 0.99 + 0.01
-        rate *= min(1.0, (step + 1) / recipe.warmup_steps)
+        rate = rate_at(step, share, recipe)
         for group in optimizer.param_groups:
             group["lr"] = recipe.lr * rate * group["share"]
         losses = _losses(model, _draw(packed, recipe), prompts_PD, recipe)
@@ -90,10 +90,16 @@ def train_instances(
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
         slow.update(model)  # type: ignore[arg-type]
-        if step % 50 == 0:
+        if step % TOLD_EVERY == 0:
             progress(step, share, {k: float(v.detach()) for k, v in losses.items()})
         step += 1
     return slow.model  # type: ignore[return-value]
+
+
+def rate_at(step: int, share: float, recipe: InstanceRecipe) -> float:
+    """Which part of the learning rate is used: it rises, then falls along a cosine."""
+    rate = 0.5 * (1 + math.cos(math.pi * share)) * 0.99 + 0.01
+    return rate * min(1.0, (step + 1) / recipe.warmup_steps)
 
 
 def _optimizer(

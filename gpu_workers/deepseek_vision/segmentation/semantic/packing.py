@@ -15,7 +15,7 @@ from torch import Tensor
 from deepseek_vision.data.coco import CocoSet, read_coco, read_together
 from deepseek_vision.errors import DatasetError, ImageError
 from deepseek_vision.images import FILL, read_picture
-from deepseek_vision.segmentation.packing import draw_polygons, objects_of
+from deepseek_vision.segmentation.packing import draw_segmentation, objects_of
 
 NOWHERE = 255  # the class of what is beside the picture
 _MOST_CLASSES = 64
@@ -102,9 +102,8 @@ def draw_classes(
     """Each pixel's class, 0 for none; small objects over large ones."""
     classes = np.zeros(size[::-1], np.uint8)
     for item in objects_of(coco, image_id):
-        polygons = item.get("segmentation")
-        if isinstance(polygons, list):
-            mask = draw_polygons(polygons, size)
+        mask = draw_segmentation(item.get("segmentation"), size)
+        if mask is not None:
             classes[mask] = coco.class_of[item["category_id"]] + 1
     return classes
 
