@@ -16,10 +16,10 @@ from PIL import Image as Picture
 from apps.core.images import DAMAGED
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
+from apps.labeling.formats.bitmaps import open_png, pack_band
 from apps.labeling.formats.catalog import Catalog
 from apps.labeling.formats.geometry import Ring, outline, unpack
 from apps.labeling.formats.items import Item, ItemLabel, ItemShape
-from apps.labeling.formats.masks import pack_columns, runs_of, split_columns
 from apps.labeling.formats.shapes import box, inside, number, shape, tag
 from apps.labeling.formats.writing import Out
 from apps.labeling.types import ShapeKind
@@ -178,17 +178,9 @@ def _mask(
     where: str, encoded: Any, corner: tuple[int, int], item: Item, more: Row
 ) -> ItemShape:
     try:
-        file = io.BytesIO(base64.b64decode(str(encoded), validate=True))
-        with Picture.open(file, formats=["PNG"]) as picture:
-            if picture.width > item.width or picture.height > item.height:
-                raise ValueError(f"its mask is {picture.width} x {picture.height}")
-            turned = picture.convert("L").transpose(Picture.Transpose.TRANSPOSE)
-        cells = turned.point(lambda value: value and 255).tobytes()
-        pieces = split_columns(runs_of(bytearray(cells), on=255), turned.width)
-        x, y = corner
-        packed = pack_columns(
-            (x + column, y + top, length) for column, top, length in pieces
-        )
+        largest = (item.width, item.height)
+        with open_png(str(encoded), largest=largest) as picture:
+            packed = pack_band(picture.convert("L"), corner=corner)
     except (binascii.Error, *DAMAGED) as exc:
         raise FormatError(
             _("{where}: its mask cannot be read: {reason}").format(

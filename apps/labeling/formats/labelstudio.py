@@ -2,15 +2,17 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext as _
 
+from apps.core.images import DAMAGED
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
+from apps.labeling.formats.bitmaps import opacity_of, open_png, pack_band
 from apps.labeling.formats.brush import read_brush, write_brush
 from apps.labeling.formats.catalog import Catalog
 from apps.labeling.formats.geometry import Ring, bounds, outline, unpack
@@ -26,6 +28,7 @@ CONTROLS = {
     "polygonlabels": "polygon",
     "keypointlabels": "point",
     "brushlabels": "mask",
+    "bitmasklabels": "bitmask",
     "choices": "tag",
 }
 
@@ -156,12 +159,6 @@ def _shape(where: str, row: Row, item: Item) -> ItemShape | None:
     """Return the shape of a region; None for relations, texts and the like."""
     control = row.get("type")
     if control not in CONTROLS:
-        if control == "bitmasklabels":
-            raise FormatError(
-                _("{where}: bitmasks are not taken, export them as brush masks").format(
-                    where=where
-                )
-            )
         return None
     value = row.get("value")
     names = value.get(control) if isinstance(value, dict) else None
@@ -174,8 +171,8 @@ def _shape(where: str, row: Row, item: Item) -> ItemShape | None:
     }
     if control == "choices":
         return tag(item.width, item.height, **more)
-    if control == "brushlabels":
-        return _mask(where, value.get("rle"), item, more)
+    if control in MASKS:
+        return _mask(where, MASKS[control], value, item, more)
     if control == "polygonlabels":
         points: Ring = [
             [_scaled(where, x, item.width), _scaled(where, y, item.height)]
@@ -199,14 +196,14 @@ def _shape(where: str, row: Row, item: Item) -> ItemShape | None:
     return _rectangle(where, (x, y, width, height), angle, more)
 
 
-def _mask(where: str, rle: object, item: Item, more: Row) -> ItemShape | None:
-    """Return a brush region's mask; None where all of it was rubbed out."""
+def _mask(
+    where: str, read: Callable[[Row, Item], bytes | None], value: Row, item: Item,
+    more: Row,
+) -> ItemShape | None:  # fmt: skip
+    """Return a region's mask; None where all of it was rubbed out."""
     try:
-        if not isinstance(rle, list):
-            raise TypeError("its rle is no list of bytes")
-        content = bytes(rle)
-        packed = read_brush(content, width=item.width, height=item.height)
-    except (TypeError, ValueError) as exc:
+        packed = read(value, item)
+    except DAMAGED as exc:
         raise FormatError(
             _("{where}: {reason}").format(where=where, reason=exc)
         ) from exc
@@ -214,6 +211,32 @@ def _mask(where: str, rle: object, item: Item, more: Row) -> ItemShape | None:
         return None
     kind = ShapeKind.MASK
     return ItemShape(kind=kind, bbox=bounds(kind, packed), packed=packed, **more)
+
+
+def _of_brush(value: Row, item: Item) -> bytes | None:
+    rle = value.get("rle")
+    if not isinstance(rle, list):
+        raise TypeError("its rle is no list of bytes")
+    return read_brush(bytes(rle), width=item.width, height=item.height)
+
+
+def _of_bitmask(value: Row, item: Item) -> bytes | None:
+    """What is not transparent in a PNG of the image's size."""
+    scheme, _comma, encoded = str(value.get("imageDataURL")).partition(",")
+    if scheme != "data:image/png;base64":
+        raise ValueError("its imageDataURL is no PNG in base64")
+    size = (item.width, item.height)
+    with open_png(encoded, largest=size) as picture:
+        if picture.size != size:
+            raise ValueError(f"its mask is {picture.width} x {picture.height}")
+        opacity = opacity_of(picture)
+    return pack_band(opacity) if opacity.getbbox() else None
+
+
+MASKS: dict[str, Callable[[Row, Item], bytes | None]] = {
+    "brushlabels": _of_brush,
+    "bitmasklabels": _of_bitmask,
+}
 
 
 def _rectangle(

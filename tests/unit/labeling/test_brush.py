@@ -1,11 +1,13 @@
 """Label Studio's brush regions: what its own kit writes, and what it reads of ours."""
 
 import base64
+import io
 import json
 import random
 from pathlib import Path
 
 import pytest
+from PIL import Image as Picture
 
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.brush import read_brush, write_brush
@@ -114,11 +116,13 @@ def test_a_long_run_is_written_in_pieces():
     assert read_brush(bytes(written), width=300, height=300) == packed
 
 
-def tasks(tmp_path: Path, rle: object, kind: str = "brushlabels") -> Path:
+def tasks(
+    tmp_path: Path, rle: object, kind: str = "brushlabels", **value: object
+) -> Path:
     region = {
         "id": "r1",
         "type": kind,
-        "value": {"format": "rle", "rle": rle, kind: ["scratch"]},
+        "value": {"format": "rle", "rle": rle, kind: ["scratch"], **value},
     }
     path = tmp_path / "a.json"
     content = [
@@ -154,13 +158,67 @@ def test_a_broken_region_is_named(rle: object, reason: str, tmp_path: Path):
         read("label-studio", tasks(tmp_path, rle), project)
 
 
+def data_url(mode: str, size: tuple[int, int], on: set[tuple[int, int]]) -> str:
+    """As Label Studio documents it: black pixels on transparent ground."""
+    picture = Picture.new(mode, size)
+    for place in on:
+        picture.putpixel(place, (0, 0, 0, 255)[: len(mode)])
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def bitmask(tmp_path: Path, url: object) -> Path:
+    return tasks(tmp_path, [], "bitmasklabels", imageDataURL=url)
+
+
 @pytest.mark.django_db
-def test_a_region_of_another_kind_is_no_silent_loss(tmp_path: Path):
+@pytest.mark.parametrize("seed", range(4))
+def test_a_bitmask_keeps_its_pixels(seed: int, tmp_path: Path):
+    project: Project = ProjectFactory()
+    ImageFactory(project=project, name="a.jpg", width=WIDTH, height=HEIGHT)
+    places = [(x, y) for x in range(WIDTH) for y in range(HEIGHT)]
+    on = set(random.Random(seed).sample(places, 30))
+
+    path = bitmask(tmp_path, data_url("RGBA", (WIDTH, HEIGHT), on))
+    (mask,) = read("label-studio", path, project)["a.jpg"]
+
+    runs = mask_runs(mask.packed, width=WIDTH, height=HEIGHT)
+    cells = [at % 2 for at, num in enumerate(runs) for _ in range(num)]
+    assert {(at // HEIGHT, at % HEIGHT) for at, one in enumerate(cells) if one} == on
+    assert (mask.kind, mask.label) == (ShapeKind.MASK, "scratch")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (None, "no PNG in base64"),
+        ("data:image/jpeg;base64,AAAA", "no PNG in base64"),
+        ("data:image/png;base64,%%%", "base64"),
+        ("data:image/png;base64,AAAA", "cannot identify"),
+        (data_url("RGBA", (WIDTH, HEIGHT), set())[:-40], "base64|truncated|broken"),
+        (data_url("RGBA", (WIDTH - 1, HEIGHT), set()), "its mask is 11 x 7"),
+        (data_url("RGBA", (WIDTH, HEIGHT + 1), set()), "its mask is 12 x 8"),
+        (data_url("RGB", (WIDTH, HEIGHT), set()), "no transparency"),
+    ],
+)
+def test_a_broken_bitmask_is_named(url: object, reason: str, tmp_path: Path):
     project: Project = ProjectFactory()
     ImageFactory(project=project, name="a.jpg", width=WIDTH, height=HEIGHT)
 
-    with pytest.raises(FormatError, match="export them as brush masks"):
-        read("label-studio", tasks(tmp_path, [], "bitmasklabels"), project)
+    with pytest.raises(FormatError, match=f"task 3, region r1: .*({reason})"):
+        read("label-studio", bitmask(tmp_path, url), project)
+
+
+@pytest.mark.django_db
+def test_a_bitmask_that_was_rubbed_out_is_nothing(tmp_path: Path):
+    project: Project = ProjectFactory()
+    ImageFactory(project=project, name="a.jpg", width=WIDTH, height=HEIGHT)
+
+    path = bitmask(tmp_path, data_url("RGBA", (WIDTH, HEIGHT), set()))
+
+    assert read("label-studio", path, project) == {"a.jpg": []}
 
 
 @pytest.mark.django_db

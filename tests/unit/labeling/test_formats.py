@@ -130,7 +130,7 @@ def drawn(shape: ItemShape) -> list[float]:
         return [number for point in corners for number in point]
     geometry = unpack(shape.kind, shape.packed) or {}
     if shape.kind is ShapeKind.MASK:
-        runs = [*geometry["origin"], *geometry["size"]]
+        runs = [*geometry["origin"], *geometry["size"], *geometry["counts"]]
         return [float(number) for number in runs]
     points = [number for point in geometry.get("points", []) for number in point]
     return [*shape.bbox, *points, *geometry.get("visible", [])]
