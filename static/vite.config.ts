@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 const ENTRIES: Readonly<Record<string, string>> = {
   charts: "src/charts/main.ts",
   editor: "src/editor/view/main.ts",
+  gallery: "src/gallery/main.ts",
   endpoint: "src/client/endpoint.ts",
   live: "src/live/main.ts",
   run: "src/run/main.ts",

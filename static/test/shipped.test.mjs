@@ -15,6 +15,7 @@ test.each([
   ["charts", 8.2],
   ["editor", 38],
   ["endpoint", 1],
+  ["gallery", 2.6],
   ["live", 2],
   ["shell", 4],
   ["tiles", 2],

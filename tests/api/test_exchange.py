@@ -5,6 +5,8 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from apps.jobs import services as jobs
 from apps.jobs.models import Job
 from apps.labeling.models import Annotation, Image, Label, OperationLog, Project
 from apps.labeling.services.exporting import export
-from apps.labeling.services.importing import carry_out_import
+from apps.labeling.services.importing import carry_out_import, start_import
 from tests.factories.labeling import AnnotationFactory, ImageFactory
 
 ApiAs = Callable[[User], APIClient]
@@ -90,6 +92,42 @@ def test_importing_twice_changes_nothing_more(
 
     assert (again.result["added"], again.result["unchanged"]) == (0, 2)
     assert image.annotations.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_at_once_take_turns_and_nothing_comes_twice(
+    alice: User, project: Project, image: Image
+) -> None:
+    box = {**BOX, "bbox": [1, 2, 30, 20]}
+    other = {**BOX, "bbox": [40, 2, 20, 20]}
+    started = [
+        start_import(
+            user=alice,
+            project_id=project.pk,
+            file=coco(*what),
+            name="a.json",
+            form="coco",
+        )
+        for what in ((box,), (box, other))
+    ]
+    barrier = Barrier(len(started))
+
+    def carry_out(job: Job) -> Job:
+        barrier.wait()
+        try:
+            return carried_out(str(job.pk))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(started)) as pool:
+        done = list(pool.map(carry_out, started))
+
+    assert [job.status for job in done] == ["done", "done"], [job.error for job in done]
+    assert sum(job.result["added"] for job in done) == 2
+    assert sorted(image.annotations.values_list("x1", flat=True)) == [1, 40]
+    assert project.labels.filter(name__iexact="scratch").count() == 1
+    image.refresh_from_db()
+    assert image.num_annotations == 2
 
 
 def test_reading_what_is_there_sorts_nothing(

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.messages import get_messages
@@ -135,23 +136,63 @@ def test_a_submitted_image_shows_no_proposals(
     assert 'class="proposal"' not in html
 
 
-def test_the_gallery_pages_by_cursor_and_keeps_its_filter(
+def test_the_gallery_goes_from_page_to_page_and_keeps_its_filter(
     client: Client, project: Project
 ) -> None:
-    images = ImageFactory.create_batch(37, project=project)
+    ImageFactory.create_batch(37, project=project)
     url = reverse("labeling:gallery", args=[project.pk])
 
     first = client.get(url, {"state": "unlabeled"}).text
-    more = f"?state=unlabeled&amp;after={images[35].pk}"
-    second = client.get(
-        url, {"state": "unlabeled", "after": images[35].pk}, headers=HTMX
-    ).text
+    second = client.get(url, {"state": "unlabeled", "at": 37}).text
+    cards = client.get(url, {"state": "unlabeled", "at": 37}, headers=HTMX).text
 
     assert first.count('class="image-card"') == 36
-    assert f'hx-get="{more}"' in first
+    assert 'data-total="37" data-page="36" data-first="0" data-at="0"' in first
+    assert 'href="?state=unlabeled&amp;at=37"' in first
     assert second.count('class="image-card"') == 1
-    assert "<html" not in second
-    assert "hx-get" not in second
+    assert 'aria-posinset="37" aria-setsize="37"' in second
+    assert 'href="?state=unlabeled&amp;at=1"' in second
+    assert cards.count('class="image-card"') == 1
+    assert "<html" not in cards
+
+
+@pytest.mark.parametrize(
+    ("query", "at"),
+    [
+        ({"go": "40"}, 40),
+        ({"go": " 40 "}, 40),
+        ({"go": "plate-040"}, 40),
+        ({"go": "E-04"}, 40),
+        ({"go": "0038"}, 38),
+        ({"go": "900"}, None),
+        ({"go": "0"}, 1),
+        ({"go": "zebra"}, None),
+        ({"go": "12", "order": "doubt"}, None),
+        ({"go": "plate-003", "order": "doubt"}, 2),
+        ({"go": "plate-011", "name": "1"}, 3),
+        ({"at": "1000"}, 41),
+    ],
+)
+def test_a_number_or_a_name_leads_to_its_place(
+    client: Client, project: Project, query: dict[str, str], at: int | None
+) -> None:
+    for number in range(1, 42):
+        name = "plate-0038x.jpg" if number == 38 else f"plate-{number:03}.jpg"
+        doubt = {3: 0.5, 7: 0.9}.get(number)
+        ImageFactory(project=project, name=name, doubt=doubt)
+    url = reverse("labeling:gallery", args=[project.pk])
+
+    answer = client.get(url, query)
+
+    rest = {key: one for key, one in query.items() if key not in {"go", "at"}}
+    wanted = {**rest, **({"at": str(at)} if at else {})}
+    assert answer.status_code == 302
+    assert answer["Location"] == f"{url}?{urlencode(wanted)}"
+    if at is None:
+        assert "No image in this list has that" in client.get(answer["Location"]).text
+        refused = client.get(url, query, headers=HTMX)
+        assert refused.status_code == 404
+        assert refused.text.startswith("No image in this list has that number or name")
 
 
 def test_a_filter_that_nothing_matches_offers_the_way_back(

@@ -56,6 +56,8 @@ def _pages(client: httpx.Client, project_id: int) -> Iterator[Row]:
         ("both", middle),
         ("name", {"name": "line-7-0"}),
         ("a name that is not there", {"name": "no such"}),
+        ("place, in the middle", {"at": str(NUM_IMAGES // 2)}),
+        ("place, the last", {"at": str(NUM_IMAGES)}),
         ("person", {"assignee": "1"}),
         ("label", {"label": str(label)}),
         ("score", {"min_score": "0.49"}),

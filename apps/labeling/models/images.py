@@ -151,6 +151,11 @@ class Image(TimeStamped):
                 condition=~Q(review=""),
                 name="image_reviewed",
             ),
+            models.Index(
+                fields=["project", "id"],
+                condition=Q(copy_of=None),
+                name="image_placed",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -14,6 +14,7 @@ from django.db.models import (
     When,
 )
 
+from apps.core.parsers import number
 from apps.labeling.formats.geometry import BBox
 from apps.labeling.models import (
     BLIND,
@@ -96,13 +97,28 @@ def on_image(
     return []
 
 
-def after(
-    images: QuerySet[Image], image_id: int, *, doubt: float | None = None
-) -> QuerySet[Image]:
-    """Those that come after an image, in the order of ``list_images``."""
-    if doubt is None:
-        return images.filter(pk__gt=image_id)
-    return images.filter(Q(doubt__lt=doubt) | Q(doubt=doubt, pk__gt=image_id))
+def from_place(images: QuerySet[Image], first: int, num: int) -> list[Image]:
+    """Some of a list from a place on, counted from 0; only their rows are read whole."""
+    ids = images.values("pk")[first : first + num]
+    return list(Image.objects.filter(pk__in=ids).order_by(*images.query.order_by))
+
+
+def place_of(images: QuerySet[Image], text: str) -> int | None:
+    """Where in a list an image stands, counted from 1, by its number there or its name.
+
+    Of several names that fit, the first that begins so, else the first that contains it.
+    """
+    place = number(text)
+    if place and str(place) == text and place <= images.count():
+        return place
+    begins, contains = Q(name__istartswith=text), Q(name__icontains=text)
+    found = images.filter(begins).first() or images.filter(contains).first()
+    if found is None:
+        return None
+    before = Q(pk__lt=found.pk)
+    if "-doubt" in images.query.order_by:
+        before = Q(doubt__gt=found.doubt) | Q(doubt=found.doubt, pk__lt=found.pk)
+    return images.filter(before).count() + 1
 
 
 def count_unsubmitted(image_ids: Collection[int]) -> int:

@@ -1,5 +1,7 @@
 """A project's images: found, looked through, and acted on together."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
@@ -19,7 +21,7 @@ from apps.labeling.models import Image, Project
 from apps.labeling.selectors.workload import annotators_of
 from apps.labeling.services import images as image_services
 from apps.labeling.services import overlap, prelabels, reviewing, saved_views
-from apps.labeling.types import ImageOrder, ImageState, Split, Wanted
+from apps.labeling.types import ImageState, Split, Wanted
 from apps.labeling.views.acting import attempt, rights_of
 from apps.labeling.views.allocation import assign_chosen
 
@@ -40,22 +42,57 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
         wanted=wanted,
         is_for_annotators=not allowed["may_review"],
     )
-    after = request.GET.get("after", "")
-    page = list(_from(images, after, wanted)[: PAGE + 1])
-    context = {
-        "project": found,
+    if go := request.GET.get("go", "").strip():
+        return _jump(request, images, go)
+    at = number(request.GET.get("at", "")) or 0
+    first = max(at - 1, 0) // PAGE * PAGE
+    context = {"project": found, **_page(images, first), **allowed}
+    if request.htmx and at:
+        return render(request, "labeling/gallery.html#cards", context)
+    above = _above(request, project_id, wanted)
+    is_all = wanted == Wanted() and allowed["may_review"]
+    total = above["num_images"] if is_all else images.count()
+    if first >= total > 0:
+        return redirect(_changed(request, at=total))
+    context = {**context, **above, "at": at, "total": total, "page_size": PAGE}
+    return render(request, "labeling/gallery.html", context)
+
+
+def _page(images: QuerySet[Image], first: int) -> dict[str, object]:
+    """The images from a place on, counted from 0, and where the lists around begin."""
+    page = selectors.from_place(images, first, PAGE + 1)
+    return {
         "images": page[:PAGE],
         "boxes": selectors.boxes_of(page[:PAGE]),
-        "next_after": _place(page[PAGE - 1], wanted) if len(page) > PAGE else None,
-        **allowed,
+        "first": first,
+        "earlier": max(first - PAGE, 0) + 1 if first else None,
+        "later": first + PAGE + 1 if len(page) > PAGE else None,
     }
-    if request.htmx and after:
-        return render(request, "labeling/gallery.html#cards", context)
-    return render(
-        request,
-        "labeling/gallery.html",
-        {**context, **_above(request, project_id, wanted)},
+
+
+def _jump(request: PageRequest, images: QuerySet[Image], go: str) -> HttpResponse:
+    """Lead to an image by its number in the list or by its name."""
+    at = selectors.place_of(images, go)
+    if at is not None:
+        return redirect(_changed(request, at=at))
+    reason = _(
+        "No image in this list has that number or name: check the spelling, or take a "
+        "filter away."
     )
+    if request.htmx:
+        return HttpResponse(reason, status=404, content_type="text/plain")
+    messages.error(request, reason)
+    return redirect(_changed(request, at=None))
+
+
+def _changed(request: PageRequest, *, at: int | None) -> str:
+    """The page's address with another place in it."""
+    query = request.GET.copy()
+    query.pop("go", None)
+    query.pop("at", None)
+    if at is not None:
+        query["at"] = str(at)
+    return f"{request.path}?{query.urlencode()}"
 
 
 def _filters(
@@ -77,7 +114,7 @@ def _filters(
     return render(request, "labeling/gallery.html#filters", context)
 
 
-def _above(request: PageRequest, project_id: int, wanted: Wanted) -> dict[str, object]:
+def _above(request: PageRequest, project_id: int, wanted: Wanted) -> dict[str, Any]:
     """What stands above the images: how many there are, and ways to choose among them."""
     counts = selectors.count_images(project_id=project_id)
     views = list(selectors.list_saved_views(user=request.user, project_id=project_id))
@@ -116,23 +153,6 @@ def _wanted(request: PageRequest) -> Wanted:
     except BadQueryError as error:
         messages.error(request, str(error))
         return Wanted()
-
-
-def _from(images: QuerySet[Image], after: str, wanted: Wanted) -> QuerySet[Image]:
-    """What follows the image at whose place the last page ended; see _place."""
-    doubt, _colon, image_id = after.rpartition(":")
-    if wanted.order is ImageOrder.UPLOAD:
-        return selectors.after(images, number(after) or 0)
-    try:
-        return selectors.after(images, number(image_id) or 0, doubt=float(doubt))
-    except ValueError:
-        return images
-
-
-def _place(image: Image, wanted: Wanted) -> str:
-    if wanted.order is ImageOrder.UPLOAD:
-        return str(image.pk)
-    return f"{image.doubt}:{image.pk}"
 
 
 @login_required
