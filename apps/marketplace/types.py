@@ -111,6 +111,47 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relative:
+    """Something in a model's lineage.
+
+    Attributes:
+        kind: In a word or two, such as "Training run".
+        title: Its name.
+        says: A few words beside the kind, such as how it was made.
+        url: Its page; empty where the reader may not see it.
+        is_here: The model whose lineage it is.
+    """
+
+    kind: str
+    title: str
+    says: str = ""
+    url: str = ""
+    is_here: bool = False
+
+    @property
+    def heading(self) -> str:
+        return f"{self.kind} \N{MIDDLE DOT} {self.says}" if self.says else self.kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a thread is about.
+
+    Attributes:
+        kind: "model" for repositories, else as its room names it.
+        name: As people call it.
+        workspace_id: Whose it is; None where it ships with the platform.
+        url: Its page; empty where it has none.
+    """
+
+    kind: str
+    id: int
+    name: str
+    workspace_id: int | None
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
     """A model as other rooms see it.
 

@@ -41,6 +41,18 @@ MARKETPLACE_API: Rules = {
     "marketplace-api:clearance": {
         "POST": write(MANAGER, 409, body=lambda _w: {"reason": "I have read it."})
     },
+    "marketplace-api:subject-threads": {
+        "GET": read(),
+        "POST": write(VIEWER, 201, body=lambda _w: {"title": "Why?", "text": "So?"}),
+    },
+    "marketplace-api:subject-thread": {
+        "GET": read(),
+        "PATCH": write(ANNOTATOR, body=lambda _w: {"state": "planned"}),
+    },
+    "marketplace-api:subject-messages": {
+        "GET": read(),
+        "POST": write(VIEWER, 201, body=lambda _w: {"text": "Thus."}),
+    },
     "marketplace-api:thread-list": {
         "GET": read(),
         "POST": write(VIEWER, 201, body=lambda _w: {"title": "Why?", "text": "So?"}),
@@ -158,6 +170,16 @@ MARKETPLACE_PAGES: Rules = {
     },
     "marketplace:act": {"POST": write(VIEWER, 302, body=lambda _w: {"action": "like"})},
     "marketplace:restore": {"POST": write(VIEWER, 404)},
+    "marketplace:subject-feedback": {
+        "GET": read(),
+        "POST": write(VIEWER, 302, body=lambda _w: {"title": "Why?", "text": "So?"}),
+    },
+    "marketplace:subject-thread": {
+        "GET": read(),
+        "POST": write(
+            VIEWER, 302, body=lambda _w: {"action": "answer", "text": "Thus."}
+        ),
+    },
     "marketplace:feedback": {
         "GET": read(),
         "POST": write(VIEWER, 302, body=lambda _w: {"title": "Why?", "text": "So?"}),

@@ -10,15 +10,20 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from apps.accounts.models import User
+from apps.accounts.models import User, Workspace
 from apps.core.errors import ForbiddenError, NotFoundError
 from apps.marketplace.feedback import selectors, services
 from apps.marketplace.feedback.models import Thread
+from apps.marketplace.feedback.selectors import subject_of as about
 from apps.marketplace.feedback.services import EmptyMessageError
 from apps.marketplace.feedback.types import State
 from apps.marketplace.models import Model
+from apps.marketplace.selectors.subjects import access_subject
 from apps.marketplace.services.repositories import change_repository, create_repository
-from apps.marketplace.types import Gate, Visibility
+from apps.marketplace.types import Gate, Kind, Visibility
+from tests.factories.deployments import EndpointFactory
+from tests.factories.labeling import ProjectFactory
+from tests.factories.targets import DeploymentFactory
 
 As = Callable[[User | None], APIClient]
 
@@ -36,7 +41,10 @@ def boards(alice: User) -> Model:
 @pytest.fixture
 def dents(boards: Model, charlie: User) -> Thread:
     return services.open_thread(
-        user=charlie, model=boards, title="Dents are missed", text="Every second one."
+        user=charlie,
+        subject=about(boards),
+        title="Dents are missed",
+        text="Every second one.",
     )
 
 
@@ -63,7 +71,9 @@ def test_the_first_answer_of_who_publishes_there_keeps_the_promise(
 
 
 def test_a_publisher_who_asks_does_not_answer_herself(boards: Model, alice: User):
-    asked = services.open_thread(user=alice, model=boards, title="Why?", text="So?")
+    asked = services.open_thread(
+        user=alice, subject=about(boards), title="Why?", text="So?"
+    )
 
     services.answer(user=alice, thread=asked, text="Because.")
 
@@ -73,7 +83,9 @@ def test_a_publisher_who_asks_does_not_answer_herself(boards: Model, alice: User
 
 def test_the_kept_share_counts_what_is_due(boards: Model, alice: User, charlie: User):
     def ask(hours: float) -> Thread:
-        made = services.open_thread(user=charlie, model=boards, title="?", text="?")
+        made = services.open_thread(
+            user=charlie, subject=about(boards), title="?", text="?"
+        )
         hours_ago(made, hours)
         return made
 
@@ -136,7 +148,7 @@ def test_a_thread_is_given_to_who_publishes_there(
 @pytest.mark.parametrize(("title", "text"), [("", "x"), ("x", "  "), ("x" * 201, "x")])
 def test_an_empty_word_is_refused(boards: Model, alice: User, title: str, text: str):
     with pytest.raises(EmptyMessageError):
-        services.open_thread(user=alice, model=boards, title=title, text=text)
+        services.open_thread(user=alice, subject=about(boards), title=title, text=text)
 
 
 def test_the_api_opens_answers_and_settles(
@@ -158,7 +170,16 @@ def test_the_api_opens_answers_and_settles(
 
     assert (asked.status_code, asked.data["state"]) == (201, "open")
     assert (changed.data["state"], changed.data["assignee"]) == ("planned", alice.email)
-    assert [each["text"] for each in said.data["results"]] == ["Missed.", "Soon."]
+    told = [
+        (each["change"], each["text"] or each["value"]) for each in said.data["results"]
+    ]
+    assert told == [
+        ("", "Missed."),
+        ("", "Soon."),
+        ("state", "answered"),
+        ("state", "planned"),
+        ("assignee", str(alice)),
+    ]
     assert api_as(charlie).get(threads).data["results"][0]["num_messages"] == 2
 
 
@@ -186,7 +207,91 @@ def test_the_pages_lead_from_a_word_to_its_answer(
     assert "&lt;b&gt;Dents&lt;/b&gt;" in asked.text
     assert "Lower the threshold." in shown.text
     assert "came in time" in shown.text
+    assert "put it to <strong>planned</strong>" in shown.text
+    assert f"gave it to <strong>{alice}</strong>" in shown.text
     assert "This field is required." in nothing.text
     assert "with alice" in wanted.text.lower()
     assert "1 of 1 first answer came in time" in promise.text
     assert "Dents" not in promise.text
+
+
+@pytest.fixture
+def things(alice: User, workspace: Workspace) -> list[tuple[str, int]]:
+    """One of each that threads are about beside models."""
+    project = ProjectFactory(workspace=workspace, created_by=alice, name="Boards")
+    files = create_repository(user=alice, namespace="", name="raw", kind=Kind.DATASET)
+    return [
+        ("dataset", project.pk),
+        ("endpoint", EndpointFactory(workspace=workspace, name="Line 3").pk),
+        ("deployment", DeploymentFactory(workspace=workspace, name="Edge").pk),
+        ("repository", files.pk),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_data_and_deployments_are_spoken_of_as_models_are(
+    things: list[tuple[str, int]],
+    alice: User,
+    bob: User,
+    charlie: User,
+    client: Client,
+    api_as: As,
+):
+    for kind, pk in things:
+        mail.outbox.clear()
+        listing = reverse("marketplace:subject-feedback", args=[kind, pk])
+        client.force_login(bob)
+        asked = client.post(
+            listing, {"title": f"Odd {kind}", "text": "Look."}, follow=True
+        )
+        page = asked.redirect_chain[-1][0]
+        made = Thread.objects.get(title=f"Odd {kind}")
+        client.force_login(alice)
+        client.post(page, {"action": "answer", "text": "I do."})
+        client.post(page, {"action": "state", "state": "planned"})
+        client.post(page, {"action": "assign", "assignee": str(bob.pk)})
+        shown = client.get(page).text
+        told = api_as(alice).get(
+            reverse("marketplace-api:subject-threads", args=[kind, pk])
+        )
+        client.force_login(charlie)
+        made.refresh_from_db()
+
+        assert f"Odd {kind}" in shown
+        assert "put it to <strong>planned</strong>" in shown
+        assert (made.state, made.assignee) == (State.PLANNED, bob)
+        assert made.answered_at is not None
+        assert told.data["results"][0]["title"] == f"Odd {kind}"
+        assert {each.to[0] for each in mail.outbox} == {alice.email, bob.email}
+        assert f"/feedback/{kind}/{pk}/{made.pk}/" in mail.outbox[0].body
+        assert client.get(listing).status_code == client.get(page).status_code == 404
+
+
+def test_a_late_answer_about_data_rises_to_the_owners(
+    things: list[tuple[str, int]], alice: User, bob: User
+):
+    kind, pk = things[0]
+    subject = access_subject(user=bob, kind=kind, subject_id=pk)
+    asked = services.open_thread(user=bob, subject=subject, title="Why?", text="So?")
+    hours_ago(asked, 73)
+    mail.outbox.clear()
+
+    assert services.remind() == 1
+    assert [each.to for each in mail.outbox] == [[alice.email]]
+    assert "Boards" in mail.outbox[0].body
+
+
+def test_what_nothing_is_called_is_said(alice: User, api_as: As):
+    answer = api_as(alice).get(
+        reverse("marketplace-api:subject-threads", args=["x", 1])
+    )
+
+    assert answer.status_code == 404
+    assert "dataset, deployment, endpoint, repository" in answer.data["detail"]
+
+
+def test_the_same_state_again_is_no_change(dents: Thread, charlie: User):
+    services.set_state(user=charlie, thread=dents, state=State.DONE)
+    services.set_state(user=charlie, thread=dents, state=State.DONE)
+
+    assert [row.value for row in dents.messages.filter(change="state")] == ["done"]

@@ -14,6 +14,7 @@ from apps.accounts.services import create_token
 from apps.accounts.types import Role, Scope
 from apps.core import blobs
 from apps.marketplace.collections.services import add_item, create_collection
+from apps.marketplace.feedback.selectors import subject_of
 from apps.marketplace.feedback.services import open_thread
 from apps.marketplace.models import Model
 from apps.marketplace.services.commits import Changes, NewFile, commit
@@ -63,7 +64,9 @@ def world(alice: User) -> World:
         "rest": "v1/telemetry",
         "slug": collection.slug.partition("/")[2],
         "item_id": f"{item.pk:024x}",
-        "num": open_thread(user=alice, model=model, title="Dents", text="Missed.").pk,
+        "num": open_thread(
+            user=alice, subject=subject_of(model), title="Dents", text="Missed."
+        ).pk,
     }
 
 

@@ -31,7 +31,9 @@ from apps.labeling.models import DatasetVersion, Image, Label, VersionImage
 from apps.labeling.services.reviewing import remark
 from apps.labeling.services.versions import make_version
 from apps.marketplace.collections.services import add_item, create_collection
+from apps.marketplace.feedback.selectors import subject_of
 from apps.marketplace.feedback.services import open_thread
+from apps.marketplace.selectors.subjects import access_subject
 from apps.marketplace.services.repositories import create_repository
 from tests.api.hub_permissions import HUB
 from tests.api.permissions import API, PAGES, PERSONAL, THIRD_PARTY
@@ -165,8 +167,18 @@ def world(
         "webhook_id": create_webhook(
             user=alice, workspace_id=workspace.pk, url="http://192.0.2.7/"
         )[0].pk,
+        "kind": "dataset",
+        "subject_id": image.project_id,
+        "subject_thread_id": open_thread(
+            user=alice,
+            subject=access_subject(
+                user=alice, kind="dataset", subject_id=image.project_id
+            ),
+            title="Twins",
+            text="7 and 8.",
+        ).pk,
         "thread_id": open_thread(
-            user=alice, model=model, title="Dents", text="Are missed."
+            user=alice, subject=subject_of(model), title="Dents", text="Are missed."
         ).pk,
         "endpoint_id": key.endpoint_id,
         "news": "webhook",

@@ -190,19 +190,20 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.marketplace.feedback import services
 from apps.marketplace.feedback.models import Thread
+from apps.marketplace.feedback.selectors import subject_of
 from apps.marketplace.models import Model
 from tests.factories.accounts import UserFactory
 admin = User.objects.get(email="{EMAIL}")
 lin = UserFactory(email="lin.wei@example.com", name="Lin Wei")
 model = Model.objects.filter(kind="model").latest("pk")
-thread = services.open_thread(
-    user=lin, model=model, title="Faint scratches are missed on line 3",
+thread = services.open_thread(user=lin, subject=subject_of(model),
+    title="Faint scratches are missed on line 3",
     text="About every tenth part, mostly near the rim. Pictures are in the project.",
     about="line-3-camera-2")
 services.answer(user=admin, thread=thread,
     text="Thank you. The threshold is .5 there; .35 finds nine of ten in your pictures.")
-late = services.open_thread(
-    user=lin, model=model, title="Which camera was it trained on?", text="We change ours.")
+late = services.open_thread(user=lin, subject=subject_of(model),
+    title="Which camera was it trained on?", text="We change ours.")
 month_ago = timezone.now() - timedelta(days=33)
 Thread.objects.filter(pk=late.pk).update(
     created_at=month_ago, answer_due_at=month_ago + timedelta(hours=72))

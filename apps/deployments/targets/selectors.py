@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import access_workspace, check_role, role_in
@@ -10,10 +11,14 @@ from apps.core.errors import NotFoundError
 from apps.deployments.targets.models import Credential, Deployment, Entry, Resource
 from apps.deployments.targets.types import ResourceState, State
 from apps.jobs import selectors as jobs
+from apps.marketplace.selectors.lineage import tells_lineage
+from apps.marketplace.selectors.subjects import finds_subject
+from apps.marketplace.types import Relative, Subject
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
     from apps.jobs.models import Job
+    from apps.marketplace.types import ModelRevisionInfo
 
 
 def list_deployments(
@@ -24,6 +29,23 @@ def list_deployments(
     if workspace_id is not None:
         rows = rows.filter(workspace_id=workspace_id)
     return rows.select_related("created_by", "credential").order_by("-pk")
+
+
+@tells_lineage("use")
+def targets_of_model(user: "User", revision: "ModelRevisionInfo") -> list[Relative]:
+    """What stands elsewhere with a model revision."""
+    rows = Deployment.objects.visible_to(user.pk).filter(
+        model_revision_id=revision.id, state__in=(State.APPLYING, State.LIVE)
+    )
+    return [
+        Relative(
+            kind=_("Deployment"),
+            title=row.name,
+            says=row.get_state_display(),
+            url=reverse("deployments:target", args=[row.pk]),
+        )
+        for row in rows.order_by("pk")
+    ]
 
 
 def access_deployment(
@@ -44,6 +66,18 @@ def access_deployment(
         raise NotFoundError(_("deployment not found"))
     check_role(role, needs)
     return found
+
+
+@finds_subject("deployment")
+def deployment_spoken_of(user: "User", deployment_id: int) -> Subject:
+    found = access_deployment(user=user, deployment_id=deployment_id)
+    return Subject(
+        kind="deployment",
+        id=found.pk,
+        name=found.name,
+        workspace_id=found.workspace_id,
+        url=reverse("deployments:target", args=[found.pk]),
+    )
 
 
 def job_of(*, user: "User", deployment: Deployment) -> "Job | None":

@@ -17,6 +17,7 @@ from apps.labeling.selectors.images import (
     position_of,
 )
 from apps.labeling.selectors.levels import levels_of, windowed
+from apps.labeling.selectors.lineage import data_of_model
 from apps.labeling.selectors.projects import (
     count_labels,
     first_steps,
@@ -31,6 +32,7 @@ from apps.labeling.selectors.proposals import (
     list_judged,
     list_open_proposals,
 )
+from apps.labeling.selectors.subjects import data_of_project
 from apps.labeling.selectors.tiles import access_tiled, read_region, read_tile
 from apps.labeling.selectors.versions import (
     access_dataset_version,
@@ -51,6 +53,8 @@ __all__ = [
     "count_labels",
     "count_open_proposals",
     "count_unsubmitted",
+    "data_of_model",
+    "data_of_project",
     "first_steps",
     "from_place",
     "levels_of",

@@ -6,11 +6,12 @@ from rest_framework import serializers, status
 from rest_framework.response import Response
 
 from apps.core.http import Api, ApiRequest, NewestFirst
-from apps.marketplace import selectors as models
 from apps.marketplace.feedback import selectors, services
 from apps.marketplace.feedback.models import STATE_CHOICES, Message, Thread
 from apps.marketplace.feedback.types import State
-from apps.marketplace.models import Model
+from apps.marketplace.selectors import access_repository
+from apps.marketplace.selectors.subjects import access_subject
+from apps.marketplace.types import Subject
 
 
 class MessageOut(serializers.ModelSerializer[Message]):
@@ -18,7 +19,7 @@ class MessageOut(serializers.ModelSerializer[Message]):
 
     class Meta:
         model = Message
-        fields = ["id", "author", "text", "created_at"]
+        fields = ["id", "author", "text", "change", "value", "created_at"]
 
 
 class ThreadOut(serializers.ModelSerializer[Thread]):
@@ -53,39 +54,33 @@ class OldestFirst(NewestFirst):
     ordering = "pk"
 
 
-class ThreadListApi(Api):
-    @extend_schema(operation_id="thread_list", responses=ThreadOut(many=True))
-    def get(self, request: ApiRequest, namespace: str, name: str) -> Response:
-        found = selectors.list_threads(model=_model(request, namespace, name))
+class _AboutModel(Api):
+    def subject(self, request: ApiRequest, **names: Any) -> Subject:
+        model = access_repository(user=request.user, **names)
+        return selectors.subject_of(model)
+
+
+class _AboutOther(Api):
+    def subject(self, request: ApiRequest, **names: Any) -> Subject:
+        return access_subject(user=request.user, **names)
+
+
+class _Threads(Api):
+    def listed(self, request: ApiRequest, subject: Subject) -> Response:
+        found = selectors.list_threads(subject=subject)
         return self.paginate(request, found, ThreadOut)
 
-    @extend_schema(
-        operation_id="thread_open", request=ThreadIn, responses={201: ThreadOut}
-    )
-    def post(self, request: ApiRequest, namespace: str, name: str) -> Response:
-        model = _model(request, namespace, name)
+    def begun(self, request: ApiRequest, subject: Subject) -> Response:
         given = ThreadIn(data=request.data)
         given.is_valid(raise_exception=True)
         made = services.open_thread(
-            user=request.user, model=model, **given.validated_data
+            user=request.user, subject=subject, **given.validated_data
         )
         return Response(ThreadOut(made).data, status.HTTP_201_CREATED)
 
 
-class ThreadApi(Api):
-    @extend_schema(operation_id="thread_read", responses=ThreadOut)
-    def get(
-        self, request: ApiRequest, namespace: str, name: str, thread_id: int
-    ) -> Response:
-        return Response(ThreadOut(_thread(request, namespace, name, thread_id)).data)
-
-    @extend_schema(
-        operation_id="thread_change", request=ThreadChange, responses=ThreadOut
-    )
-    def patch(
-        self, request: ApiRequest, namespace: str, name: str, thread_id: int
-    ) -> Response:
-        thread = _thread(request, namespace, name, thread_id)
+class _Thread(Api):
+    def changed(self, request: ApiRequest, thread: Thread) -> Response:
         body = ThreadChange(data=request.data)
         body.is_valid(raise_exception=True)
         given, user = body.validated_data, request.user
@@ -99,33 +94,114 @@ class ThreadApi(Api):
         return Response(ThreadOut(thread).data)
 
 
-class MessageListApi(Api):
+class _Messages(Api):
     pagination_class = OldestFirst
 
-    @extend_schema(operation_id="thread_messages", responses=MessageOut(many=True))
-    def get(
-        self, request: ApiRequest, namespace: str, name: str, thread_id: int
-    ) -> Response:
-        thread = _thread(request, namespace, name, thread_id)
+    def said(self, request: ApiRequest, thread: Thread) -> Response:
         return self.paginate(request, selectors.list_messages(thread), MessageOut)
 
-    @extend_schema(
-        operation_id="thread_answer", request=MessageIn, responses={201: MessageOut}
-    )
-    def post(
-        self, request: ApiRequest, namespace: str, name: str, thread_id: int
-    ) -> Response:
-        thread = _thread(request, namespace, name, thread_id)
+    def written(self, request: ApiRequest, thread: Thread) -> Response:
         given = MessageIn(data=request.data)
         given.is_valid(raise_exception=True)
         made = services.answer(user=request.user, thread=thread, **given.validated_data)
         return Response(MessageOut(made).data, status.HTTP_201_CREATED)
 
 
-def _model(request: ApiRequest, namespace: str, name: str) -> Model:
-    return models.access_repository(user=request.user, namespace=namespace, name=name)
+class ThreadListApi(_AboutModel, _Threads):
+    @extend_schema(operation_id="thread_list", responses=ThreadOut(many=True))
+    def get(self, request: ApiRequest, **names: Any) -> Response:
+        return self.listed(request, self.subject(request, **names))
+
+    @extend_schema(
+        operation_id="thread_open", request=ThreadIn, responses={201: ThreadOut}
+    )
+    def post(self, request: ApiRequest, **names: Any) -> Response:
+        return self.begun(request, self.subject(request, **names))
 
 
-def _thread(request: ApiRequest, namespace: str, name: str, thread_id: int) -> Thread:
-    model = _model(request, namespace, name)
-    return selectors.access_thread(model=model, thread_id=thread_id)
+class ThreadApi(_AboutModel, _Thread):
+    @extend_schema(operation_id="thread_read", responses=ThreadOut)
+    def get(self, request: ApiRequest, *, thread_id: int, **names: Any) -> Response:
+        subject = self.subject(request, **names)
+        found = selectors.access_thread(subject=subject, thread_id=thread_id)
+        return Response(ThreadOut(found).data)
+
+    @extend_schema(
+        operation_id="thread_change", request=ThreadChange, responses=ThreadOut
+    )
+    def patch(self, request: ApiRequest, *, thread_id: int, **names: Any) -> Response:
+        subject = self.subject(request, **names)
+        found = selectors.access_thread(subject=subject, thread_id=thread_id)
+        return self.changed(request, found)
+
+
+class MessageListApi(_AboutModel, _Messages):
+    @extend_schema(operation_id="thread_messages", responses=MessageOut(many=True))
+    def get(self, request: ApiRequest, *, thread_id: int, **names: Any) -> Response:
+        subject = self.subject(request, **names)
+        found = selectors.access_thread(subject=subject, thread_id=thread_id)
+        return self.said(request, found)
+
+    @extend_schema(
+        operation_id="thread_answer", request=MessageIn, responses={201: MessageOut}
+    )
+    def post(self, request: ApiRequest, *, thread_id: int, **names: Any) -> Response:
+        subject = self.subject(request, **names)
+        found = selectors.access_thread(subject=subject, thread_id=thread_id)
+        return self.written(request, found)
+
+
+class SubjectThreadListApi(_AboutOther, _Threads):
+    @extend_schema(operation_id="subject_thread_list", responses=ThreadOut(many=True))
+    def get(self, request: ApiRequest, **names: Any) -> Response:
+        return self.listed(request, self.subject(request, **names))
+
+    @extend_schema(
+        operation_id="subject_thread_open", request=ThreadIn, responses={201: ThreadOut}
+    )
+    def post(self, request: ApiRequest, **names: Any) -> Response:
+        return self.begun(request, self.subject(request, **names))
+
+
+class SubjectThreadApi(_AboutOther, _Thread):
+    @extend_schema(operation_id="subject_thread_read", responses=ThreadOut)
+    def get(
+        self, request: ApiRequest, *, subject_thread_id: int, **names: Any
+    ) -> Response:
+        subject = self.subject(request, **names)
+        found = selectors.access_thread(subject=subject, thread_id=subject_thread_id)
+        return Response(ThreadOut(found).data)
+
+    @extend_schema(
+        operation_id="subject_thread_change", request=ThreadChange, responses=ThreadOut
+    )
+    def patch(
+        self, request: ApiRequest, *, subject_thread_id: int, **names: Any
+    ) -> Response:
+        subject = self.subject(request, **names)
+        found = selectors.access_thread(subject=subject, thread_id=subject_thread_id)
+        return self.changed(request, found)
+
+
+class SubjectMessageListApi(_AboutOther, _Messages):
+    @extend_schema(
+        operation_id="subject_thread_messages", responses=MessageOut(many=True)
+    )
+    def get(
+        self, request: ApiRequest, *, subject_thread_id: int, **names: Any
+    ) -> Response:
+        subject = self.subject(request, **names)
+        found = selectors.access_thread(subject=subject, thread_id=subject_thread_id)
+        return self.said(request, found)
+
+    @extend_schema(
+        operation_id="subject_thread_answer",
+        request=MessageIn,
+        responses={201: MessageOut},
+    )
+    def post(
+        self, request: ApiRequest, *, subject_thread_id: int, **names: Any
+    ) -> Response:
+        subject = self.subject(request, **names)
+        found = selectors.access_thread(subject=subject, thread_id=subject_thread_id)
+        return self.written(request, found)

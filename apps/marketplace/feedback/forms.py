@@ -17,7 +17,7 @@ class ThreadForm(forms.Form):
         label=_("About"),
         required=False,
         max_length=120,
-        help_text=_("A revision, a file or an endpoint, if it is about one."),
+        help_text=_("A revision, a version or a file, if it is about one."),
     )
 
 

@@ -22,15 +22,15 @@ from apps.marketplace.api.hub.shapes import stamp
 from apps.marketplace.feedback import selectors, services
 from apps.marketplace.feedback.errors import BadDiscussionError
 from apps.marketplace.feedback.models import Message, Thread
-from apps.marketplace.feedback.types import State
+from apps.marketplace.feedback.types import Change, State
 from apps.marketplace.models import Model
-from apps.marketplace.types import Kind
+from apps.marketplace.types import Kind, Subject
 
 PAGE = 50
 OPEN, CLOSED = "open", "closed"
 
 
-def _thread(thread: Thread) -> dict[str, Any]:
+def _thread(thread: Thread, kind: Kind) -> dict[str, Any]:
     return {
         "num": thread.pk,
         "title": thread.title,
@@ -39,8 +39,25 @@ def _thread(thread: Thread) -> dict[str, Any]:
         "isPullRequest": False,
         "createdAt": stamp(thread.created_at),
         "numComments": thread.num_messages,
-        "repo": {"name": thread.model.full_name, "type": thread.model.kind},
+        "repo": {"name": thread.subject.name, "type": kind},
         "pinned": False,
+    }
+
+
+def _event(message: Message) -> dict[str, Any]:
+    """A word, or a change; clients know of open and closed, and show others by type."""
+    if not message.change:
+        return _message(message)
+    is_status = message.change == Change.STATE
+    status = CLOSED if message.value == State.DONE else OPEN
+    return {
+        "id": f"{message.pk:024x}",
+        "type": "status-change" if is_status else "assignee-change",
+        "createdAt": stamp(message.created_at),
+        "author": _author(message),
+        "data": {"status": status, "state": message.value}
+        if is_status
+        else {"assignee": message.value},
     }
 
 
@@ -71,27 +88,25 @@ def _author(one: Thread | Message) -> dict[str, str]:
     return {"name": str(one.author) if one.author else "deleted"}
 
 
-def _model(request: HubRequest, kind: Kind, namespace: str, name: str) -> Model:
+def _subject(
+    request: HubRequest, kind: Kind, namespace: str, name: str
+) -> tuple[Model, Subject]:
     model = repository(request, kind, namespace, name)
-    if kind != Kind.MODEL:
-        raise BadDiscussionError(
-            _("discussions are held about models: open one at the model it is about")
-        )
-    return model
+    return model, selectors.subject_of(model)
 
 
 def _found(
     request: HubRequest, kind: Kind, namespace: str, name: str, num: int
 ) -> Thread:
-    model = _model(request, kind, namespace, name)
-    return selectors.access_thread(model=model, thread_id=num)
+    _repository, subject = _subject(request, kind, namespace, name)
+    return selectors.access_thread(subject=subject, thread_id=num)
 
 
 def _list(
     request: HubRequest, kind: Kind, namespace: str, name: str
 ) -> HttpResponseBase:
-    model, query = _model(request, kind, namespace, name), request.GET
-    rows = selectors.list_threads(model=model)
+    model, subject = _subject(request, kind, namespace, name)
+    query, rows = request.GET, selectors.list_threads(subject=subject)
     if query.get("type") == "pull_request":
         rows = rows.none()
     if query.get("status") == OPEN:
@@ -105,7 +120,7 @@ def _list(
     threads = rows.select_related("model__namespace")[start : start + PAGE]
     return JsonResponse(
         {
-            "discussions": [_thread(row) for row in threads],
+            "discussions": [_thread(row, kind) for row in threads],
             "count": rows.count(),
             "start": start,
             "numClosedDiscussions": model.threads.filter(state=State.DONE).count(),
@@ -116,26 +131,27 @@ def _list(
 def _open(
     request: HubRequest, kind: Kind, namespace: str, name: str
 ) -> HttpResponseBase:
-    model, given = _model(request, kind, namespace, name), body_json(request)
+    _model, subject = _subject(request, kind, namespace, name)
+    given = body_json(request)
     if given.get("pullRequest"):
         raise BadDiscussionError(
             _("this server has no pull requests: commit to a branch of its own instead")
         )
     made = services.open_thread(
         user=person(request),
-        model=model,
+        subject=subject,
         title=_word(given, "title"),
         text=_word(given, "description"),
     )
-    return JsonResponse(_thread(made))
+    return JsonResponse(_thread(made, kind))
 
 
 def _read(
     request: HubRequest, kind: Kind, namespace: str, name: str, num: int
 ) -> HttpResponseBase:
     thread = _found(request, kind, namespace, name, num)
-    events = [_message(row) for row in selectors.list_messages(thread)]
-    return JsonResponse({**_thread(thread), "events": events})
+    events = [_event(row) for row in selectors.list_messages(thread)]
+    return JsonResponse({**_thread(thread, kind), "events": events})
 
 
 def _comment(
@@ -166,14 +182,11 @@ def _settle(
             thread=thread,
             state=State.DONE if status == CLOSED else State.OPEN,
         )
-    event = {
-        "id": f"{settled.pk:024x}",
-        "type": "status-change",
-        "createdAt": stamp(settled.updated_at),
-        "author": {"name": str(user)},
-        "data": {"status": status},
-    }
-    return JsonResponse({"newStatus": event})
+    changes = settled.messages.filter(change=Change.STATE).select_related("author")
+    last = changes.order_by("pk").last()
+    if last is None:
+        raise BadDiscussionError(_("it is open already"))
+    return JsonResponse({"newStatus": _event(last)})
 
 
 def _word(given: dict[str, Any], name: str) -> str:

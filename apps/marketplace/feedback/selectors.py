@@ -13,6 +13,8 @@ from apps.core.errors import NotFoundError
 from apps.marketplace.feedback.models import Message, Thread
 from apps.marketplace.feedback.types import Kept, State
 from apps.marketplace.models import Model
+from apps.marketplace.selectors.subjects import finds_subject
+from apps.marketplace.types import Kind, Subject
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -21,24 +23,52 @@ MONTHS = 12
 PUBLISHING = [Role.ANNOTATOR, Role.REVIEWER, Role.MANAGER, Role.OWNER]
 
 
-def list_threads(*, model: Model, state: str = "") -> QuerySet[Thread]:
-    """The threads of a repository, those that wait for their first answer first."""
-    found = model.threads.select_related("author", "assignee")
+@finds_subject("repository")
+def repository_of_data(user: "User", repository_id: int) -> Subject:
+    """A repository of a dataset's files; a model's threads have pages of their own."""
+    models = Model.objects.visible_to(user).filter(kind=Kind.DATASET)
+    found = models.filter(pk=repository_id).select_related("namespace").first()
+    if found is None:
+        raise NotFoundError(_("there is no such repository for you"))
+    return subject_of(found)
+
+
+def subject_of(model: Model) -> Subject:
+    """A repository as what a thread is about."""
+    return Subject(
+        kind="model",
+        id=model.pk,
+        name=model.full_name,
+        workspace_id=model.namespace.workspace_id,
+    )
+
+
+def threads_about(subject: Subject) -> QuerySet[Thread]:
+    if subject.kind == "model":
+        return Thread.objects.filter(model=subject.id)
+    return Thread.objects.filter(
+        model=None, subject_kind=subject.kind, subject_id=subject.id
+    )
+
+
+def list_threads(*, subject: Subject, state: str = "") -> QuerySet[Thread]:
+    """The threads about something, those that wait for their first answer first."""
+    found = threads_about(subject).select_related("author", "assignee")
     if state:
         found = found.filter(state=state)
     waiting_first = F("answered_at").desc(nulls_first=True)
     return found.order_by(waiting_first, "-updated_at", "-pk")
 
 
-def access_thread(*, model: Model, thread_id: int, lock: bool = False) -> Thread:
-    """Return a thread of a repository that the caller has been let in to.
+def access_thread(*, subject: Subject, thread_id: int) -> Thread:
+    """Return a thread about something that the caller has been let in to.
 
     Raises:
         NotFoundError: It has no such thread.
     """
-    rows = Thread.objects.filter(model=model).select_related("author", "assignee")
-    if lock:
-        rows = rows.select_for_update(of=("self",))
+    rows = threads_about(subject).select_related(
+        "author", "assignee", "model__namespace"
+    )
     thread = rows.filter(pk=thread_id).first()
     if thread is None:
         raise NotFoundError(_("there is no such thread"))
@@ -49,18 +79,18 @@ def list_messages(thread: Thread) -> QuerySet[Message]:
     return thread.messages.select_related("author").order_by("pk")
 
 
-def speaks_for(user: "User", model: Model) -> bool:
+def speaks_for(user: "User", subject: Subject) -> bool:
     """Whether an answer of this person counts as the promised one."""
-    if model.namespace.workspace_id is None:
+    if subject.workspace_id is None:
         return user.is_staff
-    mine = user.memberships.filter(workspace=model.namespace.workspace_id)
+    mine = user.memberships.filter(workspace=subject.workspace_id)
     return mine.filter(role__in=PUBLISHING).exists()
 
 
-def speakers(model: Model) -> QuerySet["User"]:
+def speakers(subject: Subject) -> QuerySet["User"]:
     """Those whom a thread can be assigned to."""
     people = get_user_model().objects.filter(is_active=True)
-    workspace_id = model.namespace.workspace_id
+    workspace_id = subject.workspace_id
     if workspace_id is None:
         return people.filter(is_staff=True).order_by("email")
     return people.filter(

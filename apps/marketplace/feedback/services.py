@@ -1,6 +1,6 @@
-"""Threads about repositories: opened, answered, assigned, settled, reminded of."""
+"""Threads about models, data and deployments: opened, answered, assigned, settled, reminded of."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -19,8 +19,8 @@ from apps.core.queue import enqueue
 from apps.marketplace.feedback import selectors
 from apps.marketplace.feedback.errors import EmptyMessageError
 from apps.marketplace.feedback.models import Message, Thread
-from apps.marketplace.feedback.types import PROMISE, State
-from apps.marketplace.models import Model
+from apps.marketplace.feedback.types import PROMISE, Change, State
+from apps.marketplace.types import Kind, Subject
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -31,7 +31,7 @@ _RESPONSIBLE = (Role.OWNER, Role.MANAGER)
 
 @transaction.atomic
 def open_thread(
-    *, user: "User", model: Model, title: str, text: str, about: str = ""
+    *, user: "User", subject: Subject, title: str, text: str, about: str = ""
 ) -> Thread:
     """Ask, report or wish something; the clock of the first answer starts.
 
@@ -42,7 +42,7 @@ def open_thread(
     if not title or len(title) > 200:
         raise EmptyMessageError(_("a title has 1 to 200 characters"))
     thread = Thread.objects.create(
-        model=model,
+        **_columns(subject),
         title=title,
         about=about.strip()[:120],
         author=user,
@@ -53,6 +53,17 @@ def open_thread(
     return thread
 
 
+def _columns(subject: Subject) -> dict[str, Any]:
+    if subject.kind == "model":
+        return {"model_id": subject.id}
+    return {
+        "workspace_id": subject.workspace_id,
+        "subject_kind": subject.kind,
+        "subject_id": subject.id,
+        "subject_name": subject.name[:200],
+    }
+
+
 @transaction.atomic
 def answer(*, user: "User", thread: Thread, text: str) -> Message:
     """Write in a thread; the first word of who publishes there keeps the promise.
@@ -61,13 +72,14 @@ def answer(*, user: "User", thread: Thread, text: str) -> Message:
         EmptyMessageError: Empty, or too long.
     """
     text = _checked(text)
-    thread = Thread.objects.select_for_update().get(pk=thread.pk)
+    thread = _locked(thread)
     message = Message.objects.create(thread=thread, author=user, text=text)
-    is_theirs = selectors.speaks_for(user, thread.model)
+    is_theirs = selectors.speaks_for(user, thread.subject)
     if thread.answered_at is None and is_theirs and user != thread.author:
         thread.answered_at = message.created_at
     if is_theirs and user != thread.author and thread.state == State.OPEN:
         thread.state = State.ANSWERED.value
+        _note(thread, user, Change.STATE, State.ANSWERED)
     thread.num_messages = F("num_messages") + 1
     thread.save(update_fields=["answered_at", "state", "num_messages", "updated_at"])
     _announce("thread.answered", thread, message)
@@ -82,13 +94,16 @@ def set_state(*, user: "User", thread: Thread, state: State) -> Thread:
         ForbiddenError: Neither its author nor somebody who publishes there.
     """
     is_own = user == thread.author and state in {State.DONE, State.OPEN}
-    if not (is_own or selectors.speaks_for(user, thread.model)):
+    if not (is_own or selectors.speaks_for(user, thread.subject)):
         raise ForbiddenError(
             _("its author and those who publish here say how a thread stands")
         )
-    thread = Thread.objects.select_for_update().get(pk=thread.pk)
+    thread = _locked(thread)
+    if thread.state == state:
+        return thread
     thread.state = state.value
     thread.save(update_fields=["state", "updated_at"])
+    _note(thread, user, Change.STATE, state)
     return thread
 
 
@@ -100,24 +115,39 @@ def assign(*, user: "User", thread: Thread, assignee_id: int | None) -> Thread:
         ForbiddenError: The user does not publish there.
         NotFoundError: The other one does not.
     """
-    if not selectors.speaks_for(user, thread.model):
+    if not selectors.speaks_for(user, thread.subject):
         raise ForbiddenError(_("those who publish here assign threads"))
     assignee = None
     if assignee_id is not None:
-        assignee = selectors.speakers(thread.model).filter(pk=assignee_id).first()
+        assignee = selectors.speakers(thread.subject).filter(pk=assignee_id).first()
         if assignee is None:
             raise NotFoundError(_("nobody who publishes here has that number"))
-    thread = Thread.objects.select_for_update().get(pk=thread.pk)
+    thread = _locked(thread)
+    if thread.assignee_id == assignee_id:
+        return thread
     thread.assignee = assignee
     thread.save(update_fields=["assignee", "updated_at"])
+    _note(thread, user, Change.ASSIGNEE, str(assignee or ""))
     audit(
         action="thread.assigned",
         target=thread,
         actor=user,
-        workspace_id=thread.model.namespace.workspace_id,
+        workspace_id=thread.subject.workspace_id,
         assignee=assignee.email if assignee else "",
     )
     return thread
+
+
+def _locked(thread: Thread) -> Thread:
+    rows = Thread.objects.select_related("model__namespace", "author")
+    return rows.select_for_update(of=("self",)).get(pk=thread.pk)
+
+
+def _note(thread: Thread, user: "User", change: Change, value: str) -> None:
+    """Say between the words what was changed; nobody gets a mail for it."""
+    Message.objects.create(
+        thread=thread, author=user, change=change.value, value=value[:254]
+    )
 
 
 def tell(message_id: int) -> None:
@@ -163,39 +193,49 @@ def _announce(event: str, thread: Thread, message: Message) -> None:
     enqueue("feedback.tell", queue="io", message_id=message.pk)
     tell_of(
         event,
-        workspace_id=thread.model.namespace.workspace_id,
+        workspace_id=thread.subject.workspace_id,
         id=thread.pk,
-        model=thread.model.full_name,
+        model=thread.subject.name,
         title=thread.title,
         text=message.text,
     )
 
 
 def _responsible(thread: Thread) -> list[str]:
-    """Addresses of a repository's owners and managers; of staff where it ships."""
-    people = selectors.speakers(thread.model)
-    if thread.model.namespace.workspace_id is not None:
+    """Addresses of its workspace's owners and managers; of staff where it ships."""
+    people = selectors.speakers(thread.subject)
+    if thread.subject.workspace_id is not None:
         people = people.filter(memberships__role__in=_RESPONSIBLE)
     return list(people.values_list("email", flat=True))
 
 
 def _mail(thread: Thread, people: set[str], **given: object) -> None:
     template = str(given.pop("template"))
-    model = thread.model
-    place = reverse(
-        "marketplace:thread", args=[model.namespace.name, model.name, thread.pk]
-    )
-    link = settings.PUBLIC_URL.rstrip("/") + place
+    link = settings.PUBLIC_URL.rstrip("/") + _place(thread)
     context = {"thread": thread, "link": link, **given}
     text = render_to_string(template, context)
     for address in sorted(people):  # one each: nobody learns the others' addresses
         send_mail(
-            subject=f"{model.full_name}: {thread.title}",
+            subject=f"{thread.subject.name}: {thread.title}",
             message=text,
             from_email=None,
             recipient_list=[address],
             fail_silently=True,
         )
+
+
+def _place(thread: Thread) -> str:
+    """The address of its page."""
+    model = thread.model
+    if model is None:
+        names = (thread.subject_kind, thread.subject_id)
+        return reverse("marketplace:subject-thread", args=[*names, thread.pk])
+    if model.kind == Kind.DATASET:
+        names = ("repository", model.pk)
+        return reverse("marketplace:subject-thread", args=[*names, thread.pk])
+    return reverse(
+        "marketplace:thread", args=[model.namespace.name, model.name, thread.pk]
+    )
 
 
 def _checked(text: str) -> str:

@@ -18,6 +18,13 @@ class State(StrEnum):
     DONE = "done"
 
 
+class Change(StrEnum):
+    """What somebody changed of a thread, said between the words."""
+
+    STATE = "state"
+    ASSIGNEE = "assignee"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """How a month's threads were answered.

@@ -1,4 +1,4 @@
-"""Looks into revisions for people: tensors of a file, what a commit changed, relatives."""
+"""Looks into revisions for people: tensors of a file, what a commit changed."""
 
 import mmap
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from apps.marketplace.formats.tensors import (
     precisions_of,
     read_header,
 )
-from apps.marketplace.models import Model, ModelRevision, RevisionFile
+from apps.marketplace.models import ModelRevision, RevisionFile
 
 if TYPE_CHECKING:
-    from apps.accounts.models import User
+    pass
 
 
 KEPT = 64
@@ -76,12 +76,6 @@ class FileChange:
     path: str
     before: int | None
     after: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relatives:
-    parents: list[Model]
-    children: list[Model]
 
 
 def inspect_file(revision: ModelRevision, path: str) -> Inspection | None:
@@ -144,20 +138,3 @@ def _files(revision: ModelRevision | None) -> dict[str, RevisionFile]:
 
 def _digest(files: dict[str, Any], path: str) -> str:
     return files[path].sha256 if path in files else ""
-
-
-def find_relatives(model: Model, *, user: "User") -> Relatives:
-    """Find what a model was made from and what was made from it, as cards and jobs say."""
-    seen = Model.objects.visible_to(user).select_related("namespace")
-    bases = model.revisions.exclude(base=None).values("base__model")
-    named = {name.lower() for name in model.base_models}
-    parents = [row for row in seen.filter(pk__in=bases) if row.pk != model.pk]
-    if named:
-        short = [name.rpartition("/")[2] for name in named]
-        told = seen.filter(name__in=[*short, *model.base_models])
-        parents += [row for row in told if row.full_name.lower() in named]
-    made = seen.filter(revisions__base__model=model).exclude(pk=model.pk).distinct()
-    children = [*made, *seen.filter(base_models__contains=[model.full_name])]
-    return Relatives(
-        parents=list(dict.fromkeys(parents)), children=list(dict.fromkeys(children))
-    )

@@ -31,6 +31,7 @@ from apps.marketplace.models import (
 from apps.marketplace.selectors import scans, signatures
 from apps.marketplace.selectors.differences import differences
 from apps.marketplace.selectors.licences import is_denied
+from apps.marketplace.selectors.lineage import lineage_of
 from apps.marketplace.selectors.searching import (
     FacetValue,
     Wanted,
@@ -168,7 +169,10 @@ def model(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     )
     context["answers_boxes"] = revision is not None and answers_boxes(revision)
     context["signed"] = signatures.signed(revision) if revision else None
-    context["relatives"] = inspecting.find_relatives(found, user=request.user)
+    if revision is not None:
+        context["lineage"] = lineage_of(
+            user=request.user, model=found, revision=revision
+        )
     return render(request, "marketplace/model.html", context)
 
 

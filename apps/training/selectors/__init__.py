@@ -1,6 +1,7 @@
 """What others may read of training; the modules hold it by subject."""
 
 from apps.training.selectors.estimates import estimate, list_presets, recipe_of
+from apps.training.selectors.lineage import run_of_model
 from apps.training.selectors.runs import (
     access_run,
     list_runs,
@@ -16,6 +17,7 @@ __all__ = [
     "list_presets",
     "list_runs",
     "recipe_of",
+    "run_of_model",
     "runs_to_compare",
     "series_of",
     "series_of_runs",

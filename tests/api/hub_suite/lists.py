@@ -86,11 +86,14 @@ def a_discussion_is_opened_answered_and_closed():
     )
 
     details = api.get_discussion_details(TALK, made.num)
-    texts = [event.content for event in details.events]
+    texts = [event.content for event in details.events if event.type == "comment"]
     assert texts == ["Every <b>second</b> one.", "Since Monday.", "Trained anew."], (
         texts
     )
     assert details.status == "closed"
+    last = details.events[-1]
+    assert (last.type, last.new_status) == ("status-change", "closed"), last
+    assert last.author == said.author
     assert "<b>" not in details.events[0].rendered
     assert details.events[0].author == made.author != said.author
 
@@ -109,6 +112,20 @@ def discussions_are_found_by_how_they_stand_and_who_began_them():
     assert nums(author="nobody") == []
     api.change_discussion_status(TALK, num, "open")
     assert num in nums(discussion_status="open")
+
+
+@check
+def a_discussion_about_data_is_held_as_one_about_a_model():
+    api.create_repo(TALK, repo_type="dataset")
+    made = api.create_discussion(TALK, "Twins", description="?", repo_type="dataset")
+    api.comment_discussion(TALK, made.num, "See 7 and 8.", repo_type="dataset")
+    api.change_discussion_status(TALK, made.num, "closed", repo_type="dataset")
+
+    details = api.get_discussion_details(TALK, made.num, repo_type="dataset")
+    assert details.repo_type == "dataset"
+    assert [event.type for event in details.events] == [
+        "comment", "comment", "status-change",
+    ], details.events  # fmt: skip
 
 
 @check

@@ -22,6 +22,7 @@ from apps.deployments.models import (
     Sampling,
     Traffic,
 )
+from apps.deployments.selectors import telling as telling
 from apps.deployments.types import (
     LATENCY_MS,
     USUAL_SCORE,
