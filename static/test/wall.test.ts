@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { expectedPrecision, shareAt } from "../src/editor/core/calibration.ts";
 import { type Batch, Feed, type ProposalWire } from "../src/wall/feed.ts";
 import { Pace } from "../src/wall/pace.ts";
-import { type Decision, Page, type Tile } from "../src/wall/page.ts";
+import { type Decision, Page, ringsOf, type Tile } from "../src/wall/page.ts";
 import { Sender, type SendResult } from "../src/wall/sender.ts";
 import { turns } from "./parts.ts";
 
@@ -48,6 +48,34 @@ test("taking a page back opens every proposal of it again", () => {
   const page = new Page([tile("a"), tile("b")]);
 
   expect(says(page.reversal())).toEqual(["open", "open"]);
+});
+
+test("an outlined proposal is drawn with its holes, any other with its box", async () => {
+  const points = [
+    [0, 0],
+    [9, 0],
+    [4, 9],
+  ] as const;
+  const hole = [
+    [3, 2],
+    [5, 2],
+    [4, 4],
+  ] as const;
+  const outlined = { ...row("a"), geometry: { points, holes: [hole] } };
+  const results = [outlined, { ...row("b"), geometry: null }];
+  const feed = new Feed(async () => ({ results, next: null }), ["/one"], []);
+
+  const [first, second] = await feed.take(2);
+
+  expect(first && ringsOf(first)).toEqual([points, hole]);
+  expect(second && ringsOf(second)).toEqual([
+    [
+      [0, 0],
+      [9, 0],
+      [9, 9],
+      [0, 9],
+    ],
+  ]);
 });
 
 test("the feed goes through the labels in order and shows nothing twice", async () => {

@@ -1,3 +1,4 @@
+import type { Ring } from "../editor/core/geometry.ts";
 import type { Bbox } from "../editor/core/units.ts";
 import type { Tile } from "./page.ts";
 
@@ -7,6 +8,8 @@ export interface ProposalWire {
   readonly label_id: number;
   readonly score: number;
   readonly bbox: Bbox;
+  /** A polygon's rings; a mask is shown by its box. */
+  readonly geometry?: { readonly points?: Ring; readonly holes?: readonly Ring[] } | null;
   readonly crop: Bbox;
   readonly crop_url: string;
 }
@@ -70,12 +73,14 @@ export class Feed {
 }
 
 function toTile(row: ProposalWire): Tile {
+  const { points, holes = [] } = row.geometry ?? {};
   return {
     id: row.id,
     imageId: row.image_id,
     labelId: row.label_id,
     score: row.score,
     bbox: row.bbox,
+    outline: points ? [points, ...holes] : null,
     crop: row.crop,
     url: row.crop_url,
   };

@@ -1,7 +1,7 @@
 import type { Label } from "../editor/core/workbench.ts";
 import { element } from "../editor/view/dom.ts";
 import type { Words } from "../editor/view/messages.ts";
-import type { Page, Tile } from "./page.ts";
+import { type Page, ringsOf, type Tile } from "./page.ts";
 
 const DRAG_PX = 6;
 
@@ -85,17 +85,14 @@ export class Grid {
     const frame = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     frame.setAttribute("viewBox", `${x1} ${y1} ${x2 - x1} ${y2 - y1}`);
     frame.setAttribute("aria-hidden", "true");
-    const box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-    const [left, top, right, bottom] = tile.bbox;
-    for (const [name, value] of [
-      ["x", left],
-      ["y", top],
-      ["width", right - left],
-      ["height", bottom - top],
-    ] as const) {
-      box.setAttribute(name, String(value));
-    }
-    frame.append(box);
+    const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    line.setAttribute(
+      "d",
+      ringsOf(tile)
+        .map((ring) => `M${ring.join("L")}Z`)
+        .join(""),
+    );
+    frame.append(line);
     return element(
       "button",
       { type: "button", class: "wall-tile", "data-tile": tile.id },

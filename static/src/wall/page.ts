@@ -1,3 +1,4 @@
+import type { Ring } from "../editor/core/geometry.ts";
 import type { Bbox } from "../editor/core/units.ts";
 
 /** A proposal as the wall shows it. */
@@ -7,6 +8,8 @@ export interface Tile {
   readonly labelId: number;
   readonly score: number;
   readonly bbox: Bbox;
+  /** Of an outlined thing: its ring, then its holes'. */
+  readonly outline?: readonly Ring[] | null;
   /** The region of the image that the picture shows. */
   readonly crop: Bbox;
   readonly url: string;
@@ -17,6 +20,20 @@ export interface Decision {
   readonly id: string;
   readonly says: "accept" | "reject" | "open";
   readonly label_id: number | null;
+}
+
+/** What is drawn around what a tile shows. */
+export function ringsOf({ outline, bbox: [x1, y1, x2, y2] }: Tile): readonly Ring[] {
+  return (
+    outline ?? [
+      [
+        [x1, y1],
+        [x2, y1],
+        [x2, y2],
+        [x1, y2],
+      ],
+    ]
+  );
 }
 
 /** One page of proposals and what a person has marked on it so far. */

@@ -7,12 +7,17 @@ import pytest
 import torch
 
 from deepseek_vision import events
-from deepseek_vision.errors import DatasetError
+from deepseek_vision.__main__ import main
+from deepseek_vision.errors import DatasetError, ModelFormatError
 from deepseek_vision.segmentation.instances import directory
+from deepseek_vision.segmentation.instances.predict import load_instances
 from deepseek_vision.segmentation.packing import (
     draw_polygons,
     draw_segmentation,
     pack_masks,
+)
+from deepseek_vision.segmentation.semantic.directory import (
+    SHIPPED as SHIPPED_SEGMENTERS,
 )
 from deepseek_vision.segmentation.semantic.serving import run_lengths
 from deepseek_vision.spec import TrainSpec
@@ -82,3 +87,18 @@ def test_masks_of_run_lengths_teach_as_polygons_do(discs, tmp_path):
     assert torch.equal(painted.numbers_NSS, drawn.numbers_NSS)
     assert draw_segmentation({"size": [2, 2], "counts": "Pm"}, (2, 2)) is None
     assert draw_segmentation({"size": [2, 2], "counts": [1, 1]}, (2, 2)) is None
+
+
+def test_weights_of_another_kind_or_missing_ones_are_named(discs, tmp_path, caplog):
+    folder, config = directory.find_instances("nuclei_instances")
+    (tmp_path / "config.json").write_text(config.to_json())
+    semantic = SHIPPED_SEGMENTERS / "nuclei" / "model.onnx"
+    (tmp_path / "model.onnx").write_bytes(semantic.read_bytes())
+    with pytest.raises(ModelFormatError, match=r"model\.onnx"):
+        load_instances(tmp_path)
+    (tmp_path / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:9999])
+    with pytest.raises(ModelFormatError, match=r"model\.onnx"):
+        load_instances(tmp_path)
+    on = ["train-instances", str(discs), "--out", str(tmp_path / "on")]
+    assert main([*on, "--go-on-from", "nuclei_instances"]) == 1
+    assert "model.safetensors" in caplog.text
