@@ -10,7 +10,7 @@ INCOMPLETE = 75  # prepare's exit code: good enough to start with, to be tried a
 
 _WATCHED = (
     "requirements.txt",
-    "apps/*/migrations/*.py",
+    "apps/**/migrations/*.py",
     "apps/*/management/commands/seed_demo.py",
     "static/css/**/*",
     "static/dist/**/*",

@@ -49,6 +49,8 @@ def test_two_thousand_images_by_number_name_and_key(admin_page: Page, many: int)
     chosen = page.locator("[data-num-chosen]")
     field = page.get_by_label("Go to number or name")
     page.get_by_label("Choose plate-0002.jpg").check(force=True)
+    page.keyboard.press("Enter")
+    expect(chosen).to_have_text("1")
 
     page.keyboard.press("g")
     page.keyboard.type("plate-1500")
