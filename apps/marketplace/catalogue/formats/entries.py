@@ -18,6 +18,8 @@ FILES = {
     "transformers": ("config.json", "model.safetensors", "preprocessor_config.json"),
     OWN_LIBRARY: ("config.json", "model.safetensors", "model.onnx"),
 }
+# Of our own, what ships as its graph alone.
+GRAPH_ALONE = {"dsportal-instances": ("config.json", "model.onnx")}
 SHARED = (
     "library",
     "task",
@@ -61,7 +63,13 @@ def read(text: str) -> tuple[Entry, ...]:
 def _entry(shared: Mapping[str, list[str]], row: list[Any]) -> Entry:
     known = dict(zip(COLUMNS, row, strict=True))
     known |= {name: shared[name][known[name]] for name in SHARED}
-    return Entry(**known, files=FILES[known["library"]])
+    return Entry(**known, files=files_of(known["library"], known["family"]))
+
+
+def files_of(library: str, family: str) -> tuple[str, ...]:
+    """What is looked for at the source of an entry."""
+    alone = GRAPH_ALONE.get(family) if library == OWN_LIBRARY else None
+    return alone or FILES[library]
 
 
 def write(found: Iterable[Entry], *, made_from: Mapping[str, str]) -> str:

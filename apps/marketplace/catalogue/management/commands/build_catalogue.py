@@ -9,9 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.marketplace.catalogue.formats.entries import FILES, PATH, write
+from apps.marketplace.catalogue.formats.entries import PATH, files_of, write
 from apps.marketplace.catalogue.types import OWN_LIBRARY, Entry
 from apps.marketplace.formats.cards import read_card
+from apps.marketplace.formats.graphs import read_graph
 from apps.marketplace.formats.tensors import read_header
 from apps.marketplace.types import PACKAGED
 
@@ -64,7 +65,7 @@ def entry_of(told: dict[str, Any]) -> Entry:
         classes=told["classes"],
         licence=told["licence"] or "",
         origin=told["origin"] or "",
-        files=FILES[told["library"]],
+        files=files_of(told["library"], told["family"]),
     )
 
 
@@ -80,17 +81,21 @@ def own_entries() -> Iterator[Entry]:
                 library=OWN_LIBRARY,
                 task=card.word("pipeline_tag"),
                 family=told["format"],
-                parameters=_parameters(path.parent / "model.safetensors"),
+                parameters=_parameters(path.parent),
                 height=side,
                 width=side,
                 classes=len(told["classes"]),
                 licence=card.word("license"),
                 origin="",
-                files=FILES[OWN_LIBRARY],
+                files=files_of(OWN_LIBRARY, told["format"]),
             )
 
 
-def _parameters(path: Path) -> int:
+def _parameters(folder: Path) -> int:
+    path = folder / "model.safetensors"
+    if not path.exists():
+        graph = read_graph(memoryview((folder / "model.onnx").read_bytes()))
+        return sum(tensor.num_values for tensor in graph.tensors)
     with path.open("rb") as file:
         header = read_header(file, path.stat().st_size)
     return sum(tensor.num_values for tensor in header.tensors)
