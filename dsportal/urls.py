@@ -1,6 +1,6 @@
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from apps.accounts import urls as accounts
 from apps.core import urls as core
@@ -11,6 +11,7 @@ from apps.jobs import urls as jobs
 from apps.labeling import urls as labeling
 from apps.marketplace import urls as marketplace
 from apps.training import urls as training
+from dsportal.schema import SchemaApi
 
 APPS = {
     "labeling": labeling,
@@ -30,7 +31,7 @@ urlpatterns = [
     path("api/v1/accounts/", include((accounts.api_urls, "accounts-api"))),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/schema/", SchemaApi.as_view(), name="schema"),
     # A page of models that needs what stands above them: data.
     path("marketplace/by-images/", include((transfer.page_urls, "by-images"))),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="api-docs"),

@@ -57,3 +57,18 @@ def test_anybody_may_read_it(db: None, client: Client):
 
     assert (schema.status_code, page.status_code) == (200, 200)
     assert b'"openapi":"3.1.0"' in schema.content.replace(b" ", b"")
+
+
+def test_it_is_written_once_for_everybody(
+    db: None, client: Client, monkeypatch: pytest.MonkeyPatch, schema: Any
+):
+    address, as_json = reverse("schema"), {"Accept": "application/json"}
+    first = client.get(address, headers=as_json)
+    assert first.json() == schema
+    assert first.headers["Content-Disposition"] == 'inline; filename="dsportal.json"'
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *_given, **_named: None)
+
+    again = client.get(f"{address}?version=9&lang=de", headers=as_json)
+    assert again.content == first.content
+    assert again.headers["Content-Type"] == first.headers["Content-Type"]
