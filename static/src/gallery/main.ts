@@ -168,6 +168,8 @@ class Gallery {
   #onKey(event: KeyboardEvent): void {
     const card = event.target instanceof Element ? event.target.closest("li") : null;
     if (!card || event.ctrlKey || event.metaKey || event.altKey) return;
+    // On a box it would press the form's first button.
+    if (event.key === "Enter" && event.target instanceof HTMLInputElement) event.preventDefault();
     if (event.key === "x") card.querySelector<HTMLInputElement>("input")?.click();
     const { columns, total } = this.#grid;
     const at = Number(card.ariaPosInSet) - 1;
