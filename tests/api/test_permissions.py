@@ -52,8 +52,6 @@ from tests.factories.trials import TrialFactory
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 SAFE = {"GET", "HEAD", "OPTIONS"}
-# A view has a method or has it not, for everybody: these ask for all seven.
-WITHOUT_A_RULE = {"anonymous", "owner", f"{Scope.READ}-token", f"{Scope.WRITE}-token"}
 ROUTES = {route.name: route for route in all_routes()}
 RANK = list(Scope).index
 TOKENS = {f"{scope}-token": scope for scope in Scope}
@@ -326,9 +324,6 @@ def test_everybody_gets_what_the_table_says(
 
     for actor, client in clients.items():
         for method in METHODS:
-            is_listed = ("GET" if method == "HEAD" else method) in rules
-            if not is_listed and actor not in WITHOUT_A_RULE:
-                continue
             with transaction.atomic():
                 answer = ask(client, ROUTES[name], method, world, rules.get(method))
                 transaction.set_rollback(True)
