@@ -2,7 +2,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from apps.diagnostics.models import Report
-from tests.factories.jobs import JobFactory
+from tests.factories.jobs import own_job
 from tests.factories.marketplace import ModelRevisionFactory
 
 
@@ -14,10 +14,7 @@ class ReportFactory(DjangoModelFactory[Report]):
 
     workspace = factory.SelfAttribute("version.project.workspace")
     created_by = factory.SelfAttribute("version.created_by")
-    job = factory.SubFactory(
-        JobFactory,
-        workspace=factory.SelfAttribute("..workspace"),
-        created_by=factory.SelfAttribute("..created_by"),
+    job = own_job(
         kind="diagnose",
         title="Diagnose",
         task="diagnostics.diagnose",

@@ -3,7 +3,7 @@ from factory.django import DjangoModelFactory
 
 from apps.diagnostics.evaluations.models import Evaluation
 from apps.diagnostics.transfer.models import TransferSearch
-from tests.factories.jobs import JobFactory
+from tests.factories.jobs import own_job
 from tests.factories.marketplace import ModelRevisionFactory
 
 
@@ -15,10 +15,7 @@ class EvaluationFactory(DjangoModelFactory[Evaluation]):
 
     workspace = factory.SelfAttribute("version.project.workspace")
     created_by = factory.SelfAttribute("version.created_by")
-    job = factory.SubFactory(
-        JobFactory,
-        workspace=factory.SelfAttribute("..workspace"),
-        created_by=factory.SelfAttribute("..created_by"),
+    job = own_job(
         kind="evaluate",
         task="evaluations.evaluate",
     )
@@ -34,10 +31,7 @@ class TransferSearchFactory(DjangoModelFactory[TransferSearch]):
 
     workspace = factory.SelfAttribute("version.project.workspace")
     created_by = factory.SelfAttribute("version.created_by")
-    job = factory.SubFactory(
-        JobFactory,
-        workspace=factory.SelfAttribute("..workspace"),
-        created_by=factory.SelfAttribute("..created_by"),
+    job = own_job(
         kind="transfer-search",
         task="transfer.search",
     )

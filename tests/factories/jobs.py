@@ -1,3 +1,5 @@
+from typing import Any
+
 import factory
 from factory.django import DjangoModelFactory
 
@@ -14,3 +16,13 @@ class JobFactory(DjangoModelFactory[Job]):
     kind = "prelabel"
     title = "Pre-label Production line"
     task = "labeling.prelabel"
+
+
+def own_job(**fields: Any) -> Any:
+    """The job of a row, in its workspace and by its person."""
+    return factory.SubFactory(
+        JobFactory,
+        workspace=factory.SelfAttribute("..workspace"),
+        created_by=factory.SelfAttribute("..created_by"),
+        **fields,
+    )
