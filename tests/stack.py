@@ -116,8 +116,7 @@ def running_stack(
 
     ``settings`` are environment variables that differ from this process's.
     """
-    name = f"stack_{secrets.token_hex(4)}"
-    with _database(name) as database_url:
+    with new_database() as database_url:
         port, click_port = free_port(), free_port()
         env = {
             **os.environ,
@@ -148,7 +147,9 @@ def running_stack(
 
 
 @contextmanager
-def _database(name: str) -> Iterator[str]:
+def new_database() -> Iterator[str]:
+    """The address of an empty one, which goes afterwards."""
+    name = f"stack_{secrets.token_hex(4)}"
     server = os.environ["DATABASE_URL"]
     address, _, query = server.partition("?")
     url = f"{address.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
