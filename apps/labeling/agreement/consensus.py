@@ -1,4 +1,8 @@
-"""What the majority of several people drew."""
+"""What the majority of several people drew.
+
+Existence by absolute majority, the label by plurality, a box by the median of each side,
+which a single person's slip does not move; ties go to a person.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -19,6 +19,23 @@ NOMINAL = ("aabbdcccedda", "babbbccceddd")
 WITH_GAPS = ("123321412...", "1233224125.3", ".3332342251.", "12332441251.")
 
 
+# How many of 14 people chose each of five values for ten subjects: the worked example of
+# Fleiss' kappa (Fleiss, Measuring Nominal Scale Agreement Among Many Raters, 1971), and
+# the value that each subject's most frequent one is; None where two are as frequent.
+VOTES = [
+    ((0, 0, 0, 0, 14), 5),
+    ((0, 2, 6, 4, 2), 3),
+    ((0, 0, 3, 5, 6), 5),
+    ((0, 3, 9, 2, 0), 3),
+    ((2, 2, 8, 1, 1), 3),
+    ((7, 7, 0, 0, 0), None),
+    ((3, 2, 6, 3, 0), 3),
+    ((2, 5, 3, 2, 2), 2),
+    ((6, 5, 2, 1, 0), 1),
+    ((0, 2, 2, 3, 7), 5),
+]
+
+
 def units(*observers: str) -> list[list[str]]:
     return [[v for v in unit if v != "."] for unit in zip(*observers, strict=True)]
 
@@ -150,3 +167,24 @@ def test_a_tie_is_left_to_a_person():
 
     assert not found.agreed
     assert sorted(len(row) for row in found.disputed) == [1, 2]
+
+
+@pytest.mark.parametrize(("votes", "most_frequent"), VOTES)
+def test_the_label_is_the_most_frequent_of_fleiss_worked_example(votes, most_frequent):
+    said = [value for value, num in enumerate(votes, start=1) for _ in range(num)]
+
+    found = consensus({person: [box(0, label)] for person, label in enumerate(said)})
+
+    assert [one.label_id for one in found.agreed] == [most_frequent] * bool(
+        most_frequent
+    )
+    assert [len(one) for one in found.disputed] == [14] * (most_frequent is None)
+
+
+def test_one_persons_slip_does_not_move_the_box_as_it_would_the_mean():
+    # Median and mean of 2, 3 and 25: 3 and 10; all three are one object at any overlap.
+    drawn = {1: [box(2, side=40)], 2: [box(3, side=40)], 3: [box(25, side=40)]}
+
+    found = consensus(drawn, min_iou=0.1)
+
+    assert [one.bbox for one in found.agreed] == [(3, 0, 43, 40)]
