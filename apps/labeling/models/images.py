@@ -237,7 +237,7 @@ class Annotation(TimeStamped, BoundingBox):
         Image, on_delete=models.CASCADE, related_name="annotations"
     )
     uid = models.UUIDField()
-    label = models.ForeignKey(Label, on_delete=models.PROTECT)
+    label = models.ForeignKey(Label, on_delete=models.PROTECT, db_index=False)
     kind = models.CharField(max_length=16, choices=KIND_CHOICES, default=ShapeKind.BOX)
     packed = models.BinaryField(default=b"", editable=False)
     source = models.CharField(
@@ -258,6 +258,7 @@ class Annotation(TimeStamped, BoundingBox):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["label", "image"], name="annotation_labeled")]
         constraints = [
             models.UniqueConstraint(fields=["image", "uid"], name="annotation_once"),
             models.CheckConstraint(
@@ -280,7 +281,7 @@ class Prediction(BoundingBox):
         Image, on_delete=models.CASCADE, related_name="predictions"
     )
     uid = models.UUIDField()
-    label = models.ForeignKey(Label, on_delete=models.CASCADE)
+    label = models.ForeignKey(Label, on_delete=models.CASCADE, db_index=False)
     kind = models.CharField(max_length=16, choices=KIND_CHOICES, default=ShapeKind.BOX)
     packed = models.BinaryField(default=b"", db_default=b"", editable=False)
     score = models.FloatField()
@@ -289,6 +290,7 @@ class Prediction(BoundingBox):
 
     class Meta:
         ordering = ["-score", "pk"]
+        indexes = [models.Index(fields=["label", "image"], name="prediction_labeled")]
         constraints = [
             models.UniqueConstraint(fields=["image", "uid"], name="prediction_once"),
             models.CheckConstraint(

@@ -1,6 +1,6 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db.models import (
     Case,
@@ -84,16 +84,18 @@ def on_image(
     label: int | None, min_score: float | None, max_score: float | None
 ) -> list[Q | Exists]:
     """What is drawn or proposed on an image: of a label, or scored between two values."""
-    same: dict[str, Any] = {"image_id": OuterRef("pk")}
-    if label is not None:
-        same["label_id"] = label
+    same = {} if label is None else {"label_id": label}
     proposals = Prediction.objects.filter(**same).order_by()
     if min_score is not None or max_score is not None:
         low, high = min_score or 0, 1 if max_score is None else max_score
-        return [Exists(proposals.filter(score__gte=low, score__lte=high))]
+        scored = proposals.filter(score__gte=low, score__lte=high)
+        return [Exists(scored.filter(image_id=OuterRef("pk")))]
     if label is not None:
-        drawn = Annotation.objects.filter(**same).order_by()
-        return [Exists(drawn) | Exists(proposals)]
+        # Both come in the order of their images from an index: no image is looked at
+        # whose label is another, and a page is found without reading all.
+        drawn = Annotation.objects.filter(label_id=label).order_by()
+        either = drawn.values("image").union(proposals.values("image"))
+        return [Q(pk__in=either)]
     return []
 
 
