@@ -233,8 +233,9 @@ class Annotation(TimeStamped, BoundingBox):
         layer: Higher ones lie above lower ones.
     """
 
+    # Both are the first of an index below.
     image = models.ForeignKey(
-        Image, on_delete=models.CASCADE, related_name="annotations"
+        Image, on_delete=models.CASCADE, related_name="annotations", db_index=False
     )
     uid = models.UUIDField()
     label = models.ForeignKey(Label, on_delete=models.PROTECT, db_index=False)
@@ -277,8 +278,9 @@ class Prediction(BoundingBox):
         packed: Its geometry beyond the bounding box, as an annotation's.
     """
 
+    # Both are the first of an index below.
     image = models.ForeignKey(
-        Image, on_delete=models.CASCADE, related_name="predictions"
+        Image, on_delete=models.CASCADE, related_name="predictions", db_index=False
     )
     uid = models.UUIDField()
     label = models.ForeignKey(Label, on_delete=models.CASCADE, db_index=False)

@@ -18,10 +18,8 @@ BINARY = ("0100000010", "1110010000")
 NOMINAL = ("aabbdcccedda", "babbbccceddd")
 WITH_GAPS = ("123321412...", "1233224125.3", ".3332342251.", "12332441251.")
 
-
-# How many of 14 people chose each of five values for ten subjects: the worked example of
-# Fleiss' kappa (Fleiss, Measuring Nominal Scale Agreement Among Many Raters, 1971), and
-# the value that each subject's most frequent one is; None where two are as frequent.
+# How many of 14 people chose each of five values for ten subjects, the example in common
+# use for Fleiss' kappa (.210), and each subject's most frequent value; None for a tie.
 VOTES = [
     ((0, 0, 0, 0, 14), 5),
     ((0, 2, 6, 4, 2), 3),
@@ -48,6 +46,15 @@ def test_alpha_is_that_of_krippendorffs_own_examples(observers, published):
     found = alpha(tally(units(*observers)))
 
     assert found == pytest.approx(published, abs=5e-4)
+
+
+def test_alpha_over_many_people_is_fleiss_kappa_but_for_the_size_of_the_sample():
+    said = [[v for v, num in enumerate(row) for _ in range(num)] for row, _ in VOTES]
+
+    found = alpha(tally(said))
+
+    # Kappa expects what is drawn with return, alpha without: of 140 votes.
+    assert found == pytest.approx(1 - (1 - 0.210) * 139 / 140, abs=5e-4)
 
 
 def test_alpha_is_one_where_all_agree_and_undefined_where_nothing_varies():
