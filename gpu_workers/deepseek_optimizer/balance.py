@@ -44,6 +44,9 @@ class Reading:
     slowdown: float = 1.0
 
 
+UNKNOWN = Reading()
+
+
 class Telemetry(Protocol):
     def read(self, step: int) -> Reading: ...
 
@@ -52,7 +55,7 @@ class NoTelemetry:
     """A device that says nothing: balancing goes by throughput alone."""
 
     def read(self, step: int) -> Reading:  # noqa: ARG002 -- the protocol's signature
-        return Reading()
+        return UNKNOWN
 
 
 class NvmlTelemetry:

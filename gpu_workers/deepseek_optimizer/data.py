@@ -220,16 +220,19 @@ class Feed:
         self.micro_batch_size = micro_batch_size
         self.lead = PREFETCH * (num_workers + 1)
         self.shares: list[tuple[int, tuple[int, ...]]] = []
-        self.loader: DataLoader[MicroBatch] = DataLoader(
-            fetcher,
-            batch_size=None,
-            sampler=_Requests(self),
-            num_workers=num_workers,
-            prefetch_factor=PREFETCH if num_workers else None,
-            pin_memory=torch.cuda.is_available(),
-            # Its own, or each new pass would draw from the one that dropout uses.
-            generator=torch.Generator(),
-        )
+        self._fetcher = fetcher
+        self._loader: DataLoader[MicroBatch] | None = None
+        if num_workers:
+            self._loader = DataLoader(
+                fetcher,
+                batch_size=None,
+                sampler=_Requests(self),
+                num_workers=num_workers,
+                prefetch_factor=PREFETCH,
+                pin_memory=torch.cuda.is_available(),
+                # Its own, or each new pass would draw from the one that dropout uses.
+                generator=torch.Generator(),
+            )
         self._start_step = 0
 
     def shares_at(self, step: int) -> tuple[int, ...]:
@@ -241,11 +244,18 @@ class Feed:
     def from_step(self, step: int) -> Iterator[list[MicroBatch]]:
         """Yield the micro-batches of step after step, from the order's position."""
         self._start_step = step
-        stream = iter(self.loader)
+        stream = self._read_here() if self._loader is None else iter(self._loader)
         while True:
             count = len(self.split(step))
             yield [next(stream) for _ in range(count)]
             step += 1
+
+    def _read_here(self) -> Iterator[MicroBatch]:
+        """Read without a loader's processes, and without what it costs each batch."""
+        pins = torch.cuda.is_available()
+        for request in self.requests():
+            micro = self._fetcher[request]
+            yield micro.pin_memory() if pins else micro
 
     def split(self, step: int) -> list[tuple[int, int]]:
         """(offset in the global batch, samples) of each micro-batch of this rank."""

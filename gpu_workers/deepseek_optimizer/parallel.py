@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from deepseek_optimizer.errors import ConfigError
 from deepseek_optimizer.exchange.engine import Exchange, Links, ddp_hook
 from deepseek_optimizer.exchange.fsdp import CodedReduceScatter, ReplicateHook
-from deepseek_optimizer.exchange.reducers import BITS
+from deepseek_optimizer.exchange.reducers import BITS, Skips
 from deepseek_optimizer.exchange.wire import Wire
 from deepseek_optimizer.regions import recompute_activations, repeated_blocks
 from deepseek_optimizer.spec import TrainConfig
@@ -176,7 +176,7 @@ class Replica:
     exchange: Exchange
     coded: list[CodedReduceScatter]
 
-    def settle(self, skips: Tensor) -> None:
+    def settle(self, skips: Skips) -> None:
         """Keep what the step's exchange left behind, or forget it where it is skipped."""
         self.exchange.settle(skips)
         for comm in self.coded:
@@ -184,8 +184,10 @@ class Replica:
 
     @property
     def bytes_sent(self) -> int:
-        wires = {id(comm.wire): comm.wire.bytes_sent for comm in self.coded}
-        return self.exchange.bytes_sent + sum(wires.values())
+        sent = self.exchange.bytes_sent
+        if self.coded:
+            sent += sum({id(c.wire): c.wire.bytes_sent for c in self.coded}.values())
+        return sent
 
     @contextmanager
     def accumulating(self, *, is_last: bool) -> Iterator[None]:

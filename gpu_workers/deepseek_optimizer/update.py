@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
+from deepseek_optimizer.exchange.reducers import Skips
 from deepseek_optimizer.parallel import Replica
 from deepseek_optimizer.spec import TrainConfig
 from deepseek_optimizer.timing import Mark, Stopwatch
@@ -41,9 +42,9 @@ class Outcome:
 class Travelling:
     """An outcome on its way to the host."""
 
-    def __init__(self, values: Tensor, stopwatch: Stopwatch) -> None:
+    def __init__(self, values: Tensor | list[float], stopwatch: Stopwatch) -> None:
         self._values = values
-        if values.is_cuda:
+        if isinstance(values, Tensor):
             self._values = torch.empty(
                 values.shape, dtype=values.dtype, pin_memory=True
             )
@@ -53,7 +54,8 @@ class Travelling:
     def read(self) -> Outcome:
         if not isinstance(self.mark, float):
             self.mark.synchronize()
-        loss, norm, *flags = self._values.tolist()
+        values = self._values
+        loss, norm, *flags = values.tolist() if isinstance(values, Tensor) else values
         return Outcome(loss, norm, *(flag > 0 for flag in flags))
 
 
@@ -96,15 +98,23 @@ class Updater:
         """
         grads = [p.grad for p in self._params if p.grad is not None]
         norm = self._norm(grads)
-        judge = self._on_host if self.device.type == "cpu" else self._on_device
-        values, skips = judge(part, norm, [float(stops), float(saves)], limits)
+        flags = [float(stops), float(saves)]
+        values: Tensor | list[float]
+        skips: Skips
+        if self.device.type == "cpu":
+            values, skips = self._on_host(part, norm, flags, limits)
+        else:
+            values, skips = self._on_device(part, norm, flags, limits)
         self._step(grads, norm, skips)
         self.replica.settle(skips)
         if self._scales_loss:
             self._rescale(norm)
-        # DDP's gradients are views of its buckets: kept, they spare a copy.
-        is_ddp = isinstance(self.replica.step, DistributedDataParallel)
-        self.optimizer.zero_grad(set_to_none=not is_ddp)
+        if isinstance(self.replica.step, DistributedDataParallel):
+            # Views of its buckets: kept, they spare a copy.
+            torch._foreach_zero_(grads)
+        else:
+            for parameter in self._params:
+                parameter.grad = None
         return Travelling(values, self.stopwatch)
 
     def _on_device(
@@ -124,35 +134,38 @@ class Updater:
 
     def _on_host(
         self, part: Tensor, norm: Tensor, flags: list[float], limits: Limits
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[list[float], bool]:
         """The same by plain numbers, which on a CPU cost a tenth of that many tensors."""
         loss, size = part.item(), norm.item()
-        is_bad = not (math.isfinite(loss) and math.isfinite(size))
-        word = torch.tensor([loss, float(is_bad), *flags], dtype=torch.float64)
+        num_bad = float(not (math.isfinite(loss) and math.isfinite(size)))
         if self.world_size > 1:
+            word = torch.tensor([loss, num_bad, *flags], dtype=torch.float64)
             dist.all_reduce(word)
-        loss, num_bad, *flags = word.tolist()
+            loss, num_bad, *flags = word.tolist()
         skips = num_bad > 0 or loss > limits[0] or size > limits[1]
-        values = torch.tensor([loss, size, float(skips), *flags], dtype=torch.float64)
-        return values, torch.tensor(skips)
+        return [loss, size, float(skips), *flags], skips
 
     def _norm(self, grads: list[Tensor]) -> Tensor:
-        total = nn.utils.get_total_norm(grads, foreach=True)
+        if not grads:
+            return torch.zeros((), device=self.device)
+        # As torch's get_total_norm, which first sorts the tensors by device and type.
+        norms = torch._foreach_norm(grads)  # noqa: SLF001 -- has no public name
+        total: Tensor = torch.linalg.vector_norm(torch.stack(norms))
         if isinstance(total, DTensor):
             total = total.full_tensor()
         return total / self._scale if self._scales_loss else total
 
-    def _step(self, grads: list[Tensor], norm: Tensor, skips: Tensor) -> None:
+    def _step(self, grads: list[Tensor], norm: Tensor, skips: Skips) -> None:
         divisor = self._scale if self._scales_loss else None
         if self.clip is not None:
             shrink = (norm / self.clip).clamp_min(1.0)
             divisor = shrink if divisor is None else shrink * divisor
-        if self._is_fused and self.device.type != "cpu":
+        if self._is_fused and isinstance(skips, Tensor):
             optimizer: Any = self.optimizer
             optimizer.grad_scale, optimizer.found_inf = divisor, skips.float()
             optimizer.step()
             del optimizer.grad_scale, optimizer.found_inf
-        elif not skips.item():
+        elif not skips:
             if divisor is not None:
                 torch._foreach_div_(grads, divisor)
             self.optimizer.step()

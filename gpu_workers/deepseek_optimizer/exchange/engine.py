@@ -13,7 +13,7 @@ from torch._C._distributed_c10d import GradBucket
 from torch.futures import Future
 from torch.nn import functional as F
 
-from deepseek_optimizer.exchange.reducers import BITS, REDUCERS, Memory
+from deepseek_optimizer.exchange.reducers import BITS, REDUCERS, Memory, Skips
 from deepseek_optimizer.exchange.wire import Wire
 from deepseek_optimizer.spec import Compression, CompressionConfig
 from deepseek_optimizer.timing import Mark, Stopwatch
@@ -216,7 +216,7 @@ class Exchange:
         for bucket in self._buckets.values():
             bucket.memory.commit()
 
-    def settle(self, skips: Tensor) -> None:
+    def settle(self, skips: Skips) -> None:
         """Keep what the step left behind, or forget it where `skips` is true."""
         self.step += 1
         for bucket in self._buckets.values():

@@ -21,6 +21,7 @@ from deepseek_optimizer.spec import CompressionConfig
 
 BITS = {"int8": (8, 8), "fp16_quant": (8, 4), "int4": (4, 4)}
 SAMPLE = 4096
+Skips = Tensor | bool  # a tensor where the device alone knows
 
 
 @dataclass(slots=True)
@@ -35,9 +36,9 @@ class Slot:
         self.is_written = True
         return self.following
 
-    def settle(self, skips: Tensor) -> None:
-        """Take the following value unless `skips`, which the device alone may know."""
-        if self.is_written and skips.is_cuda:
+    def settle(self, skips: Skips) -> None:
+        """Take the following value unless `skips`."""
+        if self.is_written and isinstance(skips, Tensor):
             torch.where(skips, self.current, self.following, out=self.following)
             self.commit()
         elif self.is_written and not skips:
@@ -72,7 +73,7 @@ class Memory:
         for slot in self.slots.values():
             slot.commit()
 
-    def settle(self, skips: Tensor) -> None:
+    def settle(self, skips: Skips) -> None:
         for slot in self.slots.values():
             slot.settle(skips)
 
