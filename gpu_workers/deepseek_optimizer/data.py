@@ -220,7 +220,7 @@ class Feed:
         self.micro_batch_size = micro_batch_size
         self.lead = PREFETCH * (num_workers + 1)
         self.shares: list[tuple[int, tuple[int, ...]]] = []
-        self._fetcher = fetcher
+        self._fetcher, self._start_step = fetcher, 0
         self._loader: DataLoader[MicroBatch] | None = None
         if num_workers:
             self._loader = DataLoader(
@@ -233,7 +233,6 @@ class Feed:
                 # Its own, or each new pass would draw from the one that dropout uses.
                 generator=torch.Generator(),
             )
-        self._start_step = 0
 
     def shares_at(self, step: int) -> tuple[int, ...]:
         return next(s for first, s in reversed(self.shares) if first <= step)
