@@ -62,7 +62,7 @@ def weights(model: nn.Module) -> Tensor:
     whole = [
         p.full_tensor() if isinstance(p, DTensor) else p for p in model.parameters()
     ]
-    return torch.cat([p.detach().flatten() for p in whole])
+    return torch.cat([p.detach().flatten() for p in whole]).cpu()
 
 
 def train(
