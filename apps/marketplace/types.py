@@ -15,6 +15,18 @@ CLICK_FORMAT = "dsportal-click"  # answers clicks, not pictures
 WEIGHTS = ("model.int8.onnx", "model.onnx")  # what is served, the first there is
 OPENED = (".safetensors", ".onnx")  # whose headers are shown
 MAIN = "main"
+# What lists are narrowed down by, and the column of each; model_facets() in the database
+# strings them together in this order.
+FACETS = {
+    "task": "task",
+    "licence": "licence",
+    "framework": "frameworks",
+    "precision": "precisions",
+    "library": "library",
+    "language": "languages",
+    "gate": "gate",
+    "speed": "speed",
+}
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 
 

@@ -649,6 +649,16 @@ DROP INDEX IF EXISTS "labeling_prediction_label_id_d516fac4";
 ALTER TABLE "labeling_prediction" ADD CONSTRAINT "labeling_prediction_label_id_d516fac4_fk_labeling_label_id" FOREIGN KEY ("label_id") REFERENCES "labeling_label" ("id") DEFERRABLE INITIALLY DEFERRED;
 CREATE INDEX "annotation_labeled" ON "labeling_annotation" ("label_id", "image_id");
 CREATE INDEX "prediction_labeled" ON "labeling_prediction" ("label_id", "image_id");
+
+CREATE FUNCTION model_facets(
+  task varchar, licence varchar, frameworks varchar[], precisions varchar[],
+  library varchar, languages varchar[], gate varchar, speed varchar
+) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT jsonb_build_array(
+    task, licence, frameworks, precisions, library, languages, gate, speed)::text
+$$;
+;
+ALTER TABLE "marketplace_model" ADD COLUMN "facets" text GENERATED ALWAYS AS (model_facets("task", "licence", "frameworks", "precisions", "library", "languages", "gate", "speed")) STORED;
 CREATE TABLE "django_session" ("session_key" varchar(40) NOT NULL PRIMARY KEY, "session_data" text NOT NULL, "expire_date" timestamp with time zone NOT NULL);
 CREATE INDEX "django_session_session_key_c0390e0f_like" ON "django_session" ("session_key" varchar_pattern_ops);
 CREATE INDEX "django_session_expire_date_a5c62663" ON "django_session" ("expire_date");
@@ -790,6 +800,7 @@ INSERT INTO "django_migrations" (app, name, applied) VALUES
 ('marketplace', '0009_licence_rules', now()),
 ('marketplace', '0010_clearances', now()),
 ('marketplace', '0011_speed', now()),
+('marketplace', '0012_facets', now()),
 ('sessions', '0001_initial', now()),
 ('targets', '0001_initial', now()),
 ('targets', '0002_entries_are_append_only', now()),

@@ -7,12 +7,12 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import SearchVector
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.models import TimeStamped
-from apps.marketplace.types import Asked, Gate, Kind, Speed, Visibility
+from apps.marketplace.types import FACETS, Asked, Gate, Kind, Speed, Visibility
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -121,6 +121,8 @@ class Model(TimeStamped):
         tokens: Those that are for named repositories, and name this one.
         head: The newest revision on main.
         search_text: All that a search looks through.
+        facets: The values of ``FACETS`` as one JSON list, since the database groups
+            by one text in a third of the time.
         time_ms: What a picture took on this host when ``head`` last ran; None before.
     """
 
@@ -167,6 +169,11 @@ class Model(TimeStamped):
         choices=SPEED_CHOICES,
         default=Speed.UNMEASURED,
         db_default=Speed.UNMEASURED,
+    )
+    facets = models.GeneratedField(
+        expression=Func(*FACETS.values(), function="model_facets"),
+        output_field=models.TextField(),
+        db_persist=True,
     )
 
     objects = ModelQuerySet.as_manager()

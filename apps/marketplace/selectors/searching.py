@@ -1,5 +1,6 @@
 """Finds models by words and facts."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from django.contrib.postgres.aggregates import StringAgg
 from django.db.models import Count, F, Func, Q, QuerySet, TextField, Value
 
 from apps.marketplace.models import Model
-from apps.marketplace.types import Gate, Kind
+from apps.marketplace.types import FACETS, Gate, Kind
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -55,16 +56,6 @@ class FacetValue:
     num: int
 
 
-FACETS = {
-    "task": "task",
-    "licence": "licence",
-    "framework": "frameworks",
-    "precision": "precisions",
-    "library": "library",
-    "language": "languages",
-    "gate": "gate",
-    "speed": "speed",
-}
 # Of which there are about as many as models: counted apart, and the commonest alone.
 NUM_DATASETS = 12
 SORTS = {
@@ -150,14 +141,14 @@ def count_facets(found: QuerySet[Model]) -> tuple[int, list[FacetValue]]:
     groups = (
         found.order_by()
         .select_related(None)
-        .values_list(*FACETS.values())
+        .values_list("facets")
         .annotate(num=Count("pk"), trained_on=_STRUNG_DATASETS)
     )
     total, counts, datasets = 0, Counter[tuple[str, str]](), Counter[str]()
-    for *values, num, trained_on in groups:
+    for facets, num, trained_on in groups:
         total += num
         datasets.update(filter(None, trained_on.split(_BETWEEN)))
-        for facet, value in zip(FACETS, values, strict=True):
+        for facet, value in zip(FACETS, json.loads(facets), strict=True):
             for one in value if isinstance(value, list) else [value]:
                 counts[facet, one] += num
     known = [

@@ -58,6 +58,7 @@ MOST_FILES = 1000
 UNSHOWN = (
     "gate_terms",
     "search_text",
+    "facets",
     "head__config",
     "head__card",
     "head__run_config",
