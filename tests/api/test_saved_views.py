@@ -1,5 +1,6 @@
 """Images are found by what is on them, and a choice of them is kept under a name."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -46,6 +47,29 @@ def test_images_are_found_by_what_is_drawn_or_proposed_on_them(
     assert found(label=scratch.pk, min_score=0.9) == []
     assert found(label=other.pk, min_score=0.9) == [sure.pk]
     assert found(split="val") == [bare.pk]
+
+
+def test_an_image_with_a_label_drawn_and_proposed_is_counted_once(
+    api_as: As, alice: User, project: Project, scratch: Label
+) -> None:
+    drawn, proposed, both, _bare = ImageFactory.create_batch(4, project=project)
+    for image in (drawn, both):
+        AnnotationFactory.create_batch(2, image=image, label=scratch)
+    for image in (proposed, both):
+        PredictionFactory(image=image, label=scratch, score=0.4)
+    url = reverse("labeling:gallery", args=[project.pk])
+
+    pages = [
+        api_as(alice).get(url, query).text
+        for query in (
+            {"label": scratch.pk},
+            {"label": scratch.pk, "min_score": "0.3"},
+            {"label": scratch.pk, "state": "submitted"},
+        )
+    ]
+
+    totals = [re.findall(r'data-total="(\d+)"', page) for page in pages]
+    assert totals == [["3"], ["2"], []]
 
 
 def doubtful(project: Project, *doubts: float | None) -> list[Image]:

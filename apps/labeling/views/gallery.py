@@ -37,11 +37,12 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
     if request.htmx and "filters" in request.GET:
         return _filters(request, found, allowed)
     wanted = _wanted(request)
-    images = selectors.list_images(
-        project_id=project_id,
-        wanted=wanted,
-        is_for_annotators=not allowed["may_review"],
-    )
+    listed: dict[str, Any] = {
+        "project_id": project_id,
+        "wanted": wanted,
+        "is_for_annotators": not allowed["may_review"],
+    }
+    images = selectors.list_images(**listed)
     if go := request.GET.get("go", "").strip():
         return _jump(request, images, go)
     at = number(request.GET.get("at", "")) or 0
@@ -51,7 +52,7 @@ def gallery(request: PageRequest, project_id: int) -> HttpResponse:
         return render(request, "labeling/gallery.html#cards", context)
     above = _above(request, project_id, wanted)
     is_all = wanted == Wanted() and allowed["may_review"]
-    total = above["num_images"] if is_all else images.count()
+    total = above["num_images"] if is_all else selectors.count_listed(**listed)
     if first >= total > 0:
         return redirect(_changed(request, at=total))
     context = {**context, **above, "at": at, "total": total, "page_size": PAGE}
