@@ -145,11 +145,11 @@ def see_places(features: Features, truth: Truth, places: Places) -> Floats:
     for at in np.unique(places.image_N):
         pixels = read_picture(truth.images[at].path).pixels
         for row in np.flatnonzero(places.image_N == at):
-            rows[row] = features.see(_cut(pixels, places.boxes_N4[row]))
+            rows[row] = features.see(cut_out(pixels, places.boxes_N4[row]))
     return np.stack([row for row in rows if row is not None])
 
 
-def _cut(pixels_HW3: Pixels, box_4: Floats) -> Pixels:
+def cut_out(pixels_HW3: Pixels, box_4: Floats) -> Pixels:
     height, width = pixels_HW3.shape[:2]
     more = MARGIN * (box_4[2:] - box_4[:2])
     left, top = np.floor(np.maximum(box_4[:2] - more, 0)).astype(int)

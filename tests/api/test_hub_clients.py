@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import deepseek_vision as dv
+from tests.api.fetching.converters import converter_python
 from tests.environments import environment_of
 from tests.stack import ROOT, Stack
 
@@ -90,6 +91,29 @@ def test_a_client_does_all_of_its_day(
     failed = {name: error for name, _seconds, error in results if error}
     assert failed == {}, "\n".join(failed.values())
     assert len(results) >= 53
+
+
+def test_transformers_timm_and_kserve_push_and_pull_with_an_address_alone(
+    stack: Stack, tokens: dict[str, str], tmp_path: Path
+):
+    python = converter_python()
+
+    run = subprocess.run(
+        [python, SUITE / "frameworks.py"],
+        env=environment(stack, tmp_path, tokens["write"], xet=True),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr[-3000:]
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert {"config.json", "model.safetensors"} <= set(found.pop("kserve"))
+    assert found == {
+        "config": "bert",
+        "words": [2, 1],
+        **dict.fromkeys(("weights", "old", "kserve_weights", "missing", "timm"), True),
+    }
 
 
 def test_the_commands_of_the_readme_work_as_written(

@@ -33,6 +33,14 @@ Image.objects.bulk_create(images)
 print(json.dumps(project.pk))
 """
 
+VERSION = f"""
+from apps.accounts.models import User
+from apps.labeling.services.versions import make_version
+made = make_version(user=User.objects.get(email="{EMAIL}"), project_id={{project}},
+                    only_submitted=False)
+print(made.id)
+"""
+
 
 @pytest.fixture
 def many(stack: Stack) -> int:
@@ -92,6 +100,7 @@ def test_what_was_ticked_far_apart_is_submitted_and_kept_as_a_view(
     middle = page.locator(".cards > li", has_text="plate-1000.jpg")
     expect(middle).to_be_attached()
     middle.locator("input").check(force=True)
+    expect(page.get_by_role("button", name="Find a model")).to_be_disabled()
     page.get_by_role("button", name="Submit", exact=True).click()
     expect(page.get_by_text("2 images changed.")).to_be_visible()
 
@@ -108,3 +117,28 @@ def test_what_was_ticked_far_apart_is_submitted_and_kept_as_a_view(
     views.get_by_role("button", name="Delete the view Handed in").click()
     expect(page.get_by_text("The view is deleted; its images are not.")).to_be_visible()
     expect(views).to_have_count(0)
+
+
+def test_a_model_is_looked_for_by_what_was_ticked(
+    admin_page: Page, stack: Stack, many: int
+):
+    stack.python(VERSION.format(project=many))
+    page = admin_page
+    page.goto(f"/labeling/projects/{many}/images/")
+    find = page.get_by_role("button", name="Find a model")
+    focused = page.locator(".image-card:focus")
+    page.get_by_label("Choose plate-0001.jpg").check(force=True)
+    for number in range(2, 21):
+        page.keyboard.press("ArrowRight")
+        expect(focused).to_contain_text(f"plate-{number:04}.jpg")
+        expect(find).to_be_disabled()
+        page.keyboard.press("x")
+    find.click()
+
+    expect(page.get_by_text("20 images were chosen in the gallery.")).to_be_visible()
+    expect(page.get_by_label("Data").locator("option")).to_have_text(["Many v1"])
+    page.get_by_role("button", name="Find models").click()
+    expect(page.get_by_role("alert")).to_have_text(
+        "of the 20 chosen images, 0 are labeled images of version 1: choose among those"
+    )
+    expect(page.get_by_text("20 images were chosen in the gallery.")).to_be_visible()

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.parsers import number
 from apps.diagnostics.transfer.types import LEAST_IMAGES, MOST_IMAGES, NewSearch
 from apps.labeling.types import DatasetVersionInfo, Split
 
@@ -14,8 +15,13 @@ SPLIT_CHOICES = [
 
 
 class SearchForm(forms.Form):
-    """By which images a model is looked for."""
+    """By which images a model is looked for: some of a version, or those chosen by hand.
 
+    Attributes:
+        num_chosen: How many were chosen by hand; 0 lets the platform choose.
+    """
+
+    images = forms.CharField(widget=forms.HiddenInput, required=False)
     version = forms.TypedChoiceField(label=_("Data"), coerce=int)
     split = forms.ChoiceField(
         label=_("Images of"), choices=[("", _("All")), *SPLIT_CHOICES], required=False
@@ -44,13 +50,17 @@ class SearchForm(forms.Form):
         self.fields["version"].choices = [  # type: ignore[attr-defined]  # a choice field
             (one.id, f"{one.project} v{one.number}") for one in versions
         ]
+        self.num_chosen = len(_ids(self["images"].value()))
+        if self.num_chosen:
+            del self.fields["split"], self.fields["num_images"]
 
     def wanted(self) -> NewSearch:
         """What a valid form asks for."""
         given = self.cleaned_data
-        return NewSearch(
-            version_id=given["version"],
-            split=given["split"],
-            num_images=given["num_images"],
-            most_ms=given["most_ms"],
-        )
+        chosen = _ids(given.pop("images"))
+        return NewSearch(version_id=given.pop("version"), image_ids=chosen, **given)
+
+
+def _ids(text: str | None) -> tuple[int, ...]:
+    """Ids of images between commas; what is none is 0, which no image has."""
+    return tuple(number(one) or 0 for one in (text or "").split(",") if one)

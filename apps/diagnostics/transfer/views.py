@@ -6,6 +6,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from apps.accounts.selectors import workspace_of
 from apps.core.errors import DomainError
 from apps.core.http import PageRequest
+from apps.core.parsers import number
 from apps.diagnostics.transfer import selectors, services
 from apps.diagnostics.transfer.forms import SearchForm
 from apps.jobs.selectors import has_worker
@@ -17,15 +18,23 @@ NUM_SHOWN = 12
 @login_required
 @require_http_methods(["GET", "POST"])
 def searches(request: PageRequest) -> HttpResponse:
-    """Where a search by somebody's own images begins, and those there were."""
+    """Where a search by somebody's own images begins, and those there were.
+
+    A project's gallery sends what was ticked there; how it is searched is asked here.
+    """
     workspace = workspace_of(request)
-    versions = list_dataset_versions(user=request.user, workspace_id=workspace.pk)
-    form = SearchForm(
-        request.POST if request.method == "POST" else None,
-        versions=versions,
-        initial={"version": request.GET.get("version", "")},
+    versions = list_dataset_versions(
+        user=request.user,
+        workspace_id=workspace.pk,
+        project_id=number(request.GET.get("project", "")),
     )
-    if request.method == "POST" and form.is_valid():
+    ticked = request.POST.getlist("image")
+    form = SearchForm(
+        request.POST if request.method == "POST" and not ticked else None,
+        versions=versions,
+        initial={"version": request.GET.get("version", ""), "images": ",".join(ticked)},
+    )
+    if form.is_valid():
         try:
             made = services.start_search(user=request.user, new=form.wanted())
         except DomainError as exc:

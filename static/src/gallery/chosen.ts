@@ -34,6 +34,10 @@ export class Chosen {
     this.#form.toggleAttribute("data-chosen", this.#ids.size > 0);
     const shown = this.#form.querySelector("[data-num-chosen]");
     if (shown) shown.textContent = String(this.#ids.size);
+    for (const button of this.#form.querySelectorAll<HTMLButtonElement>("button[data-least]")) {
+      const { least, most } = button.dataset;
+      button.disabled = this.#ids.size < Number(least) || this.#ids.size > Number(most);
+    }
   }
 }
 

@@ -182,21 +182,24 @@ def test_ranks_stay_bit_equal_over_200_steps_with_many_buckets():
         assert max(one[kind][0], other[kind][0]) < 0.9, kind
 
 
-def _skip_a_nan(kind):
+def _skip_a_nan(kind, skips):
     exchange = _exchange(kind)
     x = torch.randn(600, generator=torch.Generator().manual_seed(dist.get_rank()))
     exchange.reduce(0, x.clone(), ((75, 8),))
     exchange.commit()
     before = exchange.state_dict()["buckets"][0]["slots"]
     exchange.reduce(0, torch.full((600,), math.nan), ((75, 8),))
-    exchange.settle(torch.ones((), dtype=torch.bool))
+    exchange.settle(skips)
     after = exchange.state_dict()["buckets"][0]["slots"]
     return before, after
 
 
+@pytest.mark.parametrize(
+    "skips", [True, torch.ones((), dtype=torch.bool)], ids=["host", "device"]
+)
 @pytest.mark.parametrize("kind", ["int8", "fp16_quant", "powersgd", "topk"])
-def test_a_discarded_step_leaves_no_nan_in_the_residuals(kind):
-    for before, after in run_ranks(_skip_a_nan, 2, kind):
+def test_a_discarded_step_leaves_no_nan_in_the_residuals(kind, skips):
+    for before, after in run_ranks(_skip_a_nan, 2, kind, skips):
         assert before.keys() == after.keys()
         assert all(torch.equal(before[name], after[name]) for name in before)
 

@@ -155,3 +155,24 @@ def test_chosen_images_are_those_that_are_shown(alice, project, version, model):
     )
 
     assert sorted(asked.image_ids) == sorted(ids)
+
+
+def test_what_a_gallery_sends_is_asked_about_and_searched_by(
+    client, alice, bob, project, version, model
+):
+    ids = sample_of_version(version_id=version.id, num=50)[:21]
+    url = f"{reverse('by-images:searches')}?project={project.pk}"
+    client.force_login(bob)
+
+    opened = client.post(url, {"image": ids, "query": ""}).content.decode()
+    kept = {"images": ",".join(map(str, ids)), "version": version.id}
+    few = client.post(url, {**kept, "images": "1,x,3"}).content.decode()
+    made = client.post(url, kept)
+
+    assert "21 images were chosen in the gallery." in opened
+    assert f'value="{kept["images"]}"' in opened
+    assert "How many of them" not in opened
+    assert "choose 20 to 50 labeled images, not 3" in few
+    search = TransferSearch.objects.get()
+    assert made.url == reverse("by-images:search", args=[search.pk])
+    assert sorted(search.image_ids) == sorted(ids)
