@@ -1,0 +1,178 @@
+"""Large files that come wrong, short, late or too many: nothing of them is kept."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.core import blobs
+from apps.marketplace.api.hub import lfs
+from apps.marketplace.models import Model, ModelRevision, Upload
+from apps.marketplace.services.repositories import create_repository
+
+CONTENT = b"weights" * 100
+OID = hashlib.sha256(CONTENT).hexdigest()
+JSON = "application/json"
+
+
+@pytest.fixture
+def model(alice: User) -> Model:
+    return create_repository(user=alice, namespace="", name="boards")
+
+
+@pytest.fixture
+def client(alice: User, token_for: Callable[[User], str]) -> Client:
+    return Client(headers={"Authorization": f"Bearer {token_for(alice)}"})
+
+
+@pytest.fixture
+def announce(client: Client, model: Model) -> Callable[..., dict[str, Any]]:
+    """Ask where to send a file, as the clients do; returns what is answered of it."""
+
+    def ask(oid: str = OID, size: Any = len(CONTENT), **given: object) -> Any:
+        body = {
+            "operation": "upload",
+            "objects": [{"oid": oid, "size": size}],
+            **given,
+        }
+        url = f"/{model.full_name}.git/info/lfs/objects/batch"
+        answer = client.post(url, json.dumps(body), content_type=JSON)
+        return answer.json()["objects"][0] if answer.status_code == 200 else answer
+
+    return ask
+
+
+def put(told: dict[str, Any], content: bytes) -> Any:
+    return Client().put(
+        told["actions"]["upload"]["href"],
+        content,
+        content_type="application/octet-stream",
+    )
+
+
+def commit(client: Client, model: Model, *paths: str, oid: str = OID) -> Any:
+    lines = [{"key": "header", "value": {"summary": "Weights"}}] + [
+        {"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": oid}}
+        for path in paths
+    ]
+    return client.post(
+        f"/api/models/{model.full_name}/commit/main",
+        "\n".join(map(json.dumps, lines)),
+        content_type="application/x-ndjson",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [
+        (CONTENT[::-1], 400, "send the file again"),
+        (CONTENT[:-1], 400, "send the file again"),
+        (b"", 400, "send the file again"),
+        (CONTENT + b"!", 413, "send what was announced"),
+    ],
+)
+def test_other_bytes_than_announced_are_refused_and_not_kept(
+    client: Client,
+    model: Model,
+    announce: Callable[..., dict[str, Any]],
+    sent: bytes,
+    status: int,
+    said: str,
+):
+    told = announce()
+
+    answer = put(told, sent)
+    named = commit(client, model, "model.bin")
+    again = put(told, CONTENT)
+    taken = commit(client, model, "model.bin")
+
+    assert (answer.status_code, again.status_code) == (status, 200)
+    assert said in answer.headers["X-Error-Message"]
+    assert named.status_code == 400
+    assert "upload the file, then commit it" in named.headers["X-Error-Message"]
+    assert taken.status_code == 200
+    assert [one.sha256 for one in Upload.objects.all()] == [OID]
+
+
+def test_a_file_in_parts_is_what_they_are_together(
+    client: Client, model: Model, announce: Callable[..., dict[str, Any]], settings: Any
+):
+    settings.HUB_PART_BYTES = 300
+    upload = announce(transfers=["basic", "multipart"])["actions"]["upload"]
+    tags = [
+        {
+            "partNumber": number + 1,
+            "etag": Client()
+            .put(
+                upload["header"][f"{number + 1:05d}"],
+                CONTENT[number * 300 : number * 300 + 300],
+                content_type="application/octet-stream",
+            )
+            .headers["ETag"],
+        }
+        for number in range(3)
+    ]
+
+    def finish(parts: Any) -> Any:
+        body = json.dumps({"oid": OID, "parts": parts})
+        return Client().post(upload["href"], body, content_type=JSON)
+
+    without_one = finish(tags[:2])
+    untold = finish([*tags[:2], {"partNumber": 3, "etag": ""}])
+    assert not Upload.objects.exists()
+    whole = finish(tags)
+
+    assert (without_one.status_code, untold.status_code) == (400, 400)
+    assert "send it again" in untold.headers["X-Error-Message"]
+    assert whole.status_code == 200
+    assert commit(client, model, "model.bin").status_code == 200
+    with blobs.open_blob(OID) as file:
+        assert file.read() == CONTENT
+
+
+def test_an_address_that_is_old_takes_nothing(
+    announce: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+):
+    told = announce()
+    monkeypatch.setattr(lfs, "VALID_S", -1)
+
+    answer = put(told, CONTENT)
+
+    assert answer.status_code == 401
+    assert "start the upload again" in answer.headers["X-Error-Message"]
+    assert not Upload.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("oid", "size", "status"),
+    [
+        ("0" * 63, 1, 400),
+        ("G" * 64, 1, 400),
+        (OID, -1, 400),
+        (OID, "7", 400),
+        (OID, 65 * 1024**3, 413),
+    ],
+)
+def test_what_cannot_be_a_file_here_is_refused_before_it_is_sent(
+    announce: Callable[..., Any], oid: str, size: Any, status: int
+):
+    assert announce(oid, size).status_code == status
+
+
+def test_more_files_than_a_repository_holds_make_no_commit(
+    client: Client, model: Model, announce: Callable[..., dict[str, Any]], settings: Any
+):
+    settings.HUB_MAX_FILES = 2
+    put(announce(), CONTENT)
+    revisions = ModelRevision.objects.filter(model=model).count()
+
+    many = commit(client, model, "a.bin", "b.bin", "c.bin")
+    two = commit(client, model, "a.bin", "b.bin")
+
+    assert (many.status_code, two.status_code) == (413, 200)
+    assert "at most 2 files" in many.headers["X-Error-Message"]
+    assert ModelRevision.objects.filter(model=model).count() == revisions + 1
