@@ -27,6 +27,12 @@ class BadLicenceError(DomainError):
     code = "bad_licence"
 
 
+class QuotaError(ForbiddenError):
+    """A namespace would hold more than it may."""
+
+    code = "quota"
+
+
 class LicenceDeniedError(ForbiddenError):
     """The workspace does not work with that licence."""
 

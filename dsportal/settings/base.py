@@ -285,6 +285,9 @@ HUB_ANONYMOUS = os.environ.get("HUB_ANONYMOUS", "0") == "1"
 HUB_MAX_FILES = 20_000
 HUB_MAX_FILE_BYTES = 64 * 1024**3
 HUB_PART_BYTES = int(os.environ.get("HUB_PART_MB", "256")) * 1024 * 1024
+# What a workspace's repositories may hold together, where nobody says otherwise.
+_quota_gb = float(os.environ.get("HUB_QUOTA_GB") or 0)
+HUB_QUOTA_BYTES = int(_quota_gb * 1024**3) or None
 # Where models are fetched from, and as whom; empty where nothing may be fetched.
 HUB_UPSTREAM = os.environ.get("HUB_UPSTREAM", "https://huggingface.co")
 HUB_UPSTREAM_TOKEN = os.environ.get("HUB_UPSTREAM_TOKEN", "")

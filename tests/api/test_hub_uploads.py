@@ -3,18 +3,21 @@
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.core import blobs
 from apps.marketplace.api.hub import lfs
-from apps.marketplace.models import Model, ModelRevision, Upload
-from apps.marketplace.services.repositories import create_repository
+from apps.marketplace.models import Model, ModelRevision, Namespace, Upload
+from apps.marketplace.services.repositories import create_repository, delete_repository
 
 CONTENT = b"weights" * 100
+SIZE = len(CONTENT)
 OID = hashlib.sha256(CONTENT).hexdigest()
 JSON = "application/json"
 
@@ -32,18 +35,16 @@ def client(alice: User, token_for: Callable[[User], str]) -> Client:
 @pytest.fixture
 def announce(client: Client, model: Model) -> Callable[..., dict[str, Any]]:
     """Ask where to send a file, as the clients do; returns what is answered of it."""
+    return partial(announce_to, client, model)
 
-    def ask(oid: str = OID, size: Any = len(CONTENT), **given: object) -> Any:
-        body = {
-            "operation": "upload",
-            "objects": [{"oid": oid, "size": size}],
-            **given,
-        }
-        url = f"/{model.full_name}.git/info/lfs/objects/batch"
-        answer = client.post(url, json.dumps(body), content_type=JSON)
-        return answer.json()["objects"][0] if answer.status_code == 200 else answer
 
-    return ask
+def announce_to(
+    client: Client, model: Model, oid: str = OID, size: Any = SIZE, **given: object
+) -> Any:
+    body = {"operation": "upload", "objects": [{"oid": oid, "size": size}], **given}
+    url = f"/{model.full_name}.git/info/lfs/objects/batch"
+    answer = client.post(url, json.dumps(body), content_type=JSON)
+    return answer.json()["objects"][0] if answer.status_code == 200 else answer
 
 
 def put(told: dict[str, Any], content: bytes) -> Any:
@@ -176,3 +177,45 @@ def test_more_files_than_a_repository_holds_make_no_commit(
     assert (many.status_code, two.status_code) == (413, 200)
     assert "at most 2 files" in many.headers["X-Error-Message"]
     assert ModelRevision.objects.filter(model=model).count() == revisions + 1
+
+
+def test_a_namespace_holds_no_more_than_its_quota(
+    client: Client,
+    model: Model,
+    announce: Callable[..., dict[str, Any]],
+    alice: User,
+    settings: Any,
+):
+    def preupload(size: int) -> Any:
+        files = {"files": [{"path": "model.bin", "size": size, "sample": ""}]}
+        url = f"/api/models/{model.full_name}/preupload/main"
+        return client.post(url, json.dumps(files), content_type=JSON)
+
+    settings.HUB_QUOTA_BYTES = SIZE - 1
+    put(announce(), CONTENT)
+
+    announced, made = preupload(SIZE), commit(client, model, "model.bin")
+    small = preupload(SIZE - 1)
+    Namespace.objects.filter(pk=model.namespace_id).update(quota_bytes=SIZE)
+    with_more = commit(client, model, "model.bin")
+    same = commit(client, model, "again.bin")
+
+    for refused in (announced, made):
+        assert refused.status_code == 403
+        assert "delete a repository" in refused.headers["X-Error-Message"]
+    assert [one.status_code for one in (small, with_more, same)] == [200, 200, 200]
+    assert Model.objects.get(pk=model.pk).num_bytes_new == SIZE
+    page = Client()
+    page.force_login(alice)
+    shown = page.get(reverse("marketplace:settings", args=["plant-7", "boards"])).text
+    assert "It may hold 700" in shown
+
+    delete_repository(user=alice, model=model)
+    other = create_repository(user=alice, namespace="", name="other")
+    put(announce_to(client, other), CONTENT)
+    taken = commit(client, other, "model.bin")
+    back = page.post(reverse("marketplace:restore", args=[model.pk]), follow=True).text
+
+    assert taken.status_code == 200
+    assert "plant-7 holds 700" in back
+    assert Model.objects.get(pk=model.pk).deleted_at is not None

@@ -49,6 +49,7 @@ class Namespace(models.Model):
 
     Attributes:
         epoch: Goes on where Xet chunks are gone, so that clients send them again.
+        quota_bytes: What its repositories may hold together; None is the server's own.
     """
 
     name = models.CharField(max_length=96)
@@ -57,6 +58,9 @@ class Namespace(models.Model):
     )
 
     epoch = models.PositiveIntegerField(default=1)
+    quota_bytes = models.PositiveBigIntegerField(
+        _("quota in bytes"), null=True, blank=True
+    )
 
     class Meta:
         constraints = [

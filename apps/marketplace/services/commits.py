@@ -18,8 +18,16 @@ from apps.marketplace.errors import (
     ParentMovedError,
     RevisionNotFoundError,
 )
-from apps.marketplace.models import Model, ModelRevision, Ref, RevisionFile, Upload
+from apps.marketplace.models import (
+    Model,
+    ModelRevision,
+    Namespace,
+    Ref,
+    RevisionFile,
+    Upload,
+)
 from apps.marketplace.services.describing import describe
+from apps.marketplace.services.quotas import check_room
 from apps.marketplace.services.scanning import scan_later
 from apps.marketplace.services.signing import sign_revision
 from apps.marketplace.types import MAIN, Lineage, RefKind
@@ -75,6 +83,7 @@ def commit(
         ParentMovedError: The branch has gone on since ``changes.parent``.
         BadPathError: A file would lie where a folder is, or the other way round.
         TooLargeError: More files than a repository may have.
+        QuotaError: The namespace would hold more than it may.
     """
     ref = _lock_branch(model, branch)
     parent = ref.revision
@@ -230,6 +239,11 @@ def _count(revision: ModelRevision, changes: Changes) -> None:
     sent = Upload.objects.filter(model=revision.model_id, sha256__in=list(new))
     new.update(sent.values_list("sha256", "num_bytes_new"))
     revision.num_bytes_new = sum(new.values())
+    # Whoever commits beside it waits here, or both would find the same room.
+    namespace = Namespace.objects.select_for_update(of=("self",)).get(
+        repositories=revision.model_id
+    )
+    check_room(namespace, revision.num_bytes_new)
     revision.save(update_fields=["num_files", "size_bytes", "num_bytes_new"])
     Model.objects.filter(pk=revision.model_id).update(
         num_bytes_new=F("num_bytes_new") + revision.num_bytes_new

@@ -21,6 +21,7 @@ from apps.marketplace.formats.paths import check_name, check_ref
 from apps.marketplace.models import Model, ModelRevision, Ref
 from apps.marketplace.services.commits import Changes, commit
 from apps.marketplace.services.namespaces import own_namespace
+from apps.marketplace.services.quotas import check_room
 from apps.marketplace.types import MAIN, Gate, Kind, RefKind, Visibility
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def restore_repository(*, user: "User", model_id: int) -> Model:
     Raises:
         NotFoundError: Nothing of that number was deleted within ``UNDO_DAYS``.
         NameTakenError: Another one has its address by now.
+        QuotaError: Its room is taken by now.
     """
     since = timezone.now() - timedelta(days=UNDO_DAYS)
     gone = Model.objects.filter(pk=model_id, deleted_at__gte=since).first()
@@ -177,6 +179,7 @@ def restore_repository(*, user: "User", model_id: int) -> Model:
             )
         ) from exc
     check_manages(user, gone)
+    check_room(gone.namespace, gone.num_bytes_new, but=gone)
     _audit(user, gone, "restored")
     return gone
 

@@ -17,7 +17,7 @@ from apps.core.errors import NotFoundError
 from apps.core.http import PageRequest
 from apps.core.parsers import number
 from apps.marketplace import selectors
-from apps.marketplace.errors import GatedError, UnknownRepositoriesError
+from apps.marketplace.errors import GatedError, QuotaError, UnknownRepositoriesError
 from apps.marketplace.formats.cards import read_card
 from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import LimitedTokenForm, SettingsForm
@@ -45,7 +45,7 @@ from apps.marketplace.selectors.serving import (
     takes_pictures,
 )
 from apps.marketplace.selectors.tokens import list_limited_tokens
-from apps.marketplace.services import gates, inspecting, repositories
+from apps.marketplace.services import gates, inspecting, quotas, repositories
 from apps.marketplace.services.describing import LARGEST_CARD, read_text
 from apps.marketplace.services.likes import set_like
 from apps.marketplace.services.tokens import create_limited_token
@@ -234,6 +234,8 @@ def settings(request: PageRequest, namespace: str, name: str) -> HttpResponse:
         return redirect("marketplace:settings", namespace, name)
     context = frame_of(request, found, found.head)
     context["form"] = form
+    context["used"] = quotas.used_by(found.namespace)
+    context["quota"] = quotas.quota_of(found.namespace)
     context["requests"] = AccessRequest.objects.filter(model=found).select_related(
         "user"
     )
@@ -302,7 +304,11 @@ def act(request: PageRequest, namespace: str, name: str) -> HttpResponse:
 @login_required
 @require_POST
 def restore(request: PageRequest, model_id: int) -> HttpResponse:
-    found = repositories.restore_repository(user=request.user, model_id=model_id)
+    try:
+        found = repositories.restore_repository(user=request.user, model_id=model_id)
+    except QuotaError as exc:
+        messages.error(request, str(exc))
+        return redirect("marketplace:models")
     return redirect("marketplace:model", found.namespace.name, found.name)
 
 

@@ -38,6 +38,7 @@ from apps.marketplace.selectors import find_revision
 from apps.marketplace.services import repositories
 from apps.marketplace.services.commits import Changes, NewFile, commit
 from apps.marketplace.services.publishing import LARGE_FROM, LARGE_SUFFIXES
+from apps.marketplace.services.quotas import check_room
 from apps.marketplace.types import Gate, Kind, RefKind, Visibility
 
 LARGEST_LINE = 16 * 1024 * 1024
@@ -160,6 +161,9 @@ def _preupload(
         oid = {"oid": known[path]} if path in known else {}
         mode = "lfs" if _is_large(path, told) else "regular"
         answers.append({"path": path, "uploadMode": mode, "shouldIgnore": False, **oid})
+    # Files that are new would be sent in vain; what a changed one adds, its commit says.
+    new = sum(told["size"] for path, told in wanted.items() if path not in known)
+    check_room(model.namespace, new)
     return JsonResponse({"files": answers})
 
 
