@@ -12,6 +12,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   shell: "src/shell/main.ts",
   tiles: "src/editor/view/tiledPicture.ts",
   trial: "src/trial/main.ts",
+  upload: "src/upload/main.ts",
   wall: "src/wall/main.ts",
 };
 

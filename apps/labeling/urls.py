@@ -130,6 +130,9 @@ api_urls = [
     ),
     path(f"{_project}/images/", images.ImageListApi.as_view(), name="image-list"),
     path(
+        f"{_project}/images/known/", images.KnownImagesApi.as_view(), name="image-known"
+    ),
+    path(
         f"{_project}/views/",
         saved_views.SavedViewListApi.as_view(),
         name="saved-view-list",

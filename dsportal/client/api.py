@@ -1,14 +1,13 @@
 """The client's calls."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from dsportal.client.adding import AddingCalls
 from dsportal.client.deployments import DeploymentCalls
-from dsportal.client.errors import ClientError, NotFoundError, RefusedError
+from dsportal.client.errors import ClientError, NotFoundError
 from dsportal.client.http import Http
 from dsportal.client.mirrors import MirrorCalls
 from dsportal.client.reports import ReportCalls
@@ -17,17 +16,13 @@ from dsportal.client.types import (
     Event,
     Job,
     Project,
-    Uploaded,
     Workspace,
 )
+from dsportal.client.uploading import UploadCalls
 from dsportal.client.watching import watch
 
-SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-)
 
-
-class Client(AddingCalls, MirrorCalls, ReportCalls, DeploymentCalls):
+class Client(UploadCalls, AddingCalls, MirrorCalls, ReportCalls, DeploymentCalls):
     """A dsportal server as the person whose token it is.
 
     Projects are named by id or by name. Every call may raise ClientError; its message
@@ -117,57 +112,6 @@ class Client(AddingCalls, MirrorCalls, ReportCalls, DeploymentCalls):
                 f"{', '.join(map(str, ids))} instead"
             )
         return ids[0]
-
-    def upload(
-        self,
-        project: int | str,
-        paths: Iterable[str | Path],
-        *,
-        workers: int = 4,
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> list[Uploaded]:
-        """Upload image files, and those in folders; what is there already is not doubled.
-
-        A file that is refused does not keep the others back. Uploading the same
-        paths again after a broken connection sends what is missing.
-
-        Args:
-            project: Id or name.
-            paths: Files and folders.
-            workers: Uploads at the same time.
-            on_progress: Told how many files are done, of how many, in this thread.
-
-        Returns:
-            What became of each file, in the order of the paths.
-        """
-        target = self.project_id(project)
-        files = list(_files(paths))
-        with ThreadPoolExecutor(workers) as pool:
-            sent = [pool.submit(self._upload_one, target, path) for path in files]
-            try:
-                for num_done, one in enumerate(as_completed(sent), start=1):
-                    one.result()
-                    if on_progress is not None:
-                        on_progress(num_done, len(files))
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-        return [one.result() for one in sent]
-
-    def _upload_one(self, project_id: int, path: Path) -> Uploaded:
-        try:
-            answer = self._http.post(
-                f"labeling/projects/{project_id}/images/", file=path
-            )
-        except RefusedError as exc:
-            if exc.code in {"bad_image", "too_large"}:
-                return Uploaded(path=path, error=str(exc))
-            raise
-        except OSError as exc:
-            return Uploaded(path=path, error=f"cannot be read: {exc.strerror}")
-        return Uploaded(
-            path=path, image_id=answer.json()["id"], is_new=answer.status_code == 201
-        )
 
     def images(
         self, project: int | str, **wanted: str | float
@@ -373,12 +317,3 @@ class Client(AddingCalls, MirrorCalls, ReportCalls, DeploymentCalls):
         A connection that breaks is opened again from the last event seen.
         """
         return watch(self._http, self._token, lambda: self.job(job_id), after=after)
-
-
-def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(path.rglob("*"))
-            yield from (one for one in inside if one.suffix.lower() in SUFFIXES)
-        else:
-            yield path

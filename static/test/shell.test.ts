@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { search } from "../src/shell/match.ts";
-import { inParallel } from "../src/shell/pool.ts";
+import { inParallel } from "../src/upload/pool.ts";
 import { turns } from "./parts.ts";
 
 const entries = ["Access tokens", "Production line", "Audit log", "Settings"].map((label) => ({

@@ -17,9 +17,10 @@ test.each([
   ["endpoint", 1],
   ["gallery", 2.6],
   ["live", 2],
-  ["shell", 4],
+  ["shell", 3.1],
   ["tiles", 2],
   ["trial", 0.6],
+  ["upload", 2.2],
   ["wall", 7],
 ])("%s.js is at most %d kB for the wire", async (mode, most) => {
   const { output } = await build({

@@ -80,6 +80,9 @@ LABELING_API: Rules = {
             ANNOTATOR, 201, is_upload=True, body=lambda w: {"file": w["new_file"]()}
         ),
     },
+    "labeling-api:image-known": {
+        "POST": write(VIEWER, body=lambda _w: {"sha256": ["0" * 64]})
+    },
     "labeling-api:prelabel": {"POST": write(ANNOTATOR, 202, body=lambda _w: {})},
     "labeling-api:export": {"GET": read()},
     "labeling-api:export-list": {

@@ -142,13 +142,14 @@ def exported(path: Path) -> list[tuple[str, str, list[float]]]:
 def found_share(path: Path, truth: dict[str, Any]) -> float:
     """Of the defects that were drawn, how many have a box of their class on them."""
     coco = opened(path)
-    id_of = {row["file_name"]: row["id"] for row in coco.loadImgs(coco.getImgIds())}
+    rows = coco.loadImgs(coco.getImgIds())
+    id_of = {Path(row["file_name"]).name: row["id"] for row in rows}
     names = {row["id"]: row["file_name"] for row in truth["images"]}
     classes = {row["id"]: row["name"] for row in truth["categories"]}
     num_found = 0
     for row in truth["annotations"]:
         same = coco.getAnnIds(
-            imgIds=id_of[Path(names[row["image_id"]]).name],
+            imgIds=id_of[names[row["image_id"]]],
             catIds=coco.getCatIds(catNms=[classes[row["category_id"]]]),
         )
         boxes = [one["bbox"] for one in coco.loadAnns(same)]

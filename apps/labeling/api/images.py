@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from apps.core.files import blob_response
 from apps.core.http import Api, ApiRequest, NewestFirst
 from apps.labeling import selectors
-from apps.labeling.serializers import ImageIn, ImageOut
+from apps.labeling.serializers import HashesIn, ImageIn, ImageOut, KnownOut
 from apps.labeling.services import images
 from apps.labeling.types import ImageOrder, Split
 
@@ -62,10 +62,26 @@ class ImageListApi(Api):
         body.is_valid(raise_exception=True)
         file = body.validated_data["file"]
         image, is_new = images.add_image(
-            user=request.user, project_id=project_id, name=file.name, file=file.file
+            user=request.user,
+            project_id=project_id,
+            name=body.validated_data.get("path", file.name),
+            file=file.file,
         )
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(ImageOut(image).data, code)
+
+
+class KnownImagesApi(Api):
+    @extend_schema(request=HashesIn, responses=KnownOut)
+    def post(self, request: ApiRequest, project_id: int) -> Response:
+        """Answer which of these bytes the project has, so that they need not be sent."""
+        selectors.access_project(user=request.user, project_id=project_id)
+        body = HashesIn(data=request.data)
+        body.is_valid(raise_exception=True)
+        known = selectors.list_known(
+            project_id=project_id, hashes=body.validated_data["sha256"]
+        )
+        return Response(KnownOut({"images": known}).data)
 
 
 class ImageApi(Api):

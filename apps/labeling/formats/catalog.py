@@ -1,6 +1,7 @@
 """A project's images as files may call them."""
 
 import posixpath
+from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
@@ -10,28 +11,30 @@ from apps.labeling.models import Image
 
 
 class Catalog:
-    """Finds images by digest, by name, or by name without folder and ending.
+    """Finds images by digest, or by the most of their path that a file's name shares.
 
-    Names that several images have find none of them.
+    ``labels/train/7.txt`` is ``shots/train/7.png`` where no other image ends in
+    ``train/7``; a name that is the whole of an image's comes first. Names that
+    several images share find none of them.
     """
 
     def __init__(self, project_id: int) -> None:
         self._by_name: dict[str, Item | None] = {}
-        self._by_stem: dict[str, Item | None] = {}
+        self._by_path: dict[str, Item | None] = {}
         self._by_digest: dict[str, Item] = {}
         self.unknown: dict[str, None] = {}
         rows = Image.objects.filter(project_id=project_id).order_by("pk")
         fields = rows.values_list("pk", "name", "sha256", "width", "height")
         for pk, name, sha256, width, height in fields.iterator(chunk_size=5000):
             item = Item(id=pk, name=name, sha256=sha256, width=width, height=height)
-            stem = _stem(_plain(name))
-            for names, key in ((self._by_name, name), (self._by_stem, stem)):
-                names[key] = None if key in names else item
             self._by_digest[sha256] = item
+            self._by_name[name] = None if name in self._by_name else item
+            for key in _keys(name):
+                self._by_path[key] = None if key in self._by_path else item
 
     def known(self, stem: str) -> Item | None:
         """Return the image that is called so without folder and ending, if it is one."""
-        return self._by_stem.get(stem)
+        return self._by_path.get(stem)
 
     def find(self, name: str, *, sha256: str = "") -> Item | None:
         """Return the image, or None after noting that there is none.
@@ -41,11 +44,9 @@ class Catalog:
         """
         if sha256 in self._by_digest:
             return self._by_digest[sha256]
-        plain = _plain(name)
         for names, key in (
             (self._by_name, name),
-            (self._by_name, plain),
-            (self._by_stem, _stem(plain)),
+            *((self._by_path, key) for key in _keys(name)),
         ):
             if key in names:
                 found = names[key]
@@ -60,10 +61,14 @@ class Catalog:
         return None
 
 
-def _plain(name: str) -> str:
-    """Without its folder; pathlib says the same, ten times slower."""
-    return posixpath.basename(name.replace("\\", "/"))
-
-
-def _stem(plain: str) -> str:
-    return posixpath.splitext(plain)[0]
+def _keys(name: str) -> Iterator[str]:
+    """Yield the ends of a path, longest first, each with and without its ending."""
+    path = name.replace("\\", "/").lstrip("/")
+    while True:
+        yield path
+        stem, ending = posixpath.splitext(path)
+        if ending:
+            yield stem
+        _folder, slash, path = path.partition("/")
+        if not slash:
+            return

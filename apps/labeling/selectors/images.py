@@ -130,6 +130,12 @@ def count_listed(
     return images.filter(Exists(drawn)).count() + others.count()
 
 
+def list_known(*, project_id: int, hashes: Collection[str]) -> QuerySet[Image]:
+    """The project's images that have one of these SHA-256; their ids and hashes."""
+    images = Image.objects.filter(project_id=project_id, sha256__in=hashes)
+    return images.only("id", "sha256").order_by("pk")
+
+
 def from_place(images: QuerySet[Image], first: int, num: int) -> list[Image]:
     """Some of a list from a place on, counted from 0; only their rows are read whole."""
     ids = images.values("pk")[first : first + num]

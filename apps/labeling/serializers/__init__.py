@@ -142,6 +142,34 @@ class ImageOut(serializers.ModelSerializer[Image]):
 
 class ImageIn(serializers.Serializer[Image]):
     file = serializers.FileField(allow_empty_file=True)
+    path = serializers.CharField(
+        required=False,
+        max_length=4096,
+        help_text="What it is called: its path in a folder; else the file's name.",
+    )
+
+    def validate_path(self, path: str) -> str:
+        parts = path.replace("\\", "/").split("/")
+        if not {"", ".", ".."}.isdisjoint(parts) or re.match("[A-Za-z]:[/\\\\]", path):
+            raise serializers.ValidationError(
+                _("{path} is no path within a folder").format(path=repr(path))
+            )
+        return "/".join(parts)
+
+
+class HashesIn(serializers.Serializer[Image]):
+    sha256 = serializers.ListField(
+        child=serializers.RegexField(re.compile("^[0-9a-f]{64}$")), max_length=1000
+    )
+
+
+class KnownOut(serializers.Serializer[Any]):
+    class Known(serializers.ModelSerializer[Image]):
+        class Meta:
+            model = Image
+            fields = ["id", "sha256"]
+
+    images = Known(many=True)
 
 
 @extend_schema_field({"type": ["object", "null"], "additionalProperties": True})

@@ -4,7 +4,6 @@ import { nameFigures, showCurrentTabs, showCurrentTool } from "./narrow.ts";
 import { followPalette } from "./palette.ts";
 import { followRail, followTheme } from "./preferences.ts";
 import { followToasts } from "./toasts.ts";
-import { followUploads } from "./upload.ts";
 
 /** What every page shares. All of it listens on the document, so fragments need nothing. */
 followTheme();
@@ -12,7 +11,6 @@ followRail();
 followDialogs();
 followToasts();
 followPalette();
-followUploads();
 followCopies();
 showCurrentTabs();
 showCurrentTool();

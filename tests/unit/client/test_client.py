@@ -72,7 +72,7 @@ def test_a_project_is_made_filled_and_exported(
     assert (again[0].image_id, again[0].is_new) == (done[0].image_id, False)
     assert len(json.loads(exported.read_text())["images"]) == 5
     assert [path.name for path in tmp_path.iterdir()] == ["pictures", "out.json"]
-    assert AnsweredRequest.objects.count() == 8  # each POST carried a key
+    assert AnsweredRequest.objects.count() == 9  # each POST carried a key
 
 
 def test_a_file_that_is_not_there_keeps_no_other_back(

@@ -11,6 +11,7 @@ from PIL import Image as Picture
 
 from apps.labeling.errors import FormatError
 from apps.labeling.formats.archive import Archive
+from apps.labeling.formats.catalog import Catalog
 from apps.labeling.models import Project
 from apps.labeling.types import ShapeKind
 from tests.factories.labeling import ImageFactory, ProjectFactory
@@ -176,6 +177,26 @@ def test_a_name_of_several_images_is_refused(project: Project, tmp_path: Path):
 
     with pytest.raises(FormatError, match="several images"):
         read("coco", file(tmp_path, "a.json", coco()), project)
+
+
+def test_a_file_is_matched_by_as_much_of_its_path_as_is_shared(project: Project):
+    names = ("shots/train/7.png", "shots/val/7.png", "8.png", "old/8.png")
+    for name in names:
+        ImageFactory(project=project, name=name)
+    catalog = Catalog(project.pk)
+
+    def found(name: str) -> str | None:
+        item = catalog.find(name)
+        return item and item.name
+
+    assert found("labels/train/7.txt") == "shots/train/7.png"
+    assert found("val\\7.png") == "shots/val/7.png"
+    assert found("/data/shots/val/7.jpg") == "shots/val/7.png"
+    assert found("8.png") == "8.png"
+    assert found("old/8.txt") == "old/8.png"
+    assert found("9.png") is None
+    with pytest.raises(FormatError, match="called 7"):
+        found("labels/7.txt")
 
 
 def test_a_mask_png_of_another_size_or_colour_is_refused(
