@@ -20,6 +20,7 @@ from apps.labeling.serializers import (
     RestoreProjectIn,
     RevisionOut,
     SubmittedOut,
+    read_operations,
 )
 from apps.labeling.services import allocating, restoring, saving
 
@@ -87,14 +88,13 @@ class OperationsApi(Api):
     )  # fmt: skip
     def post(self, request: ApiRequest, image_id: int) -> Response:
         """Apply a batch of operations, whole or not at all."""
-        body = OperationsIn(data=request.data)
-        body.is_valid(raise_exception=True)
+        operations = read_operations(request.data)
         new = saving.apply_operations(
             user=request.user,
             image_id=image_id,
             revision=if_match(request),
             key=request.headers.get("Idempotency-Key") or str(uuid4()),
-            operations=body.parsed(),
+            operations=operations,
         )
         return Response({"revision": new}, headers={"ETag": f'"{new}"'})
 

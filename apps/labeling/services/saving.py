@@ -20,7 +20,6 @@ from apps.labeling.formats.geometry import bounds, pack
 from apps.labeling.models import Image, OperationLog
 from apps.labeling.selectors.access import check_shown
 from apps.labeling.services import verdicts
-from apps.labeling.services.saving_sql import LOCK_SQL, WRITE_SQL
 from apps.labeling.types import (
     HELD_FOR,
     Operation,
@@ -34,11 +33,17 @@ if TYPE_CHECKING:
     from apps.accounts.models import User
 
 
+# Functions of the database, whose plans are made once for each of its connections.
+_FIND = "SELECT * FROM labeling_find_image(%s, %s, %s)"
+_SAVE = "SELECT labeling_save(%s, %s, %s, %s, %s, %s::uuid[], %s::int[], %s, %s, %s)"
+_FOUND = (
+    "id", "width", "height", "state", "revision",
+    "copy_of_id", "num_people", "is_truth", "assignee_id",
+)  # fmt: skip
 _SAID = [field.name for field in fields(Shape)]
 _ENCODE = DjangoJSONEncoder(separators=(",", ":")).encode
 
 
-@transaction.atomic
 def apply_operations(
     *,
     user: "User",
@@ -64,33 +69,22 @@ def apply_operations(
         KeyReusedError: The key named another batch.
         BadOperationError: An unknown label or a box that is not one; nothing applied.
     """
-    locked = _lock(user, image_id, key)
-    image = locked.image
+    found = _find(user, image_id, key)
+    image = found.image
     operations = [_measured(image, operation) for operation in operations]
     said = _ENCODE([logged(operation) for operation in operations])
-    if locked.was_applied or image.revision != revision:
-        # The statement saw the log as it was when it began to wait for the lock.
-        before = OperationLog.objects.filter(image=image, key=key).first()
-        if before is not None:
-            if before.operations != json.loads(said):
-                raise KeyReusedError
-            return before.revision
-        raise RevisionConflictError(
-            _(
-                "the image is at revision {revision}, you saw "
-                "{seen}: read it again and merge"
-            ).format(revision=image.revision, seen=revision),
-            revision=image.revision,
-        )
-    _check(image, operations, locked.label_ids)
-    verdicts.follow(image=image, user=user, operations=operations)
-    _write(image, user, operations, key=key, said=said)
-    return image.revision
+    if found.was_applied or image.revision != revision:
+        return _before(found, seen=revision, key=key, said=said)
+    _check(image, operations, found.label_ids)
+    if not _apply(image, user, operations, key=key, said=said):
+        found = _find(user, image_id, key)  # somebody was faster, maybe with this batch
+        return _before(found, seen=revision, key=key, said=said)
+    return revision + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Locked:
-    """An image that nobody else can change, and what a batch is checked against.
+class _Found:
+    """An image, and what a batch is checked against.
 
     Attributes:
         label_ids: Of its project.
@@ -102,60 +96,83 @@ class _Locked:
     was_applied: bool
 
 
-def _lock(user: "User", image_id: int, key: str) -> _Locked:
+def _find(user: "User", image_id: int, key: str) -> _Found:
     """Give the image to who may draw on it, by the rules of ``access_image``."""
-    asked = {"image": image_id, "user": user.pk, "key": key}
-    row: Any = next(iter(Image.documents.raw(LOCK_SQL, asked)), None)
-    if row is None:
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, [image_id, user.pk, key])
+        *columns, role, label_ids, was_applied = cursor.fetchone()
+    if role is None:
         raise NotFoundError(_("image not found"))
-    role = Role(row.role)
+    image = Image.from_db(connection.alias, _FOUND, columns)
+    role = Role(role)
     check_role(role, Role.ANNOTATOR)
-    check_shown(row, user, role)
-    known = frozenset(row.label_ids)
-    return _Locked(image=row, label_ids=known, was_applied=row.was_applied)
+    check_shown(image, user, role)
+    return _Found(image=image, label_ids=frozenset(label_ids), was_applied=was_applied)
+
+
+def _before(found: _Found, *, seen: int, key: str, said: str) -> int:
+    """Answer a batch that came before as then.
+
+    Raises:
+        RevisionConflictError: It did not; somebody else's came.
+        KeyReusedError: The key named another batch.
+    """
+    if found.was_applied:
+        before = OperationLog.objects.get(image=found.image, key=key)
+        if before.operations != json.loads(said):
+            raise KeyReusedError
+        return before.revision
+    raise RevisionConflictError(
+        _(
+            "the image is at revision {revision}, you saw {seen}: read it again and merge"
+        ).format(revision=found.image.revision, seen=seen),
+        revision=found.image.revision,
+    )
+
+
+def _apply(
+    image: Image, user: "User", operations: Sequence[Operation], *, key: str, said: str
+) -> bool:
+    """Write a batch, and what it says of proposals; see ``_write``."""
+    if not verdicts.are_told(operations):
+        return _write(image, user, operations, key=key, said=said)
+    with transaction.atomic():
+        is_written = _write(image, user, operations, key=key, said=said)
+        if is_written:
+            verdicts.follow(image=image, user=user, operations=operations)
+    return is_written
 
 
 def _write(
     image: Image, user: "User", operations: Sequence[Operation], *, key: str, said: str
-) -> None:
-    """Take the image to its next revision, with all that a batch says, at once."""
-    image.revision += 1
+) -> bool:
+    """Take the image to its next revision, with all that a batch says, at once.
+
+    Returns:
+        Whether it was at the revision that was seen; else nothing was done.
+    """
     now = timezone.now()
-    last = {_uid(operation): operation for operation in operations}
-    put = [row.shape for row in last.values() if isinstance(row, Put)]
-    written: dict[str, Any] = {
-        "image": image.pk, "revision": image.revision, "user": user.pk,
-        "now": now, "until": now + HELD_FOR, "key": key, "operations": said,
-        "removed": [uid for uid, row in last.items() if isinstance(row, Remove)],
-        "touched": list(last), "num_put": len(put), **_columns(put),
-    }  # fmt: skip
+    last = {_uid(row): place for place, row in enumerate(operations)}
+    put = {
+        place: row.shape
+        for place in last.values()
+        if isinstance(row := operations[place], Put)
+    }
+    written: list[Any] = [
+        image.pk, image.revision, user.pk, key, said,
+        [uid for uid, place in last.items() if place not in put],
+        list(put),
+        [pack(shape.kind, shape.geometry) for shape in put.values()],
+        now, now + HELD_FOR,
+    ]  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(WRITE_SQL, written)
+        cursor.execute(_SAVE, written)
+        (is_written,) = cursor.fetchone()
+    return bool(is_written)
 
 
 def _uid(operation: Operation) -> UUID:
     return operation.shape.id if isinstance(operation, Put) else operation.id
-
-
-def _columns(shapes: Sequence[Shape]) -> dict[str, list[Any]]:
-    """What a shape's row holds, column by column."""
-    return {
-        "uid": [one.id for one in shapes],
-        "label": [one.label_id for one in shapes],
-        "kind": [one.kind.value for one in shapes],
-        "packed": [pack(one.kind, one.geometry) for one in shapes],
-        "source": [one.source.value for one in shapes],
-        "score": [one.score for one in shapes],
-        "attributes": [_ENCODE(one.attributes) for one in shapes],
-        "is_occluded": [one.is_occluded for one in shapes],
-        "is_truncated": [one.is_truncated for one in shapes],
-        "group": [one.group for one in shapes],
-        "layer": [one.layer for one in shapes],
-        **{
-            name: [float(one.bbox[side]) for one in shapes]
-            for side, name in enumerate(("x1", "y1", "x2", "y2"))
-        },
-    }
 
 
 def _check(

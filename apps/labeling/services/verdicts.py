@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from apps.accounts.models import User
 
 
+def are_told(operations: Sequence[Operation]) -> bool:
+    """Whether a batch may say something of proposals."""
+    return any(
+        isinstance(row, Remove) or row.shape.source is Source.PREDICTION
+        for row in operations
+    )
+
+
 def follow(*, image: Image, user: "User", operations: Sequence[Operation]) -> None:
     """Draw verdicts from what a batch did to shapes that began as proposals.
 

@@ -185,10 +185,11 @@ def test_what_most_people_drew_becomes_the_images_labels_and_can_be_taken_back(
 
     shared.refresh_from_db()
     assert (shared.state, merge.num_disputed) == (ImageState.SUBMITTED, 0)
-    assert lefts(shared) == [1, 50]
+    assert (lefts(shared), shared.num_annotations) == ([1, 50], 2)
     undo_merge(user=alice, image_id=shared.pk)
     shared.refresh_from_db()
     assert (shared.state, lefts(shared)) == (ImageState.UNLABELED, [])
+    assert shared.num_annotations == 0
     assert shared.revision == 2
     with pytest.raises(NothingToUndoError):
         undo_merge(user=alice, image_id=shared.pk)
