@@ -121,6 +121,7 @@ class Endpoint(TimeStamped):
 class Release(models.Model):
     """A model revision behind an endpoint; the weights it names never change."""
 
+    names_blobs = False  # remembers the weights; the repository has them
     endpoint = models.ForeignKey(
         Endpoint, on_delete=models.CASCADE, related_name="releases"
     )
@@ -200,6 +201,7 @@ class Replica(models.Model):
 class LedgerEntry(models.Model):
     """Who answered from this moment on, and who decided it. Never changed."""
 
+    names_blobs = False  # remembers the weights; the repository has them
     endpoint = models.ForeignKey(
         Endpoint,
         on_delete=models.DO_NOTHING,

@@ -123,6 +123,23 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """Something that runs from a revision, so that its repository is not purged.
+
+    Attributes:
+        kind: In a word or two, such as "Endpoint".
+        title: Its name.
+        workspace_id: Who may know of it.
+        url: Its page.
+    """
+
+    kind: str
+    title: str
+    workspace_id: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Relative:
     """Something in a model's lineage.
 

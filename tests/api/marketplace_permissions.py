@@ -169,6 +169,7 @@ MARKETPLACE_PAGES: Rules = {
         )
     },
     "marketplace:act": {"POST": write(VIEWER, 302, body=lambda _w: {"action": "like"})},
+    "marketplace:trash": {"GET": read(**OWN)},
     "marketplace:restore": {"POST": write(VIEWER, 404)},
     "marketplace:subject-feedback": {
         "GET": read(),

@@ -17,6 +17,7 @@ from apps.marketplace.collections.services import (
 from apps.marketplace.models import Model
 from apps.marketplace.services.repositories import create_repository
 from apps.marketplace.types import Visibility
+from tests.factories.marketplace import ModelFactory
 
 NAMES = ("a", "b", "c")
 
@@ -117,7 +118,11 @@ def test_what_cannot_be_added_is_said_and_changes_nothing(
 
 def test_a_full_collection_says_so(alice: User, api_as: Any, collection: Collection):
     create_repository(user=alice, namespace="", name="d")
-    Item.objects.filter(model__name="c").update(position=MOST_ITEMS - 1)
+    others = ModelFactory.create_batch(MOST_ITEMS - len(NAMES))
+    Item.objects.bulk_create(
+        Item(collection=collection, model=model, position=place)
+        for place, model in enumerate(others, start=len(NAMES))
+    )
 
     answer = api_as(alice).post(
         api("collection-items", collection.pk), {"model": "plant-7/d"}, "json"

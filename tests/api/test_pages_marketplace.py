@@ -2,10 +2,12 @@
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.core import blobs
@@ -15,6 +17,7 @@ from apps.marketplace.services.commits import Changes, NewFile, commit
 from apps.marketplace.services.repositories import create_repository
 from apps.marketplace.services.speeds import note_speed
 from apps.marketplace.types import Gate, Speed, Visibility
+from tests.factories.deployments import EndpointFactory, ReleaseFactory
 from tests.factories.marketplace import ModelRevisionFactory
 
 CARD = """---
@@ -252,6 +255,45 @@ def test_a_deleted_model_is_brought_back(
     assert "Bring it back" in answer.text
     assert gone == 404
     assert client.get(page("model", hides)).status_code == 200
+
+
+def test_what_was_deleted_is_listed_with_its_last_day_for_who_can_bring_it_back(
+    alice: User, bob: User, charlie: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    client = as_(alice)
+    client.post(page("act", hides), {"action": "delete"})
+    gone = hides.full_name
+    hides.refresh_from_db()
+    assert hides.deleted_at is not None
+    trash = reverse("marketplace:trash")
+
+    seen = client.get(trash).text
+    others = [as_(user).get(trash).text for user in (bob, charlie)]
+    as_(bob).post(reverse("marketplace:restore", args=[hides.pk]))
+    hides.refresh_from_db()
+
+    assert gone in seen
+    assert f"{hides.deleted_at + timedelta(days=30):%Y-%m-%dT%H:%M}" in seen
+    assert [gone in html for html in others] == [False, False]
+    assert hides.deleted_at is not None
+    Model.objects.update(deleted_at=timezone.now() - timedelta(days=30.01))
+    assert "Nothing was deleted lately" in as_(alice).get(trash).text
+
+
+def test_before_deleting_it_is_said_what_runs_from_it(
+    alice: User, charlie: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    serves = {"model_revision_id": hides.head_id}
+    mine = EndpointFactory(workspace=hides.namespace.workspace, name="Tannery")
+    ReleaseFactory(endpoint=mine, **serves)
+    theirs = EndpointFactory(name="Secret line")
+    ReleaseFactory(endpoint=theirs, **serves)
+
+    html = as_(alice).get(page("settings", hides)).text
+
+    assert "Tannery" in html
+    assert "Secret line" not in html
+    assert "1 thing in another workspace" in html
 
 
 def test_a_like_counts_once(

@@ -19,6 +19,7 @@ ANYWHERE = {
     "catalogue": "/marketplace/catalogue/",
     "compare-models": "/marketplace/compare/",
     "collections": "/marketplace/collections/",
+    "deleted-models": "/marketplace/trash/",
     "promise": "/marketplace/promise/",
     "endpoints": "/deployments/",
     "deploy": "/deployments/new/?model=deepseek_vision_v2",

@@ -763,6 +763,7 @@ $$;
 ;
 ALTER TABLE "marketplace_model" ADD COLUMN "facets" text GENERATED ALWAYS AS (model_facets("task", "licence", "frameworks", "precisions", "library", "languages", "gate", "speed")) STORED;
 ALTER TABLE "marketplace_namespace" ADD COLUMN "quota_bytes" bigint NULL CHECK ("quota_bytes" >= 0);
+SET CONSTRAINTS "marketplace_revision_since_id_5575a51c_fk_marketpla" IMMEDIATE; ALTER TABLE "marketplace_revisionfile" DROP CONSTRAINT "marketplace_revision_since_id_5575a51c_fk_marketpla";
 CREATE TABLE "django_session" ("session_key" varchar(40) NOT NULL PRIMARY KEY, "session_data" text NOT NULL, "expire_date" timestamp with time zone NOT NULL);
 CREATE INDEX "django_session_session_key_c0390e0f_like" ON "django_session" ("session_key" varchar_pattern_ops);
 CREATE INDEX "django_session_expire_date_a5c62663" ON "django_session" ("expire_date");
@@ -907,6 +908,7 @@ INSERT INTO "django_migrations" (app, name, applied) VALUES
 ('marketplace', '0011_speed', now()),
 ('marketplace', '0012_facets', now()),
 ('marketplace', '0013_quotas', now()),
+('marketplace', '0014_since_is_not_checked', now()),
 ('sessions', '0001_initial', now()),
 ('targets', '0001_initial', now()),
 ('targets', '0002_entries_are_append_only', now()),

@@ -1,16 +1,17 @@
 """Endpoints as the marketplace tells of them: in a lineage, and as what people speak of."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
 from apps.deployments.models import Endpoint
 from apps.marketplace.selectors.lineage import tells_lineage
+from apps.marketplace.selectors.pins import pins_revisions
 from apps.marketplace.selectors.subjects import finds_subject
-from apps.marketplace.types import Relative, Subject
+from apps.marketplace.types import Pin, Relative, Subject
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -32,6 +33,23 @@ def endpoints_of_model(user: "User", revision: "ModelRevisionInfo") -> list[Rela
             url=reverse("deployments:endpoint", args=[row.pk]),
         )
         for row in rows.select_related("stable").order_by("pk")
+    ]
+
+
+@pins_revisions
+def endpoints_from(revision_ids: QuerySet[Any, Any]) -> list[Pin]:
+    """Those that serve one of them, or served it and can return to it."""
+    rows = Endpoint.objects.filter(
+        deleted_at=None, releases__model_revision_id__in=revision_ids
+    )
+    return [
+        Pin(
+            kind=_("Endpoint"),
+            title=row.name,
+            workspace_id=row.workspace_id,
+            url=reverse("deployments:endpoint", args=[row.pk]),
+        )
+        for row in rows.distinct().order_by("pk")
     ]
 
 

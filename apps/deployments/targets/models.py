@@ -61,6 +61,7 @@ class DeploymentQuerySet(models.QuerySet["Deployment"]):
 class Deployment(TimeStamped):
     """A model at a target: what was planned, and how far it came."""
 
+    names_blobs = False  # remembers the weights; the repository has them
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL
@@ -144,6 +145,7 @@ class Resource(models.Model):
 class Entry(models.Model):
     """What a target was made to serve, when, and by whom. Never changed."""
 
+    names_blobs = False  # remembers the weights; the repository has them
     deployment = models.ForeignKey(
         Deployment,
         on_delete=models.DO_NOTHING,

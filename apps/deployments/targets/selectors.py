@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -12,8 +12,9 @@ from apps.deployments.targets.models import Credential, Deployment, Entry, Resou
 from apps.deployments.targets.types import ResourceState, State
 from apps.jobs import selectors as jobs
 from apps.marketplace.selectors.lineage import tells_lineage
+from apps.marketplace.selectors.pins import pins_revisions
 from apps.marketplace.selectors.subjects import finds_subject
-from apps.marketplace.types import Relative, Subject
+from apps.marketplace.types import Pin, Relative, Subject
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -45,6 +46,21 @@ def targets_of_model(user: "User", revision: "ModelRevisionInfo") -> list[Relati
             url=reverse("deployments:target", args=[row.pk]),
         )
         for row in rows.order_by("pk")
+    ]
+
+
+@pins_revisions
+def deployments_from(revision_ids: QuerySet[Any, Any]) -> list[Pin]:
+    """Those that stand elsewhere with one of them, or may be tried again."""
+    rows = Deployment.objects.filter(model_revision_id__in=revision_ids)
+    return [
+        Pin(
+            kind=_("Deployment"),
+            title=row.name,
+            workspace_id=row.workspace_id,
+            url=reverse("deployments:target", args=[row.pk]),
+        )
+        for row in rows.exclude(state=State.REMOVED).order_by("pk")
     ]
 
 

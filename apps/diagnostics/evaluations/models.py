@@ -38,6 +38,7 @@ class Evaluation(TimeStamped):
         signature: Over all of the above; see ``services.is_genuine``.
     """
 
+    names_blobs = False  # remembers the weights; the repository has them
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
     job = models.OneToOneField(

@@ -1,10 +1,13 @@
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
 from django.utils.text import slugify
 
+from apps.accounts.types import Role
 from apps.core.models import TimeStamped
+from apps.core.undoing import undo_since, undo_until
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -21,6 +24,13 @@ class CollectionQuerySet(models.QuerySet["Collection"]):
             return self.none()
         mine = user.memberships.values("workspace")
         return self.filter(deleted_at=None, namespace__workspace__in=mine)
+
+    def restored_by(self, user: "User") -> "CollectionQuerySet":
+        """Deleted ones that the user can bring back, as annotators and above do."""
+        if user.limited_by:
+            return self.none()
+        mine = user.memberships.exclude(role=Role.VIEWER).values("workspace")
+        return self.filter(namespace__workspace__in=mine, deleted_at__gte=undo_since())
 
 
 class Collection(TimeStamped):
@@ -42,6 +52,11 @@ class Collection(TimeStamped):
         return self.title
 
     @property
+    def undo_until(self) -> datetime | None:
+        """When its deletion becomes final; None where it was not deleted."""
+        return undo_until(self.deleted_at) if self.deleted_at else None
+
+    @property
     def slug(self) -> str:
         """Its address for Hub clients: title and number."""
         title = slugify(self.title)[:60].strip("-") or "collection"
@@ -52,7 +67,7 @@ class Item(models.Model):
     """A repository in a collection.
 
     Attributes:
-        position: Counted from 0, without gaps.
+        position: From 0 upwards; a purged repository leaves a gap.
     """
 
     collection = models.ForeignKey(

@@ -1,10 +1,9 @@
 """Collections made, described, filled, put in order, deleted and brought back."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Count, Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -12,6 +11,7 @@ from apps.accounts.selectors import access_workspace
 from apps.accounts.services import audit
 from apps.accounts.types import Role
 from apps.core.errors import NotFoundError
+from apps.core.undoing import undo_since
 from apps.marketplace.collections.errors import BadCollectionError, ItemTakenError
 from apps.marketplace.collections.models import MAX_TEXT, MAX_TITLE, Collection, Item
 from apps.marketplace.errors import LimitedTokenError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from apps.accounts.models import User
 
 MOST_ITEMS = 200
-UNDO_DAYS = 30
+PURGED_AT_ONCE = 100
 
 
 @transaction.atomic
@@ -73,7 +73,7 @@ def change_collection(
 
 @transaction.atomic
 def delete_collection(*, user: "User", collection: Collection) -> None:
-    """Take it away; for ``UNDO_DAYS`` that can be taken back."""
+    """Take it away; for ``DELETED_KEPT_DAYS`` that can be taken back."""
     check_changes(user, collection.namespace)
     collection.deleted_at = timezone.now()
     collection.save(update_fields=["deleted_at", "updated_at"])
@@ -85,19 +85,26 @@ def restore_collection(*, user: "User", collection_id: int) -> Collection:
     """Take a deletion back.
 
     Raises:
-        NotFoundError: Nothing of that number was deleted within ``UNDO_DAYS``.
-        RoleTooLowError: Her role does not reach.
+        NotFoundError: Nothing that she may bring back has that number, or not any more.
     """
-    since = timezone.now() - timedelta(days=UNDO_DAYS)
-    gone = Collection.objects.filter(pk=collection_id, deleted_at__gte=since)
-    found = gone.select_related("namespace").first()
+    gone = Collection.objects.restored_by(user).select_for_update(of=("self",))
+    found = gone.select_related("namespace").filter(pk=collection_id).first()
     if found is None:
         raise NotFoundError(_("nothing of that number was deleted lately"))
-    check_changes(user, found.namespace)
     found.deleted_at = None
     found.save(update_fields=["deleted_at", "updated_at"])
     _audit(user, found, "restored")
     return found
+
+
+@transaction.atomic
+def purge_collections() -> None:
+    """End some of those that cannot be brought back any more."""
+    gone = Collection.objects.filter(deleted_at__lt=undo_since())
+    rows = gone.select_for_update(of=("self",), skip_locked=True)
+    for one in rows.select_related("namespace").order_by("deleted_at")[:PURGED_AT_ONCE]:
+        _audit(None, one, "purged")
+        one.delete()
 
 
 @transaction.atomic
@@ -112,9 +119,9 @@ def add_item(
         RoleTooLowError: Her role does not reach.
     """
     collection = _locked(user, collection)
-    last = collection.items.aggregate(last=Max("position"))["last"]
-    position = 0 if last is None else last + 1
-    if position >= MOST_ITEMS:
+    there = collection.items.aggregate(last=Max("position"), num=Count("pk"))
+    position = 0 if there["last"] is None else there["last"] + 1
+    if there["num"] >= MOST_ITEMS:
         raise BadCollectionError(
             _("a collection holds at most {most} models: begin another one").format(
                 most=MOST_ITEMS
@@ -210,7 +217,7 @@ def _text(text: str) -> str:
     return text
 
 
-def _audit(user: "User", collection: Collection, what: str) -> None:
+def _audit(user: "User | None", collection: Collection, what: str) -> None:
     audit(
         action=f"collection.{what}",
         target=collection,

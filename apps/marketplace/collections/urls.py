@@ -7,6 +7,7 @@ _slug = "<str:namespace>/<str:slug>"
 
 # /marketplace/
 page_urls = [
+    path("trash/", views.trash, name="trash"),
     path("collections/", views.collections, name="collections"),
     path(_one, views.collection, name="collection"),
     path(f"{_one}act/", views.act, name="collection-act"),

@@ -1,10 +1,11 @@
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.selectors import role_in, workspace_of
 from apps.accounts.types import Role
@@ -14,12 +15,14 @@ from apps.core.parsers import number
 from apps.marketplace.collections import selectors, services
 from apps.marketplace.collections.forms import CollectionForm, ItemForm
 from apps.marketplace.collections.models import Collection
+from apps.marketplace.models import Model
 from apps.marketplace.selectors import access_repository
 from apps.marketplace.services.namespaces import namespace_of
 from apps.marketplace.types import Kind
 
 PAGE = 30
 MOST_COMPARED = 4
+MOST_IN_TRASH = 200
 
 
 @login_required
@@ -47,6 +50,20 @@ def collections(request: PageRequest) -> HttpResponse:
         "deleted": number(request.GET.get("deleted", "")),
     }
     return render(request, "marketplace/collections.html", context)
+
+
+@login_required
+@require_GET
+def trash(request: PageRequest) -> HttpResponse:
+    """Show what can still be brought back, repositories and collections, and until when."""
+    models = Model.objects.restored_by(request.user).select_related("namespace")
+    lists = Collection.objects.restored_by(request.user).select_related("namespace")
+    context = {
+        "models": models.order_by("-deleted_at")[:MOST_IN_TRASH],
+        "lists": lists.order_by("-deleted_at")[:MOST_IN_TRASH],
+        "days": settings.DELETED_KEPT_DAYS,
+    }
+    return render(request, "marketplace/trash.html", context)
 
 
 @login_required

@@ -1,5 +1,6 @@
 """Repositories and who may see, read, write and manage them."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.models import TimeStamped
+from apps.core.undoing import undo_since, undo_until
 from apps.marketplace.types import FACETS, Asked, Gate, Kind, Speed, Visibility
 
 if TYPE_CHECKING:
@@ -104,8 +106,18 @@ class ModelQuerySet(models.QuerySet["Model"]):
         """Those that the user may rename, gate, delete: makers and managers."""
         if not user.is_authenticated:
             return self.none()
-        made = Q(created_by=user) & _is_member(user, roles=_PUBLISHING)
-        return self.visible_to(user).filter(made | _is_member(user, roles=_MANAGING))
+        return self.visible_to(user).filter(_manages(user))
+
+    def restored_by(self, user: "User | AnonymousUser") -> "ModelQuerySet":
+        """Deleted ones that the user can bring back; no token for named ones can."""
+        if not user.is_authenticated or user.limited_by:
+            return self.none()
+        return self.filter(_manages(user), deleted_at__gte=undo_since())
+
+
+def _manages(user: "User") -> Q:
+    made = Q(created_by=user) & _is_member(user, roles=_PUBLISHING)
+    return made | _is_member(user, roles=_MANAGING)
 
 
 def _is_member(user: "User", *, roles: tuple[str, ...] = ()) -> Q:
@@ -218,6 +230,11 @@ class Model(TimeStamped):
         """Where Hub clients find it below the server's root."""
         folder = "datasets/" if self.kind == Kind.DATASET else ""
         return f"{folder}{self.full_name}"
+
+    @property
+    def undo_until(self) -> datetime | None:
+        """When its deletion becomes final; None where it was not deleted."""
+        return undo_until(self.deleted_at) if self.deleted_at else None
 
     @property
     def ships(self) -> bool:

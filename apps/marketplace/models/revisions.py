@@ -86,7 +86,8 @@ class RevisionFile(models.Model):
     Attributes:
         git_oid: SHA-1 as git names the bytes; small files go by it.
         is_lfs: A large file, which clients know by its SHA-256 instead.
-        since: The revision that last changed this path.
+        since: The revision that last changed this path; of the same repository, whose
+            revisions go together only, so that the database need not look for it.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -99,7 +100,11 @@ class RevisionFile(models.Model):
     git_oid = models.CharField(max_length=40)
     is_lfs = models.BooleanField(default=False)
     since = models.ForeignKey(
-        ModelRevision, on_delete=models.CASCADE, related_name="+", db_index=False
+        ModelRevision,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
 
     class Meta:

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def checked_out(revision_id: int, *, may_be_held: bool = False) -> Path:
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return folder
+
+
+def forget_checkouts(revisions: Iterable[str]) -> None:
+    """Take this host's directories of revisions away; one that is needed is made again."""
+    for revision in revisions:
+        shutil.rmtree(Path(settings.CHECKOUTS_DIR) / revision, ignore_errors=True)
 
 
 def _place(file: RevisionFile, target: Path) -> None:

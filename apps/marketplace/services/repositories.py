@@ -1,6 +1,5 @@
 """Makes, renames, gates and deletes repositories, and names their revisions."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
@@ -26,8 +25,6 @@ from apps.marketplace.types import MAIN, Gate, Kind, RefKind, Visibility
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
-
-UNDO_DAYS = 30
 
 
 @transaction.atomic
@@ -148,7 +145,7 @@ def set_archived(*, user: "User", model: Model, is_archived: bool) -> Model:
 
 @transaction.atomic
 def delete_repository(*, user: "User", model: Model) -> None:
-    """Take a repository away; for ``UNDO_DAYS`` a manager can take that back."""
+    """Take a repository away; for ``DELETED_KEPT_DAYS`` a manager can take that back."""
     check_manages(user, model)
     model.deleted_at = timezone.now()
     model.save(update_fields=["deleted_at", "updated_at"])
@@ -160,12 +157,14 @@ def restore_repository(*, user: "User", model_id: int) -> Model:
     """Take a deletion back.
 
     Raises:
-        NotFoundError: Nothing of that number was deleted within ``UNDO_DAYS``.
+        NotFoundError: Nothing that she may bring back has that number, or not any more.
         NameTakenError: Another one has its address by now.
         QuotaError: Its room is taken by now.
     """
-    since = timezone.now() - timedelta(days=UNDO_DAYS)
-    gone = Model.objects.filter(pk=model_id, deleted_at__gte=since).first()
+    # A purge that has begun holds the row: what it lets go of is overdue by then.
+    rows = Model.objects.select_for_update(of=("self",)).filter(pk=model_id)
+    rows.exclude(deleted_at=None).first()
+    gone = Model.objects.restored_by(user).filter(pk=model_id).first()
     if gone is None:
         raise RevisionNotFoundError(_("nothing of that number was deleted lately"))
     gone.deleted_at = None
@@ -178,7 +177,6 @@ def restore_repository(*, user: "User", model_id: int) -> Model:
                 full_name=gone.full_name
             )
         ) from exc
-    check_manages(user, gone)
     check_room(gone.namespace, gone.num_bytes_new, but=gone)
     _audit(user, gone, "restored")
     return gone

@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.conf import settings as site
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
@@ -28,7 +29,7 @@ from apps.marketplace.models import (
     Model,
     ModelRevision,
 )
-from apps.marketplace.selectors import scans, signatures
+from apps.marketplace.selectors import pins, scans, signatures
 from apps.marketplace.selectors.differences import differences
 from apps.marketplace.selectors.licences import is_denied
 from apps.marketplace.selectors.lineage import lineage_of
@@ -236,6 +237,8 @@ def settings(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     context["form"] = form
     context["used"] = quotas.used_by(found.namespace)
     context["quota"] = quotas.quota_of(found.namespace)
+    context["pins"], context["num_others"] = pins.pins_for(request.user, model=found)
+    context["days"] = site.DELETED_KEPT_DAYS
     context["requests"] = AccessRequest.objects.filter(model=found).select_related(
         "user"
     )

@@ -36,11 +36,15 @@ def plan_of(claim: Claim) -> Plan:
     """What the claim's run is to do.
 
     Raises:
-        NotFoundError: The job has no run.
+        NotFoundError: The job has no run, or what it begins with was deleted.
     """
     run = TrainingRun.objects.filter(job_id=claim.job_id).first()
     if run is None:
         raise NotFoundError(_("the job has no training run"))
+    if claim.params.get("base_revision_id") and run.base_revision_id is None:
+        raise NotFoundError(
+            _("the model that this run begins with was deleted: start a new run")
+        )
     return Plan(
         run_id=run.pk,
         name=run.name,

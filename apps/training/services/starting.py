@@ -101,6 +101,7 @@ def _job(new: NewRun, version: DatasetVersionInfo, recipe: Recipe) -> NewJob:
             "dataset_version_id": version.id,
             "preset": new.preset,
             "num_steps": recipe.num_steps,
+            "base_revision_id": new.base_revision_id,
         },
         queue="gpu" if is_gpu else "cpu",
         needs=Needs(num_gpus=1) if is_gpu else Needs(num_cpus=settings.RUN_CPUS),

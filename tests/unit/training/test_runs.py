@@ -116,6 +116,18 @@ def test_an_attempt_that_was_cut_off_is_gone_on_with(
     )
 
 
+def test_a_run_does_not_begin_from_nothing_where_its_base_was_deleted(start: Any):
+    run = start()
+    job = run.job
+    job.params = {**job.params, "base_revision_id": 7}
+    job.save(update_fields=["params"])
+    claim = jobs.claim_job(job_id=run.job_id, worker=WORKER)
+    assert claim is not None
+
+    with pytest.raises(NotFoundError, match="was deleted: start a new run"):
+        recording.plan_of(claim)
+
+
 def test_curves_are_cut_where_the_checkpoint_is(start: Any):
     run = start()
     claim = jobs.claim_job(job_id=run.job_id, worker=WORKER)
