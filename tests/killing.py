@@ -17,6 +17,7 @@ from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
 
 from dsportal.services import browser
 from dsportal.services.environment import Environment
+from tests.e2e.closing import closed_in_time
 from tests.running import ROOT, Running, wait_for
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -290,7 +291,8 @@ def browsing(running: Running, client: httpx.Client) -> Iterator[BrowserContext]
             ]
         )
         yield context
-        context.close()
+        with closed_in_time():
+            context.close()
 
 
 def _is_dead(page: Page) -> bool:

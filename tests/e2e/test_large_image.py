@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, StorageState, expect
 
+from tests.e2e.closing import closed_in_time
 from tests.e2e.test_errand import at, drag, saved
 from tests.large import SIDE, write_large
 
@@ -43,7 +44,8 @@ def cut_id(browser: Any, stack: Any, signed_in: StorageState, large: Path) -> in
             break
         assert told["state"] == "cutting", told
         time.sleep(0.5)
-    context.close()
+    with closed_in_time():
+        context.close()
     return image_id
 
 
