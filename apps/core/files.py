@@ -29,11 +29,7 @@ def blob_response(
     sniffed. Supports one byte range and ``If-None-Match``.
     """
     etag = f'"{blob.sha256}"'
-    known = {
-        one.removeprefix("W/")
-        for one in parse_etags(request.headers.get("If-None-Match", ""))
-    }
-    if known & {etag, "*"}:
+    if is_known(request, etag):
         return HttpResponse(status=304, headers={"ETag": etag})
     is_shown = media_type in SHOWN_TYPES
     told_type = media_type if is_shown else "application/octet-stream"
@@ -41,7 +37,7 @@ def blob_response(
     url = blobs.signed_url(blob.sha256, media_type=told_type, disposition=disposition)
     if url is not None:
         return HttpResponseRedirect(url)
-    first, last = byte_range(request, blob.size)
+    first, last = byte_range(request, blob.size, etag=etag)
     if first > last and blob.size > 0:
         return HttpResponse(
             status=416, headers={"Content-Range": f"bytes */{blob.size}"}
@@ -60,9 +56,20 @@ def blob_response(
     return response
 
 
-def byte_range(request: HttpRequest, size: int) -> tuple[int, int]:
-    """Return the first and last byte asked for; the whole file for any odd header."""
-    wanted = request.headers.get("Range", "")
+def is_known(request: HttpRequest, etag: str) -> bool:
+    """Whether the client has these bytes and asked for them only if they changed."""
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    return not {one.removeprefix("W/") for one in known}.isdisjoint({etag, "*"})
+
+
+def byte_range(request: HttpRequest, size: int, *, etag: str) -> tuple[int, int]:
+    """Return the first and last byte asked for; the whole file for any odd header.
+
+    And for ``If-Range`` with other bytes than those of ``etag``: a client that goes on
+    with a file that has changed begins anew.
+    """
+    is_same = request.headers.get("If-Range", etag) == etag
+    wanted = request.headers.get("Range", "") if is_same else ""
     match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", wanted)
     whole = (0, size - 1)
     if match is None or match.groups() == ("", ""):

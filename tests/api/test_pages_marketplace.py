@@ -257,6 +257,22 @@ def test_a_deleted_model_is_brought_back(
     assert client.get(page("model", hides)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "front", ["license: [", "a: !!python/object/apply:os.system [id]", "- a list"]
+)
+def test_a_card_that_cannot_be_read_says_so_and_shows_its_text(
+    alice: User, hides: Model, as_: Callable[[User], Client], front: str
+) -> None:
+    readme = put("README.md", f"---\n{front}\n---\nFinds holes.\n".encode())
+    commit(model=hides, user=alice, changes=Changes(title="Bad", files=[readme]))
+
+    answer = as_(alice).get(page("model", hides))
+
+    assert answer.status_code == 200
+    assert "facts is shown or searched: the card" in answer.text
+    assert "Finds holes." in answer.text
+
+
 def test_what_was_deleted_is_listed_with_its_last_day_for_who_can_bring_it_back(
     alice: User, bob: User, charlie: User, hides: Model, as_: Callable[[User], Client]
 ) -> None:

@@ -82,6 +82,12 @@ def read_card(content: str) -> Card:
     return Card(facts=plain, text=content[match.end() :])
 
 
+def text_of(content: str) -> str:
+    """Return a README without its front matter, whatever that is."""
+    match = _FRONT.match(content)
+    return content[match.end() :] if match else content
+
+
 def summary_of(text: str) -> str:
     """Return the first paragraph of a card that is prose."""
     for block in re.split(r"\n\s*\n", text):

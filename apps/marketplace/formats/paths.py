@@ -22,6 +22,9 @@ RESERVED = frozenset(
 # Opening one of these can run code; no page, worker or client of ours ever does.
 PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".joblib"})
 
+# Turn the direction of what follows: "\u202Efdp.exe" reads as a document.
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
 
 def check_name(name: str) -> str:
     """Return a repository's or namespace's name.
@@ -72,6 +75,7 @@ def check_path(path: str) -> str:
         or any(len(part.encode()) > LONGEST_PART for part in parts)
         or "\\" in path
         or any(unicodedata.category(one) in {"Cc", "Cs"} for one in path)
+        or not TURNING.isdisjoint(path)
     )
     if is_odd:
         raise BadPathError(

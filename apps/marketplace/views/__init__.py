@@ -18,8 +18,13 @@ from apps.core.errors import NotFoundError
 from apps.core.http import PageRequest
 from apps.core.parsers import number
 from apps.marketplace import selectors
-from apps.marketplace.errors import GatedError, QuotaError, UnknownRepositoriesError
-from apps.marketplace.formats.cards import read_card
+from apps.marketplace.errors import (
+    BadCardError,
+    GatedError,
+    QuotaError,
+    UnknownRepositoriesError,
+)
+from apps.marketplace.formats.cards import read_card, text_of
 from apps.marketplace.formats.markdown import render as render_card
 from apps.marketplace.forms import LimitedTokenForm, SettingsForm
 from apps.marketplace.models import (
@@ -163,9 +168,13 @@ def model(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     context = frame_of(request, found, revision)
     readme = revision.files.filter(path="README.md").first() if revision else None
     if context["may_read"]:
-        text = read_card(read_text(readme, LARGEST_CARD)).text if readme else ""
+        content = read_text(readme, LARGEST_CARD)
+        try:
+            read_card(content)
+        except BadCardError as exc:
+            context["card_problem"] = str(exc)
         url = f"/{found.full_name}/resolve/{revision.revision if revision else ''}/"
-        context["card"] = render_card(text, files_url=url)
+        context["card"] = render_card(text_of(content), files_url=url)
     context["may_try"] = (
         context["may_read"] and revision is not None and takes_pictures(revision)
     )

@@ -5,7 +5,7 @@ from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from apps.core import blobs
-from apps.core.files import byte_range, stream_blob
+from apps.core.files import byte_range, is_known, stream_blob
 from apps.marketplace.api.hub.door import HubRequest, hub, repository, revision_of
 from apps.marketplace.errors import EntryNotFoundError
 from apps.marketplace.models import Model, RevisionFile
@@ -32,6 +32,8 @@ def _resolve(
             revision=found.revision,
         )
     headers = _headers(file, found.revision)
+    if is_known(request, headers["ETag"]):
+        return HttpResponse(status=304, headers=headers)
     if request.method == "HEAD":
         headers["Content-Length"] = str(file.size)
         return _elsewhere(file, headers) or HttpResponse(headers=headers)
@@ -76,7 +78,7 @@ def _elsewhere(file: RevisionFile, headers: dict[str, str]) -> HttpResponseBase 
 def _send(
     request: HubRequest, file: RevisionFile, headers: dict[str, str]
 ) -> HttpResponseBase:
-    first, last = byte_range(request, file.size)
+    first, last = byte_range(request, file.size, etag=headers["ETag"])
     if first > last and file.size > 0:
         span = {"Content-Range": f"bytes */{file.size}"}
         return HttpResponse(status=416, headers=span)

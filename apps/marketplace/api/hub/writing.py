@@ -73,12 +73,14 @@ def _visibility(given: dict[str, Any]) -> Visibility | None:
 
 def _create(request: HubRequest) -> HttpResponseBase:
     given = body_json(request)
-    namespace, _between, name = str(given.get("name", "")).rpartition("/")
+    name, namespace = str(given.get("name", "")), str(given.get("organization") or "")
+    if not namespace:
+        namespace, _between, name = name.rpartition("/")
     kind = _kind(given)
     try:
         model = repositories.create_repository(
             user=person(request),
-            namespace=str(given.get("organization") or namespace),
+            namespace=namespace,
             name=name,
             kind=kind,
             visibility=_visibility(given) or Visibility.WORKSPACE,
