@@ -66,6 +66,12 @@ class NothingToFreezeError(DomainError):
     code = "nothing_to_freeze"
 
 
+class BadMergeError(DomainError):
+    """Two versions that cannot be merged; says which two can."""
+
+    code = "bad_merge"
+
+
 class BadOverlapError(DomainError):
     code = "bad_overlap"
 

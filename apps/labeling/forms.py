@@ -8,9 +8,16 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.labeling.formats.registry import FORMATS
 from apps.labeling.models import Label
+from apps.labeling.models.versions import RULE_CHOICES
 from apps.labeling.services.gathering import LEAST_EVERY_S, MOST_EVERY_S
 from apps.labeling.services.overlap import MOST_PEOPLE
-from apps.labeling.types import MOST_HONEYPOTS, AttributeKind, ImageState, Shares
+from apps.labeling.types import (
+    MOST_HONEYPOTS,
+    AttributeKind,
+    ImageState,
+    MergeRule,
+    Shares,
+)
 
 FORM_CHOICES = [(row.name, row.title) for row in FORMATS.values()]
 
@@ -300,3 +307,14 @@ class VersionForm(forms.Form):
                     _("Training and validation are more than 100 % together.")
                 ) from exc
         return self.cleaned_data
+
+
+class MergeForm(forms.Form):
+    """How to merge; which versions stands in the page's address as well."""
+
+    ours = forms.IntegerField(widget=forms.HiddenInput)
+    theirs = forms.IntegerField(widget=forms.HiddenInput)
+    rule = forms.TypedChoiceField(
+        choices=RULE_CHOICES, coerce=MergeRule, initial=MergeRule.UNION
+    )
+    note = forms.CharField(label=_("Note"), required=False, max_length=300)

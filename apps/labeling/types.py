@@ -64,6 +64,15 @@ class Split(StrEnum):
     TEST = "test"
 
 
+class MergeRule(StrEnum):
+    """Whose an image is that two versions changed, each in its way."""
+
+    UNION = "union"
+    OURS = "ours"
+    THEIRS = "theirs"
+    NEWEST = "newest"
+
+
 class ImageOrder(StrEnum):
     """How a list of images goes on.
 

@@ -14,6 +14,7 @@ from apps.labeling.api import (
     reviewing,
     saved_views,
     tiles,
+    version_merges,
     versions,
 )
 from apps.labeling.views import allocation as allocation_pages
@@ -21,6 +22,7 @@ from apps.labeling.views import exchange as exchange_pages
 from apps.labeling.views import gallery, pages, work
 from apps.labeling.views import gathering as gathering_pages
 from apps.labeling.views import quality as quality_pages
+from apps.labeling.views import version_merges as merge_pages
 from apps.labeling.views import versions as version_pages
 
 # /
@@ -71,6 +73,11 @@ page_urls = [
     path("projects/<int:project_id>/restore/", work.restore, name="restore"),
     path(
         "projects/<int:project_id>/versions/", version_pages.versions, name="versions"
+    ),
+    path(
+        "projects/<int:project_id>/versions/merge/",
+        merge_pages.merge,
+        name="merge-versions",
     ),
     path(
         "projects/<int:project_id>/allocation/",
@@ -193,6 +200,11 @@ api_urls = [
         name="version-difference",
     ),
     path(f"{_version}/restore/", versions.RestoreApi.as_view(), name="restore-version"),
+    path(
+        f"{_version}/merge/",
+        version_merges.MergeVersionApi.as_view(),
+        name="merge-version",
+    ),
     path(f"{_version}/export/", versions.ExportApi.as_view(), name="version-export"),
     path(f"{_image}/", images.ImageApi.as_view(), name="image"),
     path(f"{_image}/file/", images.ImageFileApi.as_view(), name="image-file"),

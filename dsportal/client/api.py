@@ -12,17 +12,19 @@ from dsportal.client.http import Http
 from dsportal.client.mirrors import MirrorCalls
 from dsportal.client.reports import ReportCalls
 from dsportal.client.types import (
-    DatasetVersion,
     Event,
     Job,
     Project,
     Workspace,
 )
 from dsportal.client.uploading import UploadCalls
+from dsportal.client.versions import VersionCalls
 from dsportal.client.watching import watch
 
 
-class Client(UploadCalls, AddingCalls, MirrorCalls, ReportCalls, DeploymentCalls):
+class Client(
+    UploadCalls, AddingCalls, VersionCalls, MirrorCalls, ReportCalls, DeploymentCalls
+):
     """A dsportal server as the person whose token it is.
 
     Projects are named by id or by name. Every call may raise ClientError; its message
@@ -201,54 +203,6 @@ class Client(UploadCalls, AddingCalls, MirrorCalls, ReportCalls, DeploymentCalls
             form="coco",
             only_submitted="true" if only_submitted else "false",
         )
-        return target
-
-    def versions(self, project: int | str) -> Iterator[DatasetVersion]:
-        """A project's dataset versions, newest first."""
-        path = f"labeling/projects/{self.project_id(project)}/versions/"
-        return (DatasetVersion.from_wire(row) for row in self._http.pages(path))
-
-    def make_version(
-        self,
-        project: int | str,
-        *,
-        note: str = "",
-        only_submitted: bool = True,
-        shares: tuple[int, int] | None = None,
-    ) -> DatasetVersion:
-        """Freeze a project; returns the newest version where nothing changed.
-
-        Args:
-            project: Id or name.
-            note: What this version is for.
-            only_submitted: Leave out images that nobody has finished.
-            shares: Per cent of train and of val, the rest being test; None takes
-                those of the version before.
-        """
-        body: dict[str, Any] = {"note": note, "only_submitted": only_submitted}
-        if shares is not None:
-            body |= {"train": shares[0], "val": shares[1]}
-        path = f"labeling/projects/{self.project_id(project)}/versions/"
-        return DatasetVersion.from_wire(self._http.post(path, body).json())
-
-    def diff_versions(
-        self, version_id: int, *, since: int | None = None
-    ) -> dict[str, Any]:
-        """What changed from another version, or from the one before."""
-        path = f"labeling/versions/{version_id}/difference/"
-        difference: dict[str, Any] = self._http.get(path, since=since)
-        return difference
-
-    def restore_version(self, version_id: int) -> dict[str, Any]:
-        """Put back a version's annotations, labels and deleted images."""
-        answer = self._http.post(f"labeling/versions/{version_id}/restore/")
-        done: dict[str, Any] = answer.json()
-        return done
-
-    def export_version(self, version_id: int, path: str | Path) -> Path:
-        """Write a version as a COCO file with splits, whole or not at all."""
-        target = Path(path)
-        self._http.download(f"labeling/versions/{version_id}/export/", target)
         return target
 
     def signature(self, model: str, *, revision: str = "main") -> dict[str, Any]:

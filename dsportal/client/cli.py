@@ -176,6 +176,45 @@ def diff_version(ctx: click.Context, version_id: int, since: int | None) -> None
         )
 
 
+@main.command("merge-versions")
+@click.argument("version_id", metavar="VERSION", type=int)
+@click.argument("other_id", metavar="OTHER", type=int)
+@click.option(
+    "--rule",
+    type=click.Choice(["union", "ours", "theirs", "newest"]),
+    default="union",
+    show_default=True,
+    help="Whose an image is that both changed.",
+)
+@click.option("--note", default="", help="What the merged version is for.")
+@click.option(
+    "--preview", "is_preview", is_flag=True, help="Say only what it would do."
+)
+@click.pass_context
+def merge_versions(
+    ctx: click.Context,
+    version_id: int,
+    other_id: int,
+    rule: str,
+    note: str,
+    *,
+    is_preview: bool,
+) -> None:
+    """Merge the dataset version with the id OTHER into VERSION, as a new version."""
+    client = client_of(ctx)
+    if not is_preview:
+        made = client.merge_versions(version_id, other_id, rule=rule, note=note)
+        click.echo(_version_line(made))
+        return
+    found = client.preview_merge(version_id, other_id)
+    for kind, num in found["images"].items():
+        click.echo(f"{kind.replace('_', ' '):<16}{num:>9}")
+    for row in found["conflicts"]:
+        click.echo(
+            f"  {row['name']}  +{row['added']} -{row['removed']} ~{row['changed']}"
+        )
+
+
 @main.command("restore-version")
 @click.argument("version_id", metavar="VERSION", type=int)
 @click.pass_context

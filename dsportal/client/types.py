@@ -39,6 +39,8 @@ class DatasetVersion(FromWire):
         number: 1, 2, 3, ... in its project.
         content_hash: Equal content has equal hashes.
         splits: How many images train, val and test have.
+        parent_id: The version that it came of, or that ``merged_id`` was merged into.
+        merge_rule: Settled ``num_conflicts`` images that both had changed.
     """
 
     id: int
@@ -51,6 +53,10 @@ class DatasetVersion(FromWire):
     num_images: int
     num_annotations: int
     created_at: str
+    parent_id: int | None = None
+    merged_id: int | None = None
+    merge_rule: str = ""
+    num_conflicts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

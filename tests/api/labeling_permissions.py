@@ -104,6 +104,10 @@ LABELING_API: Rules = {
     },
     "labeling-api:version": {"GET": read()},
     "labeling-api:version-difference": {"GET": read()},
+    "labeling-api:merge-version": {
+        "GET": read(),
+        "POST": write(ANNOTATOR, body=lambda w: {"other_id": w["first_version_id"]}),
+    },
     "labeling-api:version-export": {"GET": read()},
     "labeling-api:restore-version": {"POST": write(MANAGER)},
     "labeling-api:image": {"GET": read(), "DELETE": write(MANAGER, 204)},

@@ -234,6 +234,18 @@ PAGES: Rules = (
                 body=lambda _w: {"train": 80, "val": 10, "include_all": "on"},
             ),
         },
+        "labeling:merge-versions": {
+            "GET": read(),
+            "POST": write(
+                ANNOTATOR,
+                302,
+                body=lambda w: {
+                    "ours": w["version_id"],
+                    "theirs": w["first_version_id"],
+                    "rule": "union",
+                },
+            ),
+        },
         "labeling:version": {"GET": read()},
         "labeling:version-thumbnail": {"GET": read()},
         "labeling:restore-version": {"POST": write(MANAGER, 302)},

@@ -63,7 +63,9 @@ def make_world(workspace: Workspace, people: dict[str, User], checkouts: Path) -
     checkout.mkdir()
     (checkout / "model.onnx").write_bytes(b"weights")
     key, _text = create_key(user=alice, endpoint_id=_endpoint(workspace), name="k")
-    make_version(user=alice, project_id=image.project_id, only_submitted=False)
+    first_version = make_version(
+        user=alice, project_id=image.project_id, only_submitted=False
+    )
     Image.objects.filter(pk=image.pk).update(name="renamed.jpg")
     version = make_version(
         user=alice, project_id=image.project_id, only_submitted=False
@@ -102,6 +104,7 @@ def make_world(workspace: Workspace, people: dict[str, User], checkouts: Path) -
         ).pk,
         "remark_id": remark(user=alice, image_id=image.pk, text="Tighter.").pk,
         "version_id": version.id,
+        "first_version_id": first_version.id,
         "frozen_id": VersionImage.objects.get(version_id=version.id).image_id,
         "namespace": model.namespace.name,
         "name": model.name,

@@ -29,7 +29,7 @@ MEMBER = [
 ]  # fmt: skip
 OF_PROJECT = [
     "", "images/", "images/?name=none-is-called-so", "quality/",
-    "allocation/", "settings/", "wall/", "versions/", "data/",
+    "allocation/", "settings/", "wall/", "versions/", "versions/merge/", "data/",
 ]  # fmt: skip
 # What is preloaded serves a rule about media and an experimental one.
 RUN = """() => axe.run(document, {resultTypes: ["violations"], preload: false})

@@ -752,6 +752,16 @@ BEGIN
   RETURN true;
 END $$;
 ;
+ALTER TABLE "labeling_datasetversion" ADD COLUMN "ancestor_id" bigint NULL CONSTRAINT "labeling_datasetvers_ancestor_id_ef1e5e6a_fk_labeling_" REFERENCES "labeling_datasetversion"("id") DEFERRABLE INITIALLY DEFERRED; SET CONSTRAINTS "labeling_datasetvers_ancestor_id_ef1e5e6a_fk_labeling_" IMMEDIATE;
+ALTER TABLE "labeling_datasetversion" ADD COLUMN "merge_rule" varchar(8) DEFAULT '' NOT NULL;
+ALTER TABLE "labeling_datasetversion" ADD COLUMN "merged_id" bigint NULL CONSTRAINT "labeling_datasetvers_merged_id_e4014f23_fk_labeling_" REFERENCES "labeling_datasetversion"("id") DEFERRABLE INITIALLY DEFERRED; SET CONSTRAINTS "labeling_datasetvers_merged_id_e4014f23_fk_labeling_" IMMEDIATE;
+ALTER TABLE "labeling_datasetversion" ADD COLUMN "num_conflicts" integer DEFAULT 0 NOT NULL CHECK ("num_conflicts" >= 0);
+ALTER TABLE "labeling_datasetversion" ADD COLUMN "parent_id" bigint NULL CONSTRAINT "labeling_datasetvers_parent_id_32614777_fk_labeling_" REFERENCES "labeling_datasetversion"("id") DEFERRABLE INITIALLY DEFERRED; SET CONSTRAINTS "labeling_datasetvers_parent_id_32614777_fk_labeling_" IMMEDIATE;
+ALTER TABLE "labeling_project" ADD COLUMN "stands_on_id" bigint NULL CONSTRAINT "labeling_project_stands_on_id_7b661323_fk_labeling_" REFERENCES "labeling_datasetversion"("id") DEFERRABLE INITIALLY DEFERRED; SET CONSTRAINTS "labeling_project_stands_on_id_7b661323_fk_labeling_" IMMEDIATE;
+CREATE INDEX "labeling_datasetversion_ancestor_id_ef1e5e6a" ON "labeling_datasetversion" ("ancestor_id");
+CREATE INDEX "labeling_datasetversion_merged_id_e4014f23" ON "labeling_datasetversion" ("merged_id");
+CREATE INDEX "labeling_datasetversion_parent_id_32614777" ON "labeling_datasetversion" ("parent_id");
+CREATE INDEX "labeling_project_stands_on_id_7b661323" ON "labeling_project" ("stands_on_id");
 
 CREATE FUNCTION model_facets(
   task varchar, licence varchar, frameworks varchar[], precisions varchar[],
@@ -895,6 +905,7 @@ INSERT INTO "django_migrations" (app, name, applied) VALUES
 ('labeling', '0017_image_placed', now()),
 ('labeling', '0018_boxes_by_label', now()),
 ('labeling', '0019_saving', now()),
+('labeling', '0020_version_parents', now()),
 ('marketplace', '0001_initial', now()),
 ('marketplace', '0002_forget_folders', now()),
 ('marketplace', '0003_commits', now()),

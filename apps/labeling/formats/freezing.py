@@ -7,24 +7,13 @@ from apps.labeling.formats.frozen import EXTRAS_SQL, SHAPES_SQL
 HASHED_SQL = "SET LOCAL enable_nestloop = off"
 UNHASHED_SQL = "SET LOCAL enable_nestloop TO DEFAULT"
 ANALYZE_SQL = "ANALYZE labeling_frozenimage, labeling_versionimage"
-# One statement sees one moment, however long it takes. Images whose content is known
-# from an earlier version are only referred to.
-FREEZE_SQL = f"""
-WITH content AS MATERIALIZED (
-  SELECT i.*, s.shapes, s.extras, s.num, sha256(
-    convert_to(concat_ws(chr(10), sha256, width, height, name, s.extras, ''), 'UTF8')
-    || s.shapes
-  ) AS digest
-  FROM labeling_image i
-  CROSS JOIN LATERAL (
-    SELECT coalesce({SHAPES_SQL}, '') AS shapes,
-           coalesce(({EXTRAS_SQL})::text, '') AS extras, count(*) AS num
-    FROM labeling_annotation a WHERE a.image_id = i.id
-  ) s
-  WHERE i.project_id = %(project_id)s AND i.copy_of_id IS NULL
-    AND i.state = ANY(%(states)s)
-  ORDER BY i.id
-), added AS (
+# Of columns sha256, width, height, name, extras and shapes, which each caller has.
+DIGEST_SQL = """sha256(
+    convert_to(concat_ws(chr(10), sha256, width, height, name, extras, ''), 'UTF8')
+    || shapes
+  )"""
+# Takes the rows of ``content``. Images whose content is known are only referred to.
+ADDED_SQL = """
   INSERT INTO labeling_frozenimage (
     project_id, digest, sha256, name, size_bytes, media_type, shown_sha256,
     shown_media_type, shown_size_bytes, thumbnail_sha256, thumbnail_size_bytes,
@@ -35,6 +24,28 @@ WITH content AS MATERIALIZED (
   FROM content
   ON CONFLICT (project_id, digest) DO NOTHING
   RETURNING id, digest
+"""
+# Of columns digest, split and num: hash, annotations, images of train, val and test.
+_TOTALS_SQL = """sha256(coalesce(
+    string_agg(digest || convert_to(split, 'UTF8'), ''::bytea ORDER BY digest), '')),
+  coalesce(sum(num), 0),
+  count(*) FILTER (WHERE split = 'train'), count(*) FILTER (WHERE split = 'val'),
+  count(*) FILTER (WHERE split = 'test')"""
+# One statement sees one moment, however long it takes.
+FREEZE_SQL = f"""
+WITH content AS MATERIALIZED (
+  SELECT i.*, s.shapes, s.extras, s.num, {DIGEST_SQL} AS digest
+  FROM labeling_image i
+  CROSS JOIN LATERAL (
+    SELECT coalesce({SHAPES_SQL}, '') AS shapes,
+           coalesce(({EXTRAS_SQL})::text, '') AS extras, count(*) AS num
+    FROM labeling_annotation a WHERE a.image_id = i.id
+  ) s
+  WHERE i.project_id = %(project_id)s AND i.copy_of_id IS NULL
+    AND i.state = ANY(%(states)s)
+  ORDER BY i.id
+), added AS (
+  {ADDED_SQL}
 ), frozen AS MATERIALIZED (
   SELECT coalesce(added.id, known.id) AS id, c.digest, c.state, c.num,
     CASE WHEN c.split <> '' THEN c.split
@@ -53,17 +64,16 @@ WITH content AS MATERIALIZED (
   INSERT INTO labeling_versionimage (version_id, image_id, split, state)
   SELECT %(version_id)s, id, split, state FROM frozen
 )
-SELECT sha256(coalesce(
-    string_agg(digest || convert_to(split, 'UTF8'), ''::bytea ORDER BY digest), '')),
-  coalesce(sum(num), 0),
-  count(*) FILTER (WHERE split = 'train'), count(*) FILTER (WHERE split = 'val'),
-  count(*) FILTER (WHERE split = 'test')
+SELECT {_TOTALS_SQL}
 FROM frozen
 """  # noqa: S608 -- constants only
 
-HASH_SQL = """
-SELECT sha256(coalesce(
-  string_agg(f.digest || convert_to(v.split, 'UTF8'), ''::bytea ORDER BY f.digest), ''))
-FROM labeling_versionimage v JOIN labeling_frozenimage f ON f.id = v.image_id
-WHERE v.version_id = %s
-"""
+# What FREEZE_SQL answers, of a version as it is.
+TOTALS_SQL = f"""
+SELECT {_TOTALS_SQL}
+FROM (
+  SELECT f.digest, v.split, f.num_annotations AS num
+  FROM labeling_versionimage v JOIN labeling_frozenimage f ON f.id = v.image_id
+  WHERE v.version_id = %s
+) held
+"""  # noqa: S608 -- constants only

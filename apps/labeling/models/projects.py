@@ -22,6 +22,8 @@ class Project(TimeStamped):
     Attributes:
         honeypot_percent: How many of 100 images that are handed out are tests: images
             whose truth is known.
+        stands_on: The version that was made of the annotations, or restored onto them,
+            last; None before the first.
     """
 
     workspace = models.ForeignKey("accounts.Workspace", on_delete=models.CASCADE)
@@ -30,6 +32,9 @@ class Project(TimeStamped):
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     archived_at = models.DateTimeField(null=True, blank=True)
     honeypot_percent = models.PositiveSmallIntegerField(default=0, db_default=0)
+    stands_on = models.ForeignKey(
+        "DatasetVersion", null=True, on_delete=models.SET_NULL, related_name="+"
+    )
 
     objects = ProjectQuerySet.as_manager()
 

@@ -8,12 +8,18 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.blobs import Blob
 from apps.labeling.models.images import STATE_CHOICES
 from apps.labeling.models.projects import Project
-from apps.labeling.types import Split
+from apps.labeling.types import MergeRule, Split
 
 SPLIT_CHOICES = [
     (Split.TRAIN, _("Training")),
     (Split.VAL, _("Validation")),
     (Split.TEST, _("Test")),
+]
+RULE_CHOICES = [
+    (MergeRule.UNION, _("Objects of both")),
+    (MergeRule.OURS, _("As in the version merged into")),
+    (MergeRule.THEIRS, _("As in the version merged")),
+    (MergeRule.NEWEST, _("As in the newer version")),
 ]
 
 
@@ -27,6 +33,10 @@ class DatasetVersion(models.Model):
         taxonomy: The labels as they were, in order, each with its id.
         shares: Per cent of train, val and test that were asked for.
         splits: How many images each split has.
+        parent: What the annotations stood on as this was made, or what another version
+            was merged into; None for the first one, and where nobody wrote it down.
+        merged: The version that was merged into ``parent``; then ``ancestor`` is what
+            both came of, ``merge_rule`` settled ``num_conflicts`` images.
     """
 
     project = models.ForeignKey(
@@ -43,6 +53,19 @@ class DatasetVersion(models.Model):
     only_submitted = models.BooleanField()
     num_images = models.PositiveIntegerField(default=0)
     num_annotations = models.PositiveIntegerField(default=0)
+    parent = models.ForeignKey(
+        "self", null=True, on_delete=models.RESTRICT, related_name="+"
+    )
+    merged = models.ForeignKey(
+        "self", null=True, on_delete=models.RESTRICT, related_name="+"
+    )
+    ancestor = models.ForeignKey(
+        "self", null=True, on_delete=models.RESTRICT, related_name="+"
+    )
+    merge_rule = models.CharField(
+        max_length=8, choices=RULE_CHOICES, blank=True, default="", db_default=""
+    )
+    num_conflicts = models.PositiveIntegerField(default=0, db_default=0)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     created_at = models.DateTimeField(auto_now_add=True)
 

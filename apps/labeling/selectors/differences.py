@@ -114,7 +114,7 @@ def diff_versions(*, old: DatasetVersion, new: DatasetVersion) -> Difference:
     by_label: dict[int, Tally] = {}
     for row in _rows(old, new):
         old_id, new_id, old_name, new_name, *content = row
-        tallies = _compare(*content)
+        tallies = compare(*content)
         one = ImageDifference(
             name=new_name or old_name,
             old_id=old_id,
@@ -156,12 +156,13 @@ def _num_moved(old: DatasetVersion, new: DatasetVersion) -> int:
     return int(num)
 
 
-def _compare(
+def compare(
     old_shapes: bytes | None,
     new_shapes: bytes | None,
     old_extras: str | None,
     new_extras: str | None,
 ) -> dict[int, Tally]:
+    """What came and went on an image, by label id; None for no such image."""
     if old_shapes is None:
         came = Counter(label_ids(bytes(new_shapes or b"")))
         return {label_id: Tally(added=num) for label_id, num in came.items()}

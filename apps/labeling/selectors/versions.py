@@ -10,11 +10,13 @@ from apps.labeling.formats.frozen import unfreeze
 from apps.labeling.formats.items import ItemShape
 from apps.labeling.models import DatasetVersion, FrozenImage, Image, VersionImage
 from apps.labeling.selectors.access import check_member
-from apps.labeling.selectors.differences import Difference, ImageDifference
+from apps.labeling.selectors.differences import ImageDifference
 from apps.labeling.types import DatasetVersionInfo, FrozenPicture
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
+
+MADE_OF = ("parent", "merged", "ancestor")
 
 
 def access_version(
@@ -28,7 +30,7 @@ def access_version(
     """
     version = (
         DatasetVersion.objects.filter(pk=version_id, project__archived_at=None)
-        .select_related("project", "created_by")
+        .select_related("project", "created_by", *MADE_OF)
         .first()
     )
     workspace_id = version.project.workspace_id if version else None
@@ -63,11 +65,16 @@ def list_dataset_versions(
 def versions_of(*, project_id: int) -> QuerySet[DatasetVersion]:
     """A project's versions, newest first, with who made them."""
     versions = DatasetVersion.objects.filter(project_id=project_id)
-    return versions.select_related("created_by").order_by("-number")
+    return versions.select_related("created_by", *MADE_OF).order_by("-number")
 
 
 def version_before(version: DatasetVersion) -> DatasetVersion | None:
-    """Return the version of the same project made just before this one."""
+    """Return what a version is compared with first.
+
+    The version of the same project made just before; what another one was merged into.
+    """
+    if version.merged_id is not None:
+        return version.parent
     earlier = DatasetVersion.objects.filter(
         project_id=version.project_id, number__lt=version.number
     )
@@ -90,10 +97,9 @@ class Picture:
 
 
 def pictures_of(
-    difference: Difference, *, old: DatasetVersion, new: DatasetVersion
+    told: Sequence[ImageDifference], *, old: DatasetVersion, new: DatasetVersion
 ) -> list[Picture]:
-    """What a page draws of the images that differ, in one query."""
-    told = difference.images
+    """What a page draws of images that differ, in one query."""
     ids = {one.old_id for one in told} | {one.new_id for one in told}
     rows = FrozenImage.objects.in_bulk([pk for pk in ids if pk is not None])
     names = {row["id"]: row["name"] for row in [*old.taxonomy, *new.taxonomy]}

@@ -3,7 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.labeling.models import DatasetVersion
-from apps.labeling.types import Shares
+from apps.labeling.types import MergeRule, Shares
 
 
 class VersionOut(serializers.ModelSerializer[DatasetVersion]):
@@ -15,7 +15,8 @@ class VersionOut(serializers.ModelSerializer[DatasetVersion]):
         model = DatasetVersion
         fields = [
             "id", "project_id", "number", "note", "content_hash", "classes", "splits",
-            "only_submitted", "num_images", "num_annotations", "created_by",
+            "only_submitted", "num_images", "num_annotations", "parent_id",
+            "merged_id", "ancestor_id", "merge_rule", "num_conflicts", "created_by",
             "created_at",
         ]  # fmt: skip
 
@@ -75,3 +76,39 @@ class DifferenceOut(serializers.Serializer[Any]):
         child=serializers.ListField(child=serializers.CharField())
     )
     examples = ExampleOut(many=True)
+
+
+class MergeVersionsIn(serializers.Serializer[Any]):
+    other_id = serializers.IntegerField(min_value=1)
+    rule = serializers.ChoiceField(
+        [rule.value for rule in MergeRule], default=MergeRule.UNION.value
+    )
+    note = serializers.CharField(
+        max_length=300, required=False, default="", allow_blank=True
+    )
+
+    def validate_rule(self, given: str) -> MergeRule:
+        return MergeRule(given)
+
+
+class MergedImagesOut(serializers.Serializer[Any]):
+    """How many images; here is the version that is merged into."""
+
+    only_here = serializers.IntegerField()
+    only_there = serializers.IntegerField()
+    changed_here = serializers.IntegerField()
+    changed_there = serializers.IntegerField()
+    removed_here = serializers.IntegerField()
+    removed_there = serializers.IntegerField()
+    conflict = serializers.IntegerField()
+    equal = serializers.IntegerField()
+
+
+class MergePreviewOut(serializers.Serializer[Any]):
+    ancestor_id = serializers.IntegerField(allow_null=True)
+    images = MergedImagesOut()
+    num_moved = serializers.IntegerField()
+    num_resplit = serializers.IntegerField()
+    labels_added = serializers.ListField(child=serializers.CharField())
+    is_needless = serializers.BooleanField()
+    conflicts = ExampleOut(many=True)

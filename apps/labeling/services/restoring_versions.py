@@ -17,12 +17,11 @@ from apps.labeling.models import (
     FrozenImage,
     Image,
     Label,
-    Project,
     VersionImage,
 )
 from apps.labeling.selectors.versions import access_version
 from apps.labeling.services.bulk import apply_in_bulk
-from apps.labeling.services.versions import make_version
+from apps.labeling.services.versions import locked, make_version, stand_on
 from apps.labeling.types import DatasetVersionInfo, Operation, Put, Remove
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def restore_version(*, user: "User", version_id: int) -> Restored:
         RoleTooLowError: It takes a manager.
     """
     version = access_version(user=user, version_id=version_id, needs=Role.MANAGER)
-    Project.objects.select_for_update(no_key=True).get(pk=version.project_id)
+    locked(version.project_id)
     before = _keep(user, version)
     _restore_labels(version)
     num_added = num_changed = 0
@@ -80,6 +79,7 @@ def restore_version(*, user: "User", version_id: int) -> Restored:
             num_added, num_changed = num_added + added, num_changed + changed
             chunk = []
     added, changed = _restore(user, version, chunk)
+    stand_on(version)
     audit(
         action="dataset_version.restored",
         target=version,

@@ -21,8 +21,8 @@ from apps.labeling.formats.coco import coco_text
 from apps.labeling.formats.freezing import (
     ANALYZE_SQL,
     FREEZE_SQL,
-    HASH_SQL,
     HASHED_SQL,
+    TOTALS_SQL,
     UNHASHED_SQL,
 )
 from apps.labeling.formats.items import Item
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from apps.accounts.models import User
 
 NUM_TO_ANALYZE = 10_000
+SPLITS = ("train", "val", "test")
 SUFFIXES = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
@@ -77,8 +78,7 @@ def make_version(
     project = selectors.access_project(
         user=user, project_id=project_id, needs=Role.ANNOTATOR
     )
-    # Two versions at once take turns; labelers, who never lock the project, go on.
-    Project.objects.select_for_update(no_key=True).get(pk=project_id)
+    stands_on = locked(project_id).stands_on_id
     newest = DatasetVersion.objects.filter(project=project).first()
     if shares is None:
         shares = Shares(**newest.shares) if newest else Shares()
@@ -88,6 +88,7 @@ def make_version(
         note=note,
         shares=asdict(shares),
         only_submitted=only_submitted,
+        parent_id=stands_on,
         created_by=user,
     )
     undo = transaction.savepoint()
@@ -95,8 +96,10 @@ def make_version(
     _freeze(version, shares)
     if newest is not None and newest.content_hash == version.content_hash:
         transaction.savepoint_rollback(undo)
+        stand_on(newest)
         return version_info(newest)
     version.save()
+    stand_on(version)
     audit(
         action="dataset_version.made",
         target=version,
@@ -105,6 +108,16 @@ def make_version(
         content_hash=version.content_hash,
     )
     return version_info(version)
+
+
+def locked(project_id: int) -> Project:
+    """Make those who make versions of a project take turns; labelers go on."""
+    return Project.objects.select_for_update(no_key=True).get(pk=project_id)
+
+
+def stand_on(version: DatasetVersion) -> None:
+    """Note that the project's annotations are those of a version."""
+    Project.objects.filter(pk=version.project_id).update(stands_on=version)
 
 
 def _freeze(version: DatasetVersion, shares: Shares) -> None:
@@ -126,24 +139,34 @@ def _freeze(version: DatasetVersion, shares: Shares) -> None:
                 "until_val": shares.train + shares.val,
             },
         )
-        digest, num_annotations, *nums = cursor.fetchone()
-        splits = dict(zip(("train", "val", "test"), nums, strict=True))
-        if _fill_empty_splits(version, shares, splits):
-            cursor.execute(HASH_SQL, [version.pk])
-            (digest,) = cursor.fetchone()
+        totals = cursor.fetchone()
+        if _fill_empty_splits(
+            version, shares, dict(zip(SPLITS, totals[2:], strict=True))
+        ):
+            cursor.execute(TOTALS_SQL, [version.pk])
+            totals = cursor.fetchone()
         cursor.execute(UNHASHED_SQL)
-    version.splits = {split: num for split, num in splits.items() if num}
-    version.num_images = sum(nums)
-    version.num_annotations = int(num_annotations)
-    if version.num_images == 0:
+    if not any(totals[2:]):
         raise NothingToFreezeError(
             _("no image is submitted yet: submit some, or include all images")
             if version.only_submitted
             else _("the project has no images yet: upload some")
         )
+    describe(version, totals, taxonomy_of(version.project_id))
+
+
+def describe(
+    version: DatasetVersion, totals: Sequence[Any], taxonomy: list[dict[str, Any]]
+) -> None:
+    """Set what a version says of itself once its rows stand; see ``TOTALS_SQL``."""
+    digest, num_annotations, *nums = totals
+    counted = zip(SPLITS, nums, strict=True)
+    version.splits = {split: num for split, num in counted if num}
+    version.num_images = sum(nums)
+    version.num_annotations = int(num_annotations)
     if version.num_images >= NUM_TO_ANALYZE:
         transaction.on_commit(_analyze)
-    version.taxonomy = taxonomy_of(version.project_id)
+    version.taxonomy = taxonomy
     text = json.dumps(version.taxonomy, sort_keys=True)
     version.content_hash = sha256(bytes(digest) + text.encode()).hexdigest()
 

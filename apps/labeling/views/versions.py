@@ -89,7 +89,7 @@ def version(request: PageRequest, version_id: int) -> HttpResponse:
         "others": others,
         "old": old,
         "difference": difference,
-        "pictures": pictures_of(difference, old=old, new=found)
+        "pictures": pictures_of(difference.images, old=old, new=found)
         if difference and old
         else [],
         "may_manage": may(request, found.project.workspace_id, Role.MANAGER),

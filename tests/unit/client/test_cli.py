@@ -14,6 +14,12 @@ from apps.accounts.services import create_token
 from apps.accounts.types import Scope
 from apps.jobs import services
 from dsportal.client import logins
+from tests.factories.labeling import (
+    AnnotationFactory,
+    ImageFactory,
+    LabelFactory,
+    ProjectFactory,
+)
 from tests.unit.client.conftest import Run, Server
 from tests.waiting import waiting_job
 
@@ -78,6 +84,36 @@ def test_a_project_goes_through(signed_in: Run, tmp_path: Path):
     assert "1 new, 0 already there, 1 refused" in sent.output
     assert "b.png: this file is not an image that can be read" in sent.output
     assert len(json.loads((tmp_path / "out.json").read_text())["images"]) == 1
+
+
+def test_versions_are_merged_as_typed(
+    signed_in: Run, alice: User, workspace: Workspace
+):
+    project = ProjectFactory(workspace=workspace, created_by=alice)
+    image = ImageFactory(project=project, name="a.jpg")
+
+    def made() -> str:
+        line = signed_in("make-version", project.pk, "--all").output
+        return line.split()[0]
+
+    base = made()
+    scratch = LabelFactory(project=project, name="scratch")
+    AnnotationFactory(image=image, label=scratch)
+    theirs = made()
+    signed_in("restore-version", base)
+    AnnotationFactory(image=image, label=scratch, x2=300)
+    ours = made()
+
+    told = signed_in("merge-versions", ours, theirs, "--preview")
+    merged = signed_in("merge-versions", ours, theirs, "--note", "both")
+    refused = signed_in("merge-versions", ours, ours)
+
+    assert "conflict                1\n" in told.output
+    assert "  a.jpg  +1 -1 ~0\n" in told.output
+    assert "v4 " in merged.output
+    assert "2 objects  both" in merged.output
+    assert refused.exit_code == 1
+    assert "version 3 cannot be merged with itself: choose two" in refused.output
 
 
 def test_an_unknown_project_is_answered_with_the_known_ones(
