@@ -1,7 +1,6 @@
 """Files as the hub hands them out: only what changed, and ranges of what is the same."""
 
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -31,9 +30,23 @@ def client(alice: User, token_for: Callable[[User], str]) -> Client:
     return Client(headers={"Authorization": f"Bearer {token_for(alice)}"})
 
 
+def test_a_look_is_no_download(client: Client, alice: User, model: Model):
+    files = [put("config.json", b"{}")]
+    commit(model=model, user=alice, changes=Changes(title="Second", files=files))
+    url = f"/{model.full_name}/resolve/main/config.json"
+
+    looked = client.head(url)
+    model.refresh_from_db()
+    num_before = model.num_downloads
+    fetched = body(client.get(url))
+    model.refresh_from_db()
+
+    assert (looked["Content-Length"], fetched) == ("2", b"{}")
+    assert (num_before, model.num_downloads) == (0, 1)
+
+
 def body(answer: Any) -> bytes:
-    with closing(answer):
-        return b"".join(answer)
+    return bytes(answer.getvalue())
 
 
 def test_who_has_the_bytes_is_sent_none(client: Client, model: Model):

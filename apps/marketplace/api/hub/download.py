@@ -34,7 +34,7 @@ def _resolve(
     headers = _headers(file, found.revision)
     if is_known(request, headers["ETag"]):
         return HttpResponse(status=304, headers=headers)
-    if request.method == "HEAD":
+    if request.META["REQUEST_METHOD"] == "HEAD":  # middleware makes it a GET for views
         headers["Content-Length"] = str(file.size)
         return _elsewhere(file, headers) or HttpResponse(headers=headers)
     _count(request, model, path)
