@@ -168,9 +168,10 @@ def _values(where: str, line: str, names: dict[int, str]) -> tuple[str, list[flo
     key = int(number(where, first))
     if key not in names:
         raise FormatError(
-            _("{where}: no class has the number {first}").format(
-                where=where, first=first
-            )
+            _(
+                "{where}: no class has the number {first}: name it in data.yaml or "
+                "classes.txt"
+            ).format(where=where, first=first)
         )
     return names[key], [number(where, text) for text in rest]
 

@@ -172,6 +172,67 @@ def test_class_names_of_every_yaml_style(style: str, project: Project, tmp_path:
     assert (one.label, one.bbox) == ("dent", pytest.approx((40, 30, 60, 70)))
 
 
+def test_a_class_that_nothing_names_is_told_with_its_place(
+    project: Project, tmp_path: Path
+):
+    ImageFactory(project=project, name="a.jpg")
+    path = zip_of(
+        tmp_path,
+        ("data.yaml", b"names: [scratch]"),
+        ("labels/a.txt", b"0 0.5 0.5 0.2 0.4\n7 0.5 0.5 0.2 0.4\n"),
+    )
+
+    reason = "labels/a.txt line 2: no class has the number 7: name it in data.yaml"
+    with pytest.raises(FormatError, match=reason):
+        read("yolo-detect", path, project)
+
+
+def test_an_empty_text_file_says_that_nothing_is_there(
+    project: Project, tmp_path: Path
+):
+    for name in ("a.jpg", "b.jpg"):
+        ImageFactory(project=project, name=name)
+    path = zip_of(
+        tmp_path,
+        ("classes.txt", b"scratch\n"),
+        ("labels/a.txt", b""),
+        ("labels/b.txt", b"\n \n"),
+    )
+
+    assert read("yolo-detect", path, project) == {"a.jpg": [], "b.jpg": []}
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("coco", "a.json"), ("voc", "a.xml"), ("label-studio", "a.json")]
+)
+def test_an_empty_file_in_a_zip_is_refused_by_its_name(
+    form: str, name: str, project: Project, tmp_path: Path
+):
+    with pytest.raises(FormatError, match=name):
+        read(form, zip_of(tmp_path, (f"folder/{name}", b"")), project)
+
+
+@pytest.mark.parametrize(
+    "stem",
+    ["with a space", "\N{LATIN SMALL LETTER E WITH ACUTE}t\N{CJK UNIFIED IDEOGRAPH-56FE}",
+     "a.b.c", "#50%&+'", "-dash", "\N{GRINNING FACE}"],
+)  # fmt: skip
+def test_odd_names_in_a_zip_find_their_images(
+    stem: str, project: Project, tmp_path: Path
+):
+    ImageFactory(project=project, name=f"{stem}.jpg", width=100, height=100)
+    path = zip_of(
+        tmp_path,
+        ("classes.txt", b"scratch\n"),
+        (f"labels/{stem}.txt", b"0 0.5 0.5 0.2 0.4\n"),
+        (f"__MACOSX/labels/._{stem}.txt", b"\0\5\x16\7"),
+    )
+
+    ((one,),) = read("yolo-detect", path, project).values()
+
+    assert one.bbox == pytest.approx((40, 30, 60, 70))
+
+
 def test_a_name_of_several_images_is_refused(project: Project, tmp_path: Path):
     ImageFactory.create_batch(2, project=project, name="a.jpg")
 
