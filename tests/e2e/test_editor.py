@@ -236,3 +236,30 @@ def test_a_deep_image_has_a_window_of_values(editor: Page) -> None:
         low.press("PageUp")
 
     assert shown.value.ok
+
+
+GUIDE = """Tight boxes: <b> stays as typed.
+
+A scratch counts from 3 pixels on."""
+GUIDED = f"""
+from apps.labeling.models import Project
+Project.objects.filter(name="Production line").update(guide={GUIDE!r})
+print("null")
+"""
+
+
+def test_the_guide_is_shown_as_it_was_written(
+    page: Page, stack: Stack, signed_in: StorageState, image_id: object
+) -> None:
+    stack.python(GUIDED)
+    page.context.add_cookies(signed_in["cookies"])
+    page.goto(f"/labeling/images/{image_id}/")
+    expect(page.locator("#editor[data-loading]")).to_have_count(0)
+    guide = page.get_by_role("dialog", name="Labeling guide")
+
+    page.keyboard.press("g")
+
+    expect(guide).to_be_visible()
+    assert guide.locator("[data-guide-text]").text_content() == GUIDE
+    page.keyboard.press("Escape")
+    expect(guide).to_be_hidden()
