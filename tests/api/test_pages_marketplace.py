@@ -273,6 +273,18 @@ def test_a_card_that_cannot_be_read_says_so_and_shows_its_text(
     assert "Finds holes." in answer.text
 
 
+def test_a_card_of_bad_facts_alone_says_so_too(
+    alice: User, hides: Model, as_: Callable[[User], Client]
+) -> None:
+    readme = put("README.md", b"---\nlicense: [\n---\n")
+    commit(model=hides, user=alice, changes=Changes(title="Bad", files=[readme]))
+
+    assert (
+        "facts is shown or searched: the card"
+        in as_(alice).get(page("model", hides)).text
+    )
+
+
 def test_what_was_deleted_is_listed_with_its_last_day_for_who_can_bring_it_back(
     alice: User, bob: User, charlie: User, hides: Model, as_: Callable[[User], Client]
 ) -> None:
