@@ -25,6 +25,7 @@ from apps.labeling.services.allocating import take_next
 from apps.labeling.services.images import submit_image
 from apps.labeling.services.merging import merge_copies, undo_merge
 from apps.labeling.services.overlap import ask_several, mark_truths, sample_overlap
+from apps.labeling.services.reviewing import send_back
 from apps.labeling.services.saving import apply_operations
 from apps.labeling.services.verdicts import reject
 from apps.labeling.services.versions import make_version
@@ -305,3 +306,34 @@ def test_only_time_between_changes_that_follow_each_other_is_work(
     pace = pace_of(project_id=shared.project_id)[bob.pk]
 
     assert (pace.active_s, pace.num_changes) == (pytest.approx(150), 5)
+
+
+def test_a_score_card_tells_the_pace_and_what_was_sent_back(
+    project: Project, alice: User, bob: User, ann: User
+):
+    images = ImageFactory.create_batch(3, project=project)
+    for image in images:
+        submit_image(user=bob, image_id=image.pk)
+    saved_at(images[0], bob, [0, 20, 50])
+    send_back(user=alice, image_id=images[1].pk, text="Tighter.")
+    submit_image(user=ann, image_id=ImageFactory(project=project).pk)
+
+    cards = {card.user: card for card in quality_of(project_id=project.pk).cards}
+
+    assert (cards[bob].num_submitted, cards[bob].num_sent_back) == (2, 1)
+    assert cards[bob].s_per_change == pytest.approx(50 / 3)
+    assert (cards[ann].num_submitted, cards[ann].num_sent_back) == (1, 0)
+    assert cards[ann].s_per_change is None
+
+
+def test_what_comes_back_corrected_is_sent_back_no_more(
+    project: Project, alice: User, bob: User
+):
+    image = ImageFactory(project=project)
+    submit_image(user=bob, image_id=image.pk)
+    send_back(user=alice, image_id=image.pk, text="Tighter.")
+
+    submit_image(user=bob, image_id=image.pk)
+
+    (card,) = quality_of(project_id=project.pk).cards
+    assert (card.num_submitted, card.num_sent_back) == (1, 0)
