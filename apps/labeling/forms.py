@@ -6,18 +6,14 @@ from django.conf import settings
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from apps.labeling.formats.attributes import read_attributes, write_attributes
 from apps.labeling.formats.registry import FORMATS
 from apps.labeling.models import Label
+from apps.labeling.models.images import KIND_CHOICES
 from apps.labeling.models.versions import RULE_CHOICES
 from apps.labeling.services.gathering import LEAST_EVERY_S, MOST_EVERY_S
 from apps.labeling.services.overlap import MOST_PEOPLE
-from apps.labeling.types import (
-    MOST_HONEYPOTS,
-    AttributeKind,
-    ImageState,
-    MergeRule,
-    Shares,
-)
+from apps.labeling.types import MOST_HONEYPOTS, ImageState, MergeRule, Shares
 
 FORM_CHOICES = [(row.name, row.title) for row in FORMATS.values()]
 
@@ -134,26 +130,35 @@ class HoneypotForm(forms.Form):
 
 
 class LabelSchemaForm(forms.Form):
-    """A label's attributes and joints, one a line, as people write them.
+    """How objects of a label are drawn, what is said of each, and its joints.
 
-    ``colour: red, green`` is a choice, ``damaged: yes/no`` a checkbox, ``length: number``
-    and ``note: text`` are fields. Joints: ``head, neck, hand``; edges: ``head - neck``.
+    Attributes are written as ``read_attributes`` says. Joints: ``head, neck, hand``;
+    edges: ``head - neck``.
     """
 
+    kinds = forms.MultipleChoiceField(
+        label=_("Drawn as"),
+        required=False,
+        choices=KIND_CHOICES,
+        help_text=_("None ticked: anything."),
+        widget=forms.CheckboxSelectMultiple,
+    )
     attributes = forms.CharField(
         label=_("Attributes, one a line"),
         required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
+        strip=False,
+        widget=forms.Textarea(
+            attrs={"rows": 6, "class": "mono", "spellcheck": "false"}
+        ),
     )
     joints = forms.CharField(label=_("Joints of its skeleton"), required=False)
     edges = forms.CharField(label=_("Edges between joints"), required=False)
 
     def clean_attributes(self) -> list[dict[str, Any]]:
-        lines = map(str.strip, self.cleaned_data["attributes"].splitlines())
-        rows = [_attribute(line) for line in lines if line]
-        if len({row["name"] for row in rows}) < len(rows):
-            raise forms.ValidationError(_("Two attributes have the same name."))
-        return rows
+        try:
+            return read_attributes(self.cleaned_data["attributes"])
+        except ValueError as exc:
+            raise forms.ValidationError(str(exc)) from exc
 
     def clean_joints(self) -> list[str]:
         names = [part.strip() for part in self.cleaned_data["joints"].split(",")]
@@ -170,42 +175,23 @@ class LabelSchemaForm(forms.Form):
                     _("%(edge)s does not join two of the joints.") % {"edge": edge}
                 )
             edges.append([joints.index(end) for end in ends])
-        skeleton = {"joints": joints, "edges": edges} if joints else None
-        return {"attributes": given.get("attributes", []), "skeleton": skeleton}
+        return {
+            "kinds": given.get("kinds", []),
+            "attributes": given.get("attributes", []),
+            "skeleton": {"joints": joints, "edges": edges} if joints else None,
+        }
 
 
-def _attribute(line: str) -> dict[str, Any]:
-    name, _colon, rest = (part.strip() for part in line.partition(":"))
-    match rest.lower():
-        case "yes/no":
-            return {"name": name, "kind": AttributeKind.CHECKBOX.value}
-        case "number":
-            return {"name": name, "kind": AttributeKind.NUMBER.value}
-        case "text" | "":
-            return {"name": name, "kind": AttributeKind.TEXT.value}
-    options = [part.strip() for part in rest.split(",") if part.strip()]
-    return {"name": name, "kind": AttributeKind.SELECT.value, "options": options}
-
-
-def schema_texts(label: Label) -> dict[str, str]:
+def schema_texts(label: Label) -> dict[str, Any]:
     """What the form shows of a label's schema."""
     joints = label.skeleton.get("joints", [])
     edges = label.skeleton.get("edges", [])
     return {
-        "attributes": "\n".join(
-            f"{row['name']}: {_ATTRIBUTE_TEXTS.get(row['kind']) or ', '.join(row['options'])}"
-            for row in label.attributes
-        ),
+        "kinds": label.kinds,
+        "attributes": write_attributes(label.attributes),
         "joints": ", ".join(joints),
         "edges": ", ".join(f"{joints[a]} - {joints[b]}" for a, b in edges),
     }
-
-
-_ATTRIBUTE_TEXTS = {
-    AttributeKind.CHECKBOX: "yes/no",
-    AttributeKind.NUMBER: "number",
-    AttributeKind.TEXT: "text",
-}
 
 
 class RestoreForm(forms.Form):

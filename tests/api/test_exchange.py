@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from rest_framework.test import APIClient
@@ -69,8 +70,8 @@ def test_a_dry_run_says_what_would_change_and_applies_when_told(
     assert before == 1
     assert shown.result == {
         "num_images": 1, "added": 1, "changed": 0, "removed": 0, "unchanged": 1,
-        "labels_added": ["crack"], "num_unknown": 1, "unknown": ["else.jpg"],
-        "is_applied": False,
+        "labels_added": ["crack"], "left_out": {}, "num_unknown": 1,
+        "unknown": ["else.jpg"], "is_applied": False,
     }  # fmt: skip
     assert done.result == {**shown.result, "is_applied": True}
     assert set(image.annotations.values_list("label__name", "x1")) == {
@@ -80,6 +81,26 @@ def test_a_dry_run_says_what_would_change_and_applies_when_told(
     image.refresh_from_db()
     assert (image.revision, image.num_annotations, image.state) == (1, 2, "in_progress")
     assert OperationLog.objects.get(image=image).operations[0]["op"] == "put"
+
+
+def test_what_its_label_may_not_be_drawn_as_is_left_out_and_said(
+    alice: User, api_as: ApiAs, project: Project, scratch: Label, image: Image
+) -> None:
+    client = api_as(alice)
+    AnnotationFactory(image=image, label=scratch, x1=1, y1=2, x2=31, y2=22)
+    scratch.kinds = ["polygon"]
+    scratch.save()
+    other = {**BOX, "bbox": [5, 5, 10, 10]}
+
+    done = send(client, project, coco(BOX, other), is_replacing=True)
+
+    assert done.result["left_out"] == {"scratch (box)": 1}
+    assert (done.result["unchanged"], done.result["added"]) == (1, 0)
+    assert image.annotations.count() == 1  # it was drawn before
+    page = Client()
+    page.force_login(alice)
+    shown = page.get(reverse("labeling:data", args=[project.pk])).content.decode()
+    assert "scratch (box)" in shown
 
 
 def test_importing_twice_changes_nothing_more(

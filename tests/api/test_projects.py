@@ -104,6 +104,7 @@ def test_a_label_is_changed_or_refused(
         "name": "scratch",
         "color": scratch.color,
         "hotkey": "1",
+        "kinds": [],
         "attributes": [],
         "skeleton": None,
     }
@@ -113,6 +114,31 @@ def test_a_label_is_changed_or_refused(
         client.get(reverse("labeling-api:label-list", args=[project.pk])).json()[0]
         == expected
     )
+
+
+def test_a_label_says_how_it_is_drawn_and_what_follows_from_an_answer(
+    client: APIClient, project: Project
+):
+    url = reverse("labeling-api:label-list", args=[project.pk])
+    nested = [
+        {"name": "damaged", "kind": "checkbox"},
+        {"name": "depth", "kind": "number", "when": {"name": "damaged", "value": True}},
+    ]
+    schema = {"kinds": ["box", "mask"], "attributes": nested}
+
+    made = client.post(url, {"name": "hole", **schema}, format="json")
+    one = reverse("labeling-api:label", args=[project.pk, made.json()["id"]])
+    wrong = [{**nested[1], "when": {"name": "damaged", "value": "perhaps"}}]
+    refused = client.patch(one, {"attributes": [nested[0], *wrong]}, format="json")
+    unknown = client.patch(one, {"kinds": ["sphere"]}, format="json")
+    changed = client.patch(one, {"kinds": []}, format="json")
+
+    assert made.status_code == 201
+    assert {key: made.json()[key] for key in schema} == schema
+    assert refused.status_code == unknown.status_code == 400
+    assert "damaged cannot be answered with perhaps" in str(refused.json()["fields"])
+    assert changed.json()["kinds"] == []
+    assert changed.json()["attributes"] == nested
 
 
 def test_a_label_that_annotations_carry_stays(
@@ -212,6 +238,7 @@ def test_a_document_holds_all_that_the_editor_needs(
                 "name": label.name,
                 "color": label.color,
                 "hotkey": label.hotkey,
+                "kinds": [],
                 "attributes": [],
                 "skeleton": None,
             }

@@ -649,20 +649,22 @@ DROP INDEX IF EXISTS "labeling_prediction_label_id_d516fac4";
 ALTER TABLE "labeling_prediction" ADD CONSTRAINT "labeling_prediction_label_id_d516fac4_fk_labeling_label_id" FOREIGN KEY ("label_id") REFERENCES "labeling_label" ("id") DEFERRABLE INITIALLY DEFERRED;
 CREATE INDEX "annotation_labeled" ON "labeling_annotation" ("label_id", "image_id");
 CREATE INDEX "prediction_labeled" ON "labeling_prediction" ("label_id", "image_id");
+ALTER TABLE "labeling_label" ADD COLUMN "kinds" jsonb DEFAULT '[]'::jsonb NOT NULL;
+ALTER TABLE "labeling_label" ALTER COLUMN "kinds" DROP DEFAULT;
 
 CREATE FUNCTION labeling_find_image(
   for_image bigint, for_user bigint, batch text,
   OUT id bigint, OUT width integer, OUT height integer, OUT state text,
   OUT revision integer, OUT copy_of_id bigint, OUT num_people smallint,
   OUT is_truth boolean, OUT assignee_id bigint,
-  OUT role text, OUT label_ids bigint[], OUT was_applied boolean
+  OUT role text, OUT kinds_of jsonb, OUT was_applied boolean
 ) LANGUAGE plpgsql STABLE AS $$
 BEGIN
   SELECT
     image.id, image.width, image.height, image.state, image.revision,
     image.copy_of_id, image.num_people, image.is_truth, image.assignee_id, member.role,
-    ARRAY(
-      SELECT label.id FROM labeling_label AS label
+    (
+      SELECT jsonb_object_agg(label.id, label.kinds) FROM labeling_label AS label
       WHERE label.project_id = image.project_id
     ),
     EXISTS (
@@ -671,7 +673,7 @@ BEGIN
     )
   INTO
     id, width, height, state, revision,
-    copy_of_id, num_people, is_truth, assignee_id, role, label_ids, was_applied
+    copy_of_id, num_people, is_truth, assignee_id, role, kinds_of, was_applied
   FROM labeling_image AS image
   JOIN labeling_project AS project
     ON project.id = image.project_id AND project.archived_at IS NULL

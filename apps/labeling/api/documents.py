@@ -13,7 +13,6 @@ from apps.labeling.serializers import (
     DocumentOut,
     HistoryOut,
     JudgedPredictionOut,
-    LabelOut,
     OperationsIn,
     RestoredOut,
     RestoreImageIn,
@@ -22,6 +21,7 @@ from apps.labeling.serializers import (
     SubmittedOut,
     read_operations,
 )
+from apps.labeling.serializers.labels import LabelOut
 from apps.labeling.services import allocating, restoring, saving
 
 

@@ -6,13 +6,11 @@ from apps.core.http import Api, ApiRequest
 from apps.core.parsers import query_number
 from apps.labeling import selectors
 from apps.labeling.serializers import (
-    LabelIn,
-    LabelOut,
-    LabelPatch,
     ProjectIn,
     ProjectOut,
     ProjectPatch,
 )
+from apps.labeling.serializers.labels import LabelIn, LabelOut, LabelPatch
 from apps.labeling.services import projects
 
 

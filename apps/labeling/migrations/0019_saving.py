@@ -1,4 +1,4 @@
-from django.db import migrations
+from django.db import migrations, models
 
 # What decides whether somebody's batch of operations may be applied to an image; all
 # NULL where there is none for her. Columns stand in the order of the model's fields.
@@ -8,14 +8,14 @@ CREATE FUNCTION labeling_find_image(
   OUT id bigint, OUT width integer, OUT height integer, OUT state text,
   OUT revision integer, OUT copy_of_id bigint, OUT num_people smallint,
   OUT is_truth boolean, OUT assignee_id bigint,
-  OUT role text, OUT label_ids bigint[], OUT was_applied boolean
+  OUT role text, OUT kinds_of jsonb, OUT was_applied boolean
 ) LANGUAGE plpgsql STABLE AS $$
 BEGIN
   SELECT
     image.id, image.width, image.height, image.state, image.revision,
     image.copy_of_id, image.num_people, image.is_truth, image.assignee_id, member.role,
-    ARRAY(
-      SELECT label.id FROM labeling_label AS label
+    (
+      SELECT jsonb_object_agg(label.id, label.kinds) FROM labeling_label AS label
       WHERE label.project_id = image.project_id
     ),
     EXISTS (
@@ -24,7 +24,7 @@ BEGIN
     )
   INTO
     id, width, height, state, revision,
-    copy_of_id, num_people, is_truth, assignee_id, role, label_ids, was_applied
+    copy_of_id, num_people, is_truth, assignee_id, role, kinds_of, was_applied
   FROM labeling_image AS image
   JOIN labeling_project AS project
     ON project.id = image.project_id AND project.archived_at IS NULL
@@ -116,4 +116,11 @@ FORGET = "DROP FUNCTION labeling_save; DROP FUNCTION labeling_find_image;"
 
 class Migration(migrations.Migration):
     dependencies = [("labeling", "0018_boxes_by_label")]
-    operations = [migrations.RunSQL(FIND + SAVE, FORGET)]
+    operations = [
+        migrations.AddField(
+            model_name="label",
+            name="kinds",
+            field=models.JSONField(blank=True, default=list),
+        ),
+        migrations.RunSQL(FIND + SAVE, FORGET),
+    ]

@@ -49,7 +49,9 @@ class Label(models.Model):
     """A class of objects.
 
     Attributes:
-        attributes: What annotators say of each object: name, kind, options, default.
+        kinds: How its objects may be drawn; empty for any kind.
+        attributes: What annotators say of each object: name, kind, options, and ``when``
+            it is asked only after another was answered in one way.
         skeleton: Names of joints, and edges between them by number; empty for none.
     """
 
@@ -60,6 +62,7 @@ class Label(models.Model):
     color = models.CharField(max_length=7)
     hotkey = models.CharField(max_length=1, blank=True)
     position = models.PositiveIntegerField(default=0)
+    kinds = models.JSONField(default=list, blank=True)
     attributes = models.JSONField(default=list, blank=True)
     skeleton = models.JSONField(default=dict, blank=True)
 
@@ -76,3 +79,6 @@ class Label(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def allows(self, kind: str) -> bool:
+        return not self.kinds or kind in self.kinds

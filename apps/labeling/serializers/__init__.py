@@ -13,14 +13,13 @@ from apps.labeling.formats.geometry import unpack
 from apps.labeling.models import (
     Annotation,
     Image,
-    Label,
     OperationLog,
     Prediction,
     Project,
 )
+from apps.labeling.serializers.labels import LabelOut
 from apps.labeling.types import (
     MOST_HONEYPOTS,
-    AttributeKind,
     Operation,
     Put,
     Remove,
@@ -61,73 +60,6 @@ class ProjectPatch(serializers.Serializer[Project]):
     honeypot_percent = serializers.IntegerField(
         required=False, min_value=0, max_value=MOST_HONEYPOTS
     )
-
-
-class AttributeIn(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=60)
-    kind = serializers.ChoiceField([kind.value for kind in AttributeKind])
-    options = serializers.ListField(
-        child=serializers.CharField(max_length=120), required=False, max_length=200
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if attrs["kind"] == AttributeKind.SELECT and not attrs.get("options"):
-            raise serializers.ValidationError({"options": _("a select needs options")})
-        return attrs
-
-
-class SkeletonIn(serializers.Serializer[Any]):
-    joints = serializers.ListField(
-        child=serializers.CharField(max_length=60), max_length=200
-    )
-    edges = serializers.ListField(
-        child=serializers.ListField(
-            child=serializers.IntegerField(min_value=0), min_length=2, max_length=2
-        ),
-        required=False,
-        default=list,
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        last = len(attrs["joints"]) - 1
-        if any(end > last for edge in attrs["edges"] for end in edge):
-            raise serializers.ValidationError(
-                {"edges": _("joints are numbered from 0 to {last}").format(last=last)}
-            )
-        return attrs
-
-
-class LabelOut(serializers.ModelSerializer[Label]):
-    attributes = AttributeIn(many=True)
-    skeleton = serializers.SerializerMethodField()
-
-    @extend_schema_field(SkeletonIn(allow_null=True))
-    def get_skeleton(self, row: Label) -> dict[str, Any] | None:
-        return row.skeleton or None
-
-    class Meta:
-        model = Label
-        fields = ["id", "name", "color", "hotkey", "attributes", "skeleton"]
-
-
-class LabelIn(serializers.Serializer[Label]):
-    name = serializers.CharField(max_length=120)
-    color = serializers.RegexField(
-        re.compile("^#[0-9a-fA-F]{6}$"), required=False, default=""
-    )
-    hotkey = serializers.RegexField(
-        re.compile("^[0-9a-z]$"), required=False, default="", allow_blank=True
-    )
-
-
-class LabelPatch(serializers.Serializer[Label]):
-    name = serializers.CharField(max_length=120, required=False)
-    color = serializers.RegexField(re.compile("^#[0-9a-fA-F]{6}$"), required=False)
-    hotkey = serializers.RegexField(
-        re.compile("^[0-9a-z]$"), required=False, allow_blank=True
-    )
-    attributes = AttributeIn(many=True, required=False)
-    skeleton = SkeletonIn(required=False, allow_null=True)
 
 
 class ImageOut(serializers.ModelSerializer[Image]):

@@ -110,7 +110,11 @@ def _queue(user: "User", project: Project, params: dict[str, Any]) -> "Job":
 
 @dataclass(slots=True, kw_only=True)
 class Changes:
-    """What an import changes, or would change."""
+    """What an import changes, or would change.
+
+    Attributes:
+        left_out: How many objects of a kind that their label does not allow, by both.
+    """
 
     num_images: int = 0
     added: int = 0
@@ -118,6 +122,7 @@ class Changes:
     removed: int = 0
     unchanged: int = 0
     labels_added: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def carry_out_import(holding: Holding) -> None:
@@ -154,6 +159,7 @@ def carry_out_import(holding: Holding) -> None:
             "removed": changes.removed,
             "unchanged": changes.unchanged,
             "labels_added": changes.labels_added,
+            "left_out": dict(changes.left_out),
             "num_unknown": len(unknown),
             "unknown": unknown[:NUM_NAMES_TOLD],
             "is_applied": not params["is_dry_run"],
@@ -194,6 +200,7 @@ class _Merger:
         self._user, self._params = user, params
         rows = Label.objects.filter(project_id=params["project_id"])
         self._label_ids = {row.name.lower(): row.pk for row in rows}
+        self._labels = {row.pk: row for row in rows if row.kinds}
 
     def merge(self, chunk: dict[int, Found]) -> None:
         # A dry run locks nothing that a labeler needs.
@@ -229,8 +236,12 @@ class _Merger:
         for one in shapes:
             label_id = self._label_id(one.label)
             key = (label_id, one.kind.value, _rounded(*one.bbox), one.packed)
-            is_known = one.id is not None and one.id in present and one.id not in kept
-            if is_known and present[one.id] != key:  # type: ignore[index]  # not None
+            known = one.id if one.id in present and one.id not in kept else None
+            if not left[key] and self._is_left_out(one, label_id):
+                if known is not None:
+                    kept.add(known)
+                continue
+            if known is not None and present[known] != key:
                 self.changes.changed += 1
             elif left[key] > 0:
                 left[key] -= 1
@@ -247,6 +258,13 @@ class _Merger:
             self.changes.removed += len(gone)
             found += gone
         return found
+
+    def _is_left_out(self, one: ItemShape, label_id: int) -> bool:
+        label = self._labels.get(label_id)
+        if label is None or label.allows(one.kind):
+            return False
+        self.changes.left_out[f"{label.name} ({one.kind})"] += 1
+        return True
 
     def _label_id(self, name: str) -> int:
         known = self._label_ids.get(name.lower())

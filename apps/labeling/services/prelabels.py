@@ -19,7 +19,7 @@ from apps.labeling import selectors
 from apps.labeling.formats.geometry import bounds, pack
 from apps.labeling.models import Image, Label, Prediction
 from apps.labeling.services.assigning import carry_out_rules
-from apps.labeling.types import Found, ImageState
+from apps.labeling.types import Found, ImageState, ShapeKind
 from apps.marketplace.selectors import access_detector, list_detectors
 from apps.marketplace.types import Detector
 
@@ -90,25 +90,28 @@ def _choose(user: "User", project_id: int, model: str) -> tuple[Detector, list[s
     """Return the detector asked for, else the one that knows most of the labels.
 
     Returns:
-        It, and those of its classes that the project labels.
+        It, and those of its classes that the project labels, drawn as it draws them.
     """
-    names = {row.name.lower() for row in selectors.list_labels(project_id=project_id)}
+    labels = list(selectors.list_labels(project_id=project_id))
     known = list_detectors(user=user, with_masks=True)
     if model or not known:
         known = [access_detector(user=user, name=model, with_masks=True)]
-    commons = [
-        [name for name in detector.classes if name.lower() in names]
-        for detector in known
-    ]
+    commons = [_common(detector, labels) for detector in known]
     best = max(range(len(known)), key=lambda number: len(commons[number]))
     if not commons[best]:
         raise NoCommonClassError(
             _(
                 "{name} finds {classes}, but this project has none of "
-                "these labels: add one, or choose another model"
+                "these labels, drawn as it draws them: add one, or choose another model"
             ).format(name=known[best].name, classes=", ".join(known[best].classes))
         )
     return known[best], commons[best]
+
+
+def _common(detector: Detector, labels: Sequence[Label]) -> list[str]:
+    kind = ShapeKind.POLYGON if detector.has_masks else ShapeKind.BOX
+    names = {row.name.lower() for row in labels if row.allows(kind)}
+    return [name for name in detector.classes if name.lower() in names]
 
 
 def _waiting(project_id: int, image_ids: Sequence[int] | None) -> list[int]:
@@ -163,12 +166,12 @@ def _replace(claim: Claim, image: Image, found: Sequence[Found]) -> None:
         _proposal(
             one,
             image=image,
-            label=labels[one.label.lower()],
+            label=label,
             model=model,
             job_id=claim.job_id,
         )
         for one in found
-        if one.label.lower() in labels
+        if (label := labels.get(one.label.lower())) and label.allows(one.kind)
     ]
     Prediction.objects.bulk_create(rows)
     image.num_predictions = len(rows)

@@ -96,9 +96,23 @@ def archive_project(*, user: "User", project_id: int) -> None:
 
 @transaction.atomic
 def add_label(
-    *, user: "User", project_id: int, name: str, color: str = "", hotkey: str = ""
+    *,
+    user: "User",
+    project_id: int,
+    name: str,
+    color: str = "",
+    hotkey: str = "",
+    **schema: Any,
 ) -> Label:
     """Add a class.
+
+    Args:
+        user: Who does it; it takes a manager.
+        project_id: Whose label.
+        name: As it is shown.
+        color: As #rrggbb; without, the next of the palette.
+        hotkey: The key that picks it; without, the next free number.
+        schema: ``kinds``, ``attributes`` and ``skeleton``, as the API states them.
 
     Raises:
         DuplicateLabelError: The name or the key is taken.
@@ -106,7 +120,7 @@ def add_label(
     project = selectors.access_project(
         user=user, project_id=project_id, needs=Role.MANAGER
     )
-    return _add_label(project, name, color=color, hotkey=hotkey)
+    return _add_label(project, name, color=color, hotkey=hotkey, **schema)
 
 
 @transaction.atomic
@@ -129,8 +143,8 @@ def update_label(
         name: As it is shown; None leaves it, as everywhere here.
         color: As #rrggbb.
         hotkey: The key that picks it.
-        schema: ``attributes`` and ``skeleton``, as the API states them. Values that
-            annotations hold already stay, also of attributes that are no more.
+        schema: ``kinds``, ``attributes`` and ``skeleton``, as the API states them. What
+            is drawn and said already stays, also where it would be no more.
 
     Raises:
         DuplicateLabelError: The name or the key is taken.
@@ -139,8 +153,7 @@ def update_label(
     label.name = label.name if name is None else name
     label.color = label.color if color is None else color
     label.hotkey = label.hotkey if hotkey is None else hotkey
-    label.attributes = schema.get("attributes", label.attributes)
-    label.skeleton = schema.get("skeleton", label.skeleton) or {}
+    _set_schema(label, schema)
     _save(label)
     return label
 
@@ -183,8 +196,14 @@ def access_label(*, user: "User", project_id: int, label_id: int) -> Label:
     return label
 
 
+def _set_schema(label: Label, schema: dict[str, Any]) -> None:
+    label.kinds = schema.get("kinds", label.kinds)
+    label.attributes = schema.get("attributes", label.attributes)
+    label.skeleton = schema.get("skeleton", label.skeleton) or {}
+
+
 def _add_label(
-    project: Project, name: str, *, color: str = "", hotkey: str = ""
+    project: Project, name: str, *, color: str = "", hotkey: str = "", **schema: Any
 ) -> Label:
     taken = list(Label.objects.filter(project=project))
     keys = [key for key in "123456789" if key not in {row.hotkey for row in taken}]
@@ -195,6 +214,7 @@ def _add_label(
         hotkey=hotkey or (keys or [""])[0],
         position=len(taken),
     )
+    _set_schema(label, schema)
     _save(label)
     return label
 

@@ -17,7 +17,7 @@ from apps.accounts.types import Role
 from apps.core.errors import KeyReusedError, NotFoundError
 from apps.labeling.errors import BadOperationError, RevisionConflictError
 from apps.labeling.formats.geometry import bounds, pack
-from apps.labeling.models import Image, OperationLog
+from apps.labeling.models import Annotation, Image, Label, OperationLog
 from apps.labeling.selectors.access import check_shown
 from apps.labeling.services import verdicts
 from apps.labeling.types import (
@@ -67,7 +67,8 @@ def apply_operations(
     Raises:
         RevisionConflictError: Somebody else saved since; nothing was applied.
         KeyReusedError: The key named another batch.
-        BadOperationError: An unknown label or a box that is not one; nothing applied.
+        BadOperationError: An unknown label, a kind of shape that it does not have, or
+            a box that is not one; nothing applied.
     """
     found = _find(user, image_id, key)
     image = found.image
@@ -75,7 +76,7 @@ def apply_operations(
     said = _ENCODE([logged(operation) for operation in operations])
     if found.was_applied or image.revision != revision:
         return _before(found, seen=revision, key=key, said=said)
-    _check(image, operations, found.label_ids)
+    _check(image, operations, found.kinds_of)
     if not _apply(image, user, operations, key=key, said=said):
         found = _find(user, image_id, key)  # somebody was faster, maybe with this batch
         return _before(found, seen=revision, key=key, said=said)
@@ -87,12 +88,12 @@ class _Found:
     """An image, and what a batch is checked against.
 
     Attributes:
-        label_ids: Of its project.
+        kinds_of: The labels of its project, and how each may be drawn; empty for any.
         was_applied: This batch came before, or another under its key.
     """
 
     image: Image
-    label_ids: frozenset[int]
+    kinds_of: dict[int, list[str]]
     was_applied: bool
 
 
@@ -100,14 +101,17 @@ def _find(user: "User", image_id: int, key: str) -> _Found:
     """Give the image to who may draw on it, by the rules of ``access_image``."""
     with connection.cursor() as cursor:
         cursor.execute(_FIND, [image_id, user.pk, key])
-        *columns, role, label_ids, was_applied = cursor.fetchone()
+        *columns, role, kinds_of, was_applied = cursor.fetchone()
     if role is None:
         raise NotFoundError(_("image not found"))
     image = Image.from_db(connection.alias, _FOUND, columns)
     role = Role(role)
     check_role(role, Role.ANNOTATOR)
     check_shown(image, user, role)
-    return _Found(image=image, label_ids=frozenset(label_ids), was_applied=was_applied)
+    known = {
+        int(label_id): kinds for label_id, kinds in json.loads(kinds_of or "{}").items()
+    }
+    return _Found(image=image, kinds_of=known, was_applied=was_applied)
 
 
 def _before(found: _Found, *, seen: int, key: str, said: str) -> int:
@@ -176,11 +180,11 @@ def _uid(operation: Operation) -> UUID:
 
 
 def _check(
-    image: Image, operations: Sequence[Operation], known: frozenset[int]
+    image: Image, operations: Sequence[Operation], kinds_of: dict[int, list[str]]
 ) -> None:
     for operation in operations:
         if isinstance(operation, Put):
-            _check_shape(image, operation.shape, known)
+            _check_shape(image, operation.shape, kinds_of)
 
 
 def _measured(image: Image, operation: Operation) -> Operation:
@@ -194,12 +198,22 @@ def _measured(image: Image, operation: Operation) -> Operation:
     return Put(shape=replace(shape, bbox=bbox))
 
 
-def _check_shape(image: Image, shape: Shape, known: frozenset[int]) -> None:
-    if shape.label_id not in known:
+def _check_shape(image: Image, shape: Shape, kinds_of: dict[int, list[str]]) -> None:
+    kinds = kinds_of.get(shape.label_id)
+    if kinds is None:
         raise BadOperationError(
             _(
                 "label {label_id} is not of this project (any more): choose another"
             ).format(label_id=shape.label_id),
+            annotation=str(shape.id),
+        )
+    if kinds and shape.kind not in kinds and not _was_so(image, shape):
+        raise BadOperationError(
+            _("{label} may be drawn as {kinds}, not as {kind}").format(
+                label=Label.objects.get(pk=shape.label_id).name,
+                kinds=", ".join(kinds),
+                kind=shape.kind,
+            ),
             annotation=str(shape.id),
         )
     x1, y1, x2, y2 = shape.bbox
@@ -217,6 +231,12 @@ def _check_shape(image: Image, shape: Shape, known: frozenset[int]) -> None:
             ).format(width=image.width, height=image.height, bbox=list(shape.bbox)),
             annotation=str(shape.id),
         )
+
+
+def _was_so(image: Image, shape: Shape) -> bool:
+    """What was drawn before its label said how may be moved on, and say more."""
+    same = Annotation.objects.filter(image=image, uid=shape.id, kind=shape.kind)
+    return same.filter(label_id=shape.label_id).exists()
 
 
 def logged(operation: Operation) -> dict[str, object]:

@@ -200,9 +200,14 @@ def _fill_empty_splits(
 
 def taxonomy_of(project_id: int) -> list[dict[str, Any]]:
     fields = (
-        "id", "name", "color", "hotkey", "position", "attributes", "skeleton",
+        "id", "name", "color", "hotkey", "position", "kinds", "attributes", "skeleton",
     )  # fmt: skip
-    return list(Label.objects.filter(project_id=project_id).values(*fields))
+    rows = list(Label.objects.filter(project_id=project_id).values(*fields))
+    for row in rows:
+        # Versions from before labels had kinds keep the hash of the same content.
+        if not row["kinds"]:
+            del row["kinds"]
+    return rows
 
 
 def write_training_folder(

@@ -21,7 +21,7 @@ from apps.core.parsers import number
 from apps.labeling import selectors
 from apps.labeling.errors import NoSuchMomentError
 from apps.labeling.forms import RestoreForm
-from apps.labeling.serializers import LabelOut
+from apps.labeling.serializers.labels import LabelOut
 from apps.labeling.services import allocating, restoring
 from apps.labeling.services.calibration import calibrate
 from apps.labeling.types import ShapeKind

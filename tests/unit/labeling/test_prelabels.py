@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from apps.accounts.models import User, Workspace
@@ -52,6 +54,28 @@ def test_a_job_knows_its_images_and_the_classes_in_common(project: Project, bob:
     assert job.params["image_ids"] == [waiting.pk]
     assert job.params["labels"] == ["scratch"]
     assert job.status == JobStatus.QUEUED
+
+
+def test_what_a_label_may_not_be_drawn_as_is_not_proposed(project: Project, bob: User):
+    image = ImageFactory(project=project)
+    label = project.labels.get()
+    label.kinds = [ShapeKind.BOX]
+    label.save()
+    job = start(bob, project)
+
+    held = claim(job)
+    outline = replace(
+        SCRATCH,
+        kind=ShapeKind.POLYGON,
+        geometry={"points": [[0, 0], [9, 0], [9, 9]], "holes": []},
+    )
+    prelabels.record_predictions(held, image_id=image.pk, found=[SCRATCH, outline])
+
+    assert [row.kind for row in image.predictions.all()] == [ShapeKind.BOX]
+    label.kinds = [ShapeKind.POLYGON]
+    label.save()
+    with pytest.raises(prelabels.NoCommonClassError, match="drawn as it draws them"):
+        start(bob, project)
 
 
 def test_it_is_queued_once_the_transaction_commits(

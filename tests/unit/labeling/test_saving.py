@@ -49,6 +49,25 @@ def save(image: Image, user: User, *operations: object, **given: object) -> int:
     )
 
 
+def test_a_label_is_drawn_only_as_it_says(image: Image, bob: User):
+    label = LabelFactory(project=image.project, name="rust")
+    uid = uuid.uuid4()
+    save(image, bob, put(label.pk, uid=uid))
+    label.kinds = [ShapeKind.POLYGON, ShapeKind.MASK]
+    label.save()
+    image.refresh_from_db()
+
+    moved = put(label.pk, uid=uid, bbox=(5.0, 6.0, 7.0, 8.0))
+    assert save(image, bob, moved) == 2  # drawn before its label said so
+    image.refresh_from_db()
+    with pytest.raises(BadOperationError, match="rust may be drawn as polygon, mask"):
+        save(image, bob, put(label.pk))
+    other = LabelFactory(project=image.project, kinds=[ShapeKind.MASK])
+    with pytest.raises(BadOperationError):
+        save(image, bob, put(other.pk, uid=uid))
+    assert image.annotations.get().bbox == (5.0, 6.0, 7.0, 8.0)
+
+
 def test_a_put_makes_an_annotation_and_counts_the_revision(image: Image, bob: User):
     label = LabelFactory(project=image.project)
 

@@ -1,3 +1,4 @@
+import { answered } from "./asked.ts";
 import type { Shape } from "./document.ts";
 import type { Vertex } from "./geometry.ts";
 import { type Proposal, toShape } from "./proposals.ts";
@@ -29,13 +30,8 @@ export function toggleFlag(bench: Workbench, flag: "isOccluded" | "isTruncated")
 export function setAttribute(bench: Workbench, name: string, value: unknown): void {
   change(bench, "attribute", (shape) => ({
     ...shape,
-    attributes: withValue(shape.attributes, name, value),
+    attributes: answered(bench.labelOf(shape), shape.attributes, name, value),
   }));
-}
-
-function withValue(all: Shape["attributes"], name: string, value: unknown): Shape["attributes"] {
-  const { [name]: _, ...others } = all;
-  return value === undefined ? others : { ...others, [name]: value };
 }
 
 export function group(bench: Workbench): void {

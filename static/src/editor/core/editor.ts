@@ -10,6 +10,12 @@ export interface Happening {
   readonly patch: Patch;
 }
 
+/** What people may make of a document; what others did and what is taken back may be. */
+export interface Rule {
+  allows(after: Shape, before: Shape | undefined): boolean;
+  refused(): void;
+}
+
 /** One undo step; `name` is the message key that the interface shows for it. */
 export interface Step {
   readonly name: string;
@@ -29,9 +35,11 @@ export class Editor {
   #done: Step[] = [];
   #undone: Step[] = [];
   readonly #listeners = new Set<(happening: Happening) => void>();
+  readonly #rule: Rule | undefined;
 
-  constructor(doc: Doc = new Map()) {
+  constructor(doc: Doc = new Map(), rule?: Rule) {
     this.#doc = doc;
+    this.#rule = rule;
   }
 
   get doc(): Doc {
@@ -72,7 +80,10 @@ export class Editor {
   }
 
   put(...shapes: readonly Shape[]): void {
-    this.#record(shapes.map((shape) => [shape.id, shape]));
+    const rule = this.#rule;
+    const allowed = shapes.filter((shape) => rule?.allows(shape, this.#doc.get(shape.id)) ?? true);
+    if (allowed.length < shapes.length) rule?.refused();
+    this.#record(allowed.map((shape) => [shape.id, shape]));
   }
 
   remove(...ids: readonly string[]): void {

@@ -1,3 +1,4 @@
+import { askedOf } from "./asked.ts";
 import { setAttribute } from "./commands.ts";
 import type { Shape } from "./document.ts";
 import type { Attribute, Workbench } from "./workbench.ts";
@@ -70,7 +71,7 @@ export class Walk {
     const shapes = Array.from(this.#bench.doc.values()).filter(
       ({ id }) => !this.#bench.isHidden(id) && !this.#bench.isLocked(id),
     );
-    const asked = shapes.map((shape) => this.#bench.labelOf(shape)?.attributes ?? []);
+    const asked = shapes.map((shape) => askedOf(this.#bench.labelOf(shape), shape.attributes));
     const most = Math.max(0, ...asked.map(({ length }) => length));
     return Array.from({ length: most }, (_, turn) =>
       shapes.flatMap((shape, index) => {

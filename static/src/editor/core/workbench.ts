@@ -4,6 +4,7 @@ import {
   boundsOf,
   distanceTo,
   type Geometry,
+  type GeometryKind,
   type Handle,
   kindOf,
   type Vertex,
@@ -17,6 +18,8 @@ export interface Label {
   readonly name: string;
   readonly color: string;
   readonly hotkey: string | null;
+  /** How its objects may be drawn; any way where it says nothing. */
+  readonly kinds?: readonly GeometryKind[];
   /** What is to be said of each object of the label. */
   readonly attributes?: readonly Attribute[];
   readonly skeleton?: Joints | null;
@@ -26,6 +29,8 @@ export interface Attribute {
   readonly name: string;
   readonly kind: "select" | "checkbox" | "number" | "text";
   readonly options?: readonly string[];
+  /** Asked only where another attribute, above this one, has a value. */
+  readonly when?: { readonly name: string; readonly value: unknown };
 }
 
 export interface Joints {
@@ -35,7 +40,7 @@ export interface Joints {
 }
 
 /** What a listener may want to redraw. */
-export type Topic = "shapes" | "selection" | "hover" | "proposals" | "settings";
+export type Topic = "shapes" | "selection" | "hover" | "proposals" | "settings" | "refused";
 
 export interface WorkbenchOptions {
   readonly image: Size;
@@ -69,7 +74,10 @@ export class Workbench {
     this.image = options.image;
     this.labels = options.labels;
     this.newId = options.newId;
-    this.editor = new Editor(new Map(Array.from(options.shapes, (shape) => [shape.id, shape])));
+    this.editor = new Editor(new Map(Array.from(options.shapes, (shape) => [shape.id, shape])), {
+      allows: (after, before) => this.#allows(after, before),
+      refused: () => this.#tell("refused"),
+    });
     for (const { id, bbox } of this.doc.values()) this.#index.set(id, bbox);
     this.#activeLabel = options.labels[0]?.id ?? null;
     this.proposals = new Proposals(options.proposals, this, () => this.#tell("proposals"));
@@ -92,8 +100,24 @@ export class Workbench {
     return this.labels.find(({ id }) => id === labelId);
   }
 
+  /** Whether the active label's objects may be drawn as this. */
+  mayDraw(kind: GeometryKind): boolean {
+    return allows(this.label, kind);
+  }
+
+  /** What was drawn before its label said how may be moved on. */
+  #allows(after: Shape, before: Shape | undefined): boolean {
+    const { kind } = after.geometry;
+    const isAsBefore = before?.labelId === after.labelId && before.geometry.kind === kind;
+    return isAsBefore || allows(this.labelOf(after), kind);
+  }
+
   get activeLabel(): number | null {
     return this.#activeLabel;
+  }
+
+  get label(): Label | undefined {
+    return this.labelOf({ labelId: this.#activeLabel ?? 0 });
   }
 
   subscribe(listener: (topic: Topic) => void): () => void {
@@ -244,6 +268,10 @@ export class Workbench {
   #tell(topic: Topic): void {
     for (const listener of this.#listeners) listener(topic);
   }
+}
+
+export function allows(label: Label | undefined, kind: GeometryKind): boolean {
+  return !label?.kinds?.length || label.kinds.includes(kind);
 }
 
 export function reshaped(shape: Shape, geometry: Geometry): Shape {

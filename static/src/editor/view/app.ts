@@ -1,4 +1,3 @@
-import type { GeometryKind } from "../core/geometry.ts";
 import { BrushSize } from "../core/tools/brush.ts";
 import type { Carry } from "../core/tools/carry.ts";
 import type { Tool } from "../core/tools/tool.ts";
@@ -7,18 +6,17 @@ import type { DocumentWire } from "../core/wire.ts";
 import type { Topic, Workbench } from "../core/workbench.ts";
 import { realClock } from "../sync/clock.ts";
 import { Couriers } from "../sync/couriers.ts";
-import type { Journal } from "../sync/journal.ts";
-import type { Reviews } from "../sync/reviews.ts";
-import type { Adviser, Failure, Segmenting, Transport } from "../sync/transport.ts";
+import type { Failure } from "../sync/transport.ts";
 import { editorCommands } from "./actions.ts";
 import { clicking } from "./clicking.ts";
 import { Documents } from "./documents.ts";
 import { find } from "./dom.ts";
 import type { Picture } from "./draw.ts";
+import { fitLabel, fittingTool } from "./fitting.ts";
 import { HandIn } from "./handIn.ts";
 import { KeyBoard } from "./keyboard.ts";
 import { Keymap } from "./keys.ts";
-import type { Words } from "./messages.ts";
+import type { AppOptions } from "./options.ts";
 import { overlayOf } from "./overlay.ts";
 import { type Palette, watchPalette } from "./palette.ts";
 import { Bar } from "./panels/bar.ts";
@@ -36,23 +34,11 @@ import { Pointer } from "./pointer.ts";
 import { readPixels } from "./readPixels.ts";
 import { Session } from "./session.ts";
 import { Stage } from "./stage.ts";
-import { firstUrl, letGo, pictureOf, type Tiles } from "./tiling.ts";
+import { firstUrl, letGo, pictureOf } from "./tiling.ts";
 import { newUuid } from "./uuid.ts";
 import { watchPage } from "./watchPage.ts";
 
 const RETRY_MS = 3000;
-
-export interface AppOptions {
-  readonly root: HTMLElement;
-  readonly words: Words;
-  readonly transport: Transport & Adviser & Segmenting;
-  readonly journal: Journal;
-  readonly tiles: Tiles;
-  readonly kinds: readonly GeometryKind[];
-  readonly reviews: Reviews;
-  readonly mayLabel: boolean;
-  readonly mayReview: boolean;
-}
 
 /** The editor page: one open image, and everything around it that outlives the image. */
 export class App {
@@ -224,6 +210,7 @@ export class App {
   pickTool(name: string): void {
     this.tool()?.cancel();
     this.#toolName = this.#session?.tools.has(name) === false ? "select" : name;
+    if (this.bench && !fitLabel(this.bench, this.#toolName)) this.notice("notSo");
     this.stage.root.style.cursor = "";
     this.#bar.showTool(this.#toolName);
     this.stage.repaint("overlay");
@@ -330,7 +317,7 @@ export class App {
     this.#showHistory();
     this.#saving.show(session.outbox.state);
     this.#bar.showTools(Array.from(session.tools.keys()));
-    this.pickTool(this.#toolName);
+    this.pickTool(fittingTool(bench, this.#toolName, session.tools.keys()));
     if (bench.labels.length === 0) this.notice("noLabels");
     void this.#showPicture(session).then(() => this.#levels.offer());
     void this.#strip.show(read);
@@ -371,6 +358,8 @@ export class App {
 
   #follow(topic: Topic): void {
     if (topic === "shapes" || topic === "selection") this.#walk.refresh();
+    else if (topic === "refused") this.notice("notSo");
+    else if (topic === "settings") this.#fitTool();
     const isGesture = topic === "shapes" && this.bench?.editor.isOpen;
     if (topic !== "settings") {
       const hasShapes = topic !== "hover" && !isGesture;
@@ -378,6 +367,13 @@ export class App {
     }
     this.#sidebar.follow(topic);
     if (topic === "shapes") this.#showHistory();
+  }
+
+  #fitTool(): void {
+    const session = this.#session;
+    if (!session) return;
+    const name = fittingTool(session.bench, this.#toolName, session.tools.keys());
+    if (name !== this.#toolName) this.pickTool(name);
   }
 
   #showHistory(): void {

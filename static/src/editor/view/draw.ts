@@ -366,5 +366,5 @@ function drawCrosshair(ctx: Context, [x, y]: ScreenPoint, { width, height }: Siz
 }
 
 function nameOf({ bench }: Scene, labelId: number): string {
-  return bench.labels.find(({ id }) => id === labelId)?.name ?? "?";
+  return bench.labelOf({ labelId })?.name ?? "?";
 }

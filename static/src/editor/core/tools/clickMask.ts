@@ -108,7 +108,8 @@ export class ClickMask implements Tool {
   }
 
   finish(): void {
-    this.#accept(({ points, holes }) => ({ kind: "polygon", points, holes }));
+    if (!this.#bench.mayDraw("polygon")) this.finishAsMask();
+    else this.#accept(({ points, holes }) => ({ kind: "polygon", points, holes }));
   }
 
   finishAsMask(): void {

@@ -1,3 +1,4 @@
+import { askedOf } from "../../core/asked.ts";
 import { setAttribute } from "../../core/commands.ts";
 import type { Attribute, Workbench } from "../../core/workbench.ts";
 import { element } from "../dom.ts";
@@ -15,7 +16,10 @@ export class AttributeFields {
     const shapes = bench.selectedShapes();
     const [first] = shapes;
     const isOneLabel = shapes.every(({ labelId }) => labelId === first?.labelId);
-    const asked = first && isOneLabel ? (bench.labelOf(first)?.attributes ?? []) : [];
+    const label = first && isOneLabel ? bench.labelOf(first) : undefined;
+    const asked = askedOf(label, first?.attributes ?? {}).filter((one) =>
+      shapes.every(({ attributes }) => askedOf(label, attributes).includes(one)),
+    );
     const values = asked.map(({ name }) => common(shapes.map((one) => one.attributes[name])));
     // Fields stay the same elements while nothing has changed, so that typing goes on.
     const state = JSON.stringify([shapes.map(({ id }) => id), asked, values]);

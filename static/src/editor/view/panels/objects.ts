@@ -99,7 +99,7 @@ export class ObjectList {
   }
 
   #fillRow(bench: Workbench, row: HTMLElement, shape: Shape, index: number): void {
-    const label = bench.labels.find(({ id }) => id === shape.labelId);
+    const label = bench.labelOf(shape);
     const part = (name: string) => find(`.editor-${name}`, HTMLElement, row);
     const [isHidden, isLocked] = [bench.isHidden(shape.id), bench.isLocked(shape.id)];
     part("swatch").style.background = label?.color ?? "";
