@@ -1,5 +1,6 @@
 """Large files that come wrong, short, late or too many: nothing of them is kept."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -177,6 +178,26 @@ def test_more_files_than_a_repository_holds_make_no_commit(
     assert (many.status_code, two.status_code) == (413, 200)
     assert "at most 2 files" in many.headers["X-Error-Message"]
     assert ModelRevision.objects.filter(model=model).count() == revisions + 1
+
+
+def test_of_too_many_small_files_the_rest_is_not_read(
+    client: Client, model: Model, settings: Any
+):
+    settings.HUB_MAX_FILES = 2
+    lines: list[object] = [{"key": "header", "value": {"summary": "Many"}}]
+    for num in range(3):
+        content = base64.b64encode(b"%d" % num).decode()
+        file = {"path": f"{num}", "content": content, "encoding": "base64"}
+        lines.append({"key": "file", "value": file})
+    lines.append({"key": "nonsense", "value": {}})
+    body = "\n".join(map(json.dumps, lines))
+
+    answer = client.post(
+        f"/api/models/{model.full_name}/commit/main", body, "application/x-ndjson"
+    )
+
+    assert answer.status_code == 413
+    assert "at most 2 files" in answer.headers["X-Error-Message"]
 
 
 def test_a_namespace_holds_no_more_than_its_quota(

@@ -208,15 +208,24 @@ def _copy(
         )
 
 
-def _check_tree(revision: ModelRevision) -> None:
-    paths = set(revision.files.values_list("path", flat=True))
-    if len(paths) > settings.HUB_MAX_FILES:
+def check_num_files(num: int) -> None:
+    """Refuse more files than a repository holds.
+
+    Raises:
+        TooLargeError: These are more.
+    """
+    if num > settings.HUB_MAX_FILES:
         raise TooLargeError(
             _(
                 "a repository holds at most {most} files: pack some of them into "
                 "archives"
             ).format(most=settings.HUB_MAX_FILES)
         )
+
+
+def _check_tree(revision: ModelRevision) -> None:
+    paths = set(revision.files.values_list("path", flat=True))
+    check_num_files(len(paths))
     folders = {
         path[:end] for path in paths for end, one in enumerate(path) if one == "/"
     }

@@ -36,7 +36,7 @@ from apps.marketplace.formats.paths import check_path
 from apps.marketplace.models import Model, RevisionFile, Upload
 from apps.marketplace.selectors import find_revision
 from apps.marketplace.services import repositories
-from apps.marketplace.services.commits import Changes, NewFile, commit
+from apps.marketplace.services.commits import Changes, NewFile, check_num_files, commit
 from apps.marketplace.services.publishing import LARGE_FROM, LARGE_SUFFIXES
 from apps.marketplace.services.quotas import check_room
 from apps.marketplace.types import Gate, Kind, RefKind, Visibility
@@ -253,6 +253,7 @@ def _read_changes(model: Model, lines: Iterable[bytes]) -> Changes:
                 raise BadCommitError(
                     _("a commit has no operation {key}").format(key=repr(key[:40]))
                 )
+        check_num_files(len(files))  # before the bytes of the next one are kept
     title = str(header.get("summary") or "").strip()
     if not title:
         raise BadCommitError(_("a commit begins with a header that has a summary"))
