@@ -139,13 +139,17 @@ def test_what_cannot_be_read_row_by_row_is_refused_with_what_to_do(
     client, large = api_as(alice), picture()
     progressive = send(client, project, file_of(large, progressive=True))
     tiff = send(client, project, file_of(large, "TIFF"))
+    deep = PillowImage.new("I;16", large.size)
+    deep_tiff, deep_png = (
+        send(client, project, file_of(deep, form)) for form in ("TIFF", "PNG")
+    )
     huge = send(client, project, file_of(PillowImage.new("L", (2000, 1501)), "PNG"))
     whole = file_of(large).getvalue()
     half = io.BytesIO(whole[: len(whole) // 2])
     half.name = "half.jpg"
     broken = send(client, project, half)
 
-    for answer in (progressive, tiff):
+    for answer in (progressive, tiff, deep_tiff, deep_png):
         assert answer.status_code == 413
         assert "JPEG that is not progressive" in answer.json()["detail"]
     assert (huge.status_code, broken.status_code) == (413, 400)
