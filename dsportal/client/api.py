@@ -8,8 +8,11 @@ from typing import Any, Self
 from dsportal.client.adding import AddingCalls
 from dsportal.client.deployments import DeploymentCalls
 from dsportal.client.errors import ClientError, NotFoundError
+from dsportal.client.exchanging import ExchangeCalls
 from dsportal.client.http import Http
+from dsportal.client.labels import LabelCalls
 from dsportal.client.mirrors import MirrorCalls
+from dsportal.client.quality import QualityCalls
 from dsportal.client.reports import ReportCalls
 from dsportal.client.types import (
     Event,
@@ -20,10 +23,20 @@ from dsportal.client.types import (
 from dsportal.client.uploading import UploadCalls
 from dsportal.client.versions import VersionCalls
 from dsportal.client.watching import watch
+from dsportal.client.working import WorkCalls
 
 
 class Client(
-    UploadCalls, AddingCalls, VersionCalls, MirrorCalls, ReportCalls, DeploymentCalls
+    LabelCalls,
+    UploadCalls,
+    AddingCalls,
+    WorkCalls,
+    QualityCalls,
+    ExchangeCalls,
+    VersionCalls,
+    MirrorCalls,
+    ReportCalls,
+    DeploymentCalls,
 ):
     """A dsportal server as the person whose token it is.
 
@@ -129,6 +142,16 @@ class Client(
         path = f"labeling/projects/{self.project_id(project)}/images/"
         return self._http.pages(path, page_size=500, **wanted)
 
+    def delete_image(self, image_id: int) -> None:
+        """Remove an image and its annotations."""
+        self._http.delete(f"labeling/images/{image_id}/")
+
+    def download_image(self, image_id: int, path: str | Path) -> Path:
+        """Write the original file, byte for byte, whole or not at all."""
+        target = Path(path)
+        self._http.download(f"labeling/images/{image_id}/file/", target)
+        return target
+
     def document(self, image_id: int) -> dict[str, Any]:
         """An image's labels, annotations, predictions and revision."""
         document: dict[str, Any] = self._http.get(
@@ -152,29 +175,6 @@ class Client(
         )
         return int(answer.json()["revision"])
 
-    def submit(self, image_id: int) -> None:
-        """Say that an image is labeled."""
-        self._http.post(f"labeling/images/{image_id}/submit/")
-
-    def accept(self, project: int | str, image_ids: Sequence[int]) -> list[int]:
-        """Accept submitted images as a reviewer; returns those that were submitted."""
-        path = f"labeling/projects/{self.project_id(project)}/accept/"
-        answer = self._http.post(path, {"image_ids": list(image_ids)})
-        return [int(one) for one in answer.json()["accepted"]]
-
-    def send_back(
-        self, image_id: int, text: str, *, pin: tuple[float, float] | None = None
-    ) -> None:
-        """Open a submitted image again for whoever submitted it, and say why.
-
-        Args:
-            image_id: Which image.
-            text: What is to be done.
-            pin: Where, in pixels of the upright image.
-        """
-        body = {"text": text, "pin": None if pin is None else list(pin)}
-        self._http.post(f"labeling/images/{image_id}/send-back/", body)
-
     def prelabel(
         self,
         project: int | str,
@@ -191,19 +191,6 @@ class Client(
         }
         path = f"labeling/projects/{self.project_id(project)}/prelabel/"
         return str(self._http.post(path, body).json()["job_id"])
-
-    def export(
-        self, project: int | str, path: str | Path, *, only_submitted: bool = False
-    ) -> Path:
-        """Write the annotations as a COCO file, whole or not at all."""
-        target = Path(path)
-        self._http.download(
-            f"labeling/projects/{self.project_id(project)}/export/",
-            target,
-            form="coco",
-            only_submitted="true" if only_submitted else "false",
-        )
-        return target
 
     def signature(self, model: str, *, revision: str = "main") -> dict[str, Any]:
         """What the server signed as ``namespace/name``: ``bundle``, ``public_pem``."""

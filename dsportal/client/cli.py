@@ -129,6 +129,38 @@ def export(
     click.echo(client.export(project, path, only_submitted=only_submitted))
 
 
+@main.command("import")
+@click.argument("project")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--form", default="coco", show_default=True, help="A format's name.")
+@click.option(
+    "--dry-run", "is_dry_run", is_flag=True, help="Only say what would change."
+)
+@click.option(
+    "--replace", "is_replacing", is_flag=True,
+    help="Take away what the file does not have, on images that it names.",
+)  # fmt: skip
+@click.pass_context
+def import_annotations(
+    ctx: click.Context,
+    project: str,
+    path: Path,
+    form: str,
+    *,
+    is_dry_run: bool,
+    is_replacing: bool,
+) -> None:
+    """Merge the annotations of PATH, one file or a zip, into PROJECT."""
+    client = client_of(ctx)
+    job_id = client.import_annotations(
+        project, path, form=form, is_dry_run=is_dry_run, is_replacing=is_replacing
+    )
+    click.echo(f"job {job_id}")
+    _watch(ctx, client, job_id)
+    for name, said in client.job(job_id).result.items():
+        click.echo(f"{name}: {said}")
+
+
 @main.command()
 @click.argument("project")
 @click.pass_context

@@ -101,6 +101,9 @@ class Http:
 
         return self._answer(send)
 
+    def patch(self, path: str, body: object) -> httpx.Response:
+        return self._answer(lambda: self._client.patch(API + path, json=body))
+
     def delete(self, path: str) -> httpx.Response:
         return self._answer(lambda: self._client.delete(API + path))
 

@@ -72,6 +72,12 @@ def test_from_a_token_to_a_coco_file(
         events = list(client.watch(client.prelabel(project.id)))
         saved = [label(client, one.image_id or 0) for one in sent]
         path = client.export(project.id, tmp_path / "coco.json", only_submitted=True)
+        shown = client.import_annotations(project.id, path, is_dry_run=True)
+        list(client.watch(shown))
+        again = client.job(shown).result
+        zipped = client.start_export(project.id, form="yolo-detect", with_images=True)
+        list(client.watch(zipped))
+        client.fetch_export(zipped, tmp_path / "yolo.zip")
 
     assert [one.error for one in sent] == [""] * NUM_IMAGES
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
@@ -79,6 +85,10 @@ def test_from_a_token_to_a_coco_file(
     assert events[-1].payload["status"] == "done"
     assert exported(path) == sorted(box for boxes in saved for box in boxes)
     assert found_share(path, truth) >= 0.8
+    assert (again["added"], again["changed"]) == (0, 0)
+    assert again["unchanged"] == sum(len(boxes) for boxes in saved)
+    with zipfile.ZipFile(tmp_path / "yolo.zip") as file:
+        assert sum(name.endswith(".txt") for name in file.namelist()) >= NUM_IMAGES
 
 
 def test_a_zip_is_added_from_the_shell(
