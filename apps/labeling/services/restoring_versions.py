@@ -39,8 +39,8 @@ class Restored:
     """What a restore did.
 
     Attributes:
-        before: The state that it replaced, itself a version; None where the project
-            was empty.
+        before: The state that it replaced, itself a version: the one that the project
+            stood on where nothing has changed since; None where the project was empty.
         num_changed: Images whose annotations were put back.
         num_added: Images that had been deleted.
     """
@@ -99,6 +99,7 @@ def _keep(user: "User", version: DatasetVersion) -> DatasetVersionInfo | None:
             project_id=version.project_id,
             note=f"before version {version.number} was restored",
             only_submitted=False,
+            may_stay=True,
         )
     except NothingToFreezeError:
         return None

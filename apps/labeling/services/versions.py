@@ -54,6 +54,7 @@ def make_version(
     note: str = "",
     shares: Shares | None = None,
     only_submitted: bool = True,
+    may_stay: bool = False,
 ) -> DatasetVersionInfo:
     """Freeze a project's images, annotations and labels under the next number.
 
@@ -66,6 +67,7 @@ def make_version(
         note: What this version is for.
         shares: Of the splits; None takes those of the version before.
         only_submitted: Leave out images that nobody has finished.
+        may_stay: The version that the project stands on will do where it is the same.
 
     Returns:
         The new version, or the newest one where nothing has changed since.
@@ -78,26 +80,29 @@ def make_version(
     project = selectors.access_project(
         user=user, project_id=project_id, needs=Role.ANNOTATOR
     )
-    stands_on = locked(project_id).stands_on_id
+    stands_on = locked(project_id).stands_on
     newest = DatasetVersion.objects.filter(project=project).first()
+    same = [newest, stands_on] if may_stay else [newest]
+    before = same[-1] or newest
     if shares is None:
-        shares = Shares(**newest.shares) if newest else Shares()
+        shares = Shares(**before.shares) if before else Shares()
     version = DatasetVersion(
         project=project,
         number=newest.number + 1 if newest else 1,
         note=note,
         shares=asdict(shares),
         only_submitted=only_submitted,
-        parent_id=stands_on,
+        parent=stands_on,
         created_by=user,
     )
     undo = transaction.savepoint()
     version.save()
     _freeze(version, shares)
-    if newest is not None and newest.content_hash == version.content_hash:
-        transaction.savepoint_rollback(undo)
-        stand_on(newest)
-        return version_info(newest)
+    for known in filter(None, same):
+        if known.content_hash == version.content_hash:
+            transaction.savepoint_rollback(undo)
+            stand_on(known)
+            return version_info(known)
     version.save()
     stand_on(version)
     audit(

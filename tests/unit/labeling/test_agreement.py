@@ -18,8 +18,9 @@ BINARY = ("0100000010", "1110010000")
 NOMINAL = ("aabbdcccedda", "babbbccceddd")
 WITH_GAPS = ("123321412...", "1233224125.3", ".3332342251.", "12332441251.")
 
-# How many of 14 people chose each of five values for ten subjects, the example in common
-# use for Fleiss' kappa (.210), and each subject's most frequent value; None for a tie.
+# How many of 14 people chose each of five values for ten subjects: the worked example of
+# Wikipedia's article on Fleiss' kappa (.210), not of his paper. Beside it each subject's
+# most frequent value; None for a tie.
 VOTES = [
     ((0, 0, 0, 0, 14), 5),
     ((0, 2, 6, 4, 2), 3),
@@ -177,7 +178,9 @@ def test_a_tie_is_left_to_a_person():
 
 
 @pytest.mark.parametrize(("votes", "most_frequent"), VOTES)
-def test_the_label_is_the_most_frequent_of_fleiss_worked_example(votes, most_frequent):
+def test_the_label_is_the_most_frequent_of_wikipedias_worked_example(
+    votes, most_frequent
+):
     said = [value for value, num in enumerate(votes, start=1) for _ in range(num)]
 
     found = consensus({person: [box(0, label)] for person, label in enumerate(said)})

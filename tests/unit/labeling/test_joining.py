@@ -115,3 +115,17 @@ def test_labels_are_those_of_the_side_that_changed_them():
         ("aa", ""), ("B", ""), ("c", ""), ("new", "n"), ("NEW (v2)", ""),
     ]  # fmt: skip
     assert removed_labels(ours, theirs, base) == {3}
+
+
+def test_a_label_that_one_side_says_how_to_draw_is_drawn_so():
+    # Labels that may be drawn anyhow do not say it.
+    plain = {"id": 1, "name": "a", "hotkey": "", "position": 1}
+    ringed = {**plain, "kinds": ["polygon"]}
+
+    def joined(ours: dict[str, object], theirs: dict[str, object], base: object):
+        (row,) = join_labels([ours], [theirs], [base], is_ours_first=True, mark="")
+        return row
+
+    assert joined(plain, ringed, base=plain) == ringed
+    assert joined(ringed, plain, base=plain) == ringed
+    assert joined(ringed, plain, base=ringed) == plain

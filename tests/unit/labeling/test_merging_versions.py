@@ -166,10 +166,36 @@ def test_a_merge_can_be_restored_and_merged_on(project: Project, scratch, parted
     AnnotationFactory(image=images["same"], label=scratch, x2=400)
     later = frozen(project)
 
-    assert (restored.parent, restored.content_hash) == (made, made.content_hash)
-    assert later.parent == restored
+    assert restored == made
+    assert later.parent == made
     assert common_ancestor(later, theirs) == theirs
     assert merged(later, theirs) == later
+
+
+def test_a_restore_after_a_merge_keeps_what_there_was_once(
+    alice: User, project: Project, scratch: Label
+):
+    one, other, *_more = ImageFactory.create_batch(6, project=project)
+    first = frozen(project)
+    AnnotationFactory(image=one, label=scratch)
+    theirs = make_version(
+        user=alice,
+        project_id=project.pk,
+        shares=Shares(train=50, val=50),
+        only_submitted=False,
+    )
+    back_to(first)
+    AnnotationFactory(image=other, label=scratch)
+    ours = frozen(project)
+    merged(
+        DatasetVersion.objects.get(pk=theirs.id), ours
+    )  # the newest, split in halves
+
+    before = restore_version(user=alice, version_id=theirs.id).before
+
+    assert before is not None
+    assert before.id == ours.pk
+    assert project.versions.count() == 4
 
 
 def test_an_older_version_brings_nothing_and_a_newer_one_is_taken_whole(

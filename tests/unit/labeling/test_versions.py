@@ -305,6 +305,21 @@ def test_a_restore_brings_back_boxes_labels_and_deleted_images(
     assert replayed == stated(first.annotations.get())
 
 
+def test_a_restored_label_is_drawn_as_it_was(alice: User, project: Project, labels):
+    scratch, dent = labels
+    submitted(project, 1)
+    scratch.kinds = ["polygon"]
+    scratch.save()
+    made = make_version(user=alice, project_id=project.pk)
+    for label in labels:
+        delete_label(user=alice, project_id=project.pk, label_id=label.pk)
+
+    restore_version(user=alice, version_id=made.id)
+
+    kinds = dict(project.labels.values_list("pk", "kinds"))
+    assert kinds == {scratch.pk: ["polygon"], dent.pk: []}
+
+
 def test_a_restore_can_be_undone(alice: User, project: Project, labels):
     (image,) = submitted(project, 1)
     made = make_version(user=alice, project_id=project.pk)
