@@ -91,6 +91,7 @@ class Wanted:
         state: An ImageState.
         review: What a reviewer chooses among (selectors.REVIEWS).
         name: A part of it, folders included.
+        text: A part of a remark, or of what an attribute of an annotation says.
         assignee: Whose turn it is.
         label: Drawn or proposed on it.
         split: Where it was put by hand.
@@ -101,6 +102,7 @@ class Wanted:
     state: str = ""
     review: str = ""
     name: str = ""
+    text: str = ""
     assignee: int | None = None
     label: int | None = None
     split: str = ""

@@ -135,9 +135,9 @@ class Client(
 
         Args:
             project: Its id or name.
-            wanted: As in a page's address: ``state``, ``review``, ``name``, ``label``
-                (an id), ``split``, ``assignee`` (an id), ``min_score``, ``max_score``;
-                ``order="doubt"`` has what a model is least sure of first.
+            wanted: As in a page's address: ``state``, ``review``, ``name``, ``text``,
+                ``label`` (an id), ``split``, ``assignee`` (an id), ``min_score``,
+                ``max_score``; ``order="doubt"`` has what a model is least sure of first.
         """
         path = f"labeling/projects/{self.project_id(project)}/images/"
         return self._http.pages(path, page_size=500, **wanted)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -9,7 +10,14 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from apps.accounts.models import User
-from apps.labeling.models import Image, Label, Project, SavedView
+from apps.labeling.models import (
+    Annotation,
+    Image,
+    Label,
+    Project,
+    Remark,
+    SavedView,
+)
 from tests.factories.labeling import (
     AnnotationFactory,
     ImageFactory,
@@ -47,6 +55,32 @@ def test_images_are_found_by_what_is_drawn_or_proposed_on_them(
     assert found(label=scratch.pk, min_score=0.9) == []
     assert found(label=other.pk, min_score=0.9) == [sure.pk]
     assert found(split="val") == [bare.pk]
+
+
+def test_images_are_found_by_what_is_written_on_them(
+    found: Callable[..., list[int]], alice: User, project: Project, scratch: Label
+) -> None:
+    told, chosen, remarked, other = ImageFactory.create_batch(4, project=project)
+    words = {"note": 'Left edge,\n100 % "worn"', "depth": 12, "is_old": True}
+    row = AnnotationFactory(image=told, label=scratch, attributes=words)
+    AnnotationFactory(image=chosen, label=scratch, attributes={"colour": "深红"})
+    remark = Remark.objects.create(
+        image=remarked, author=alice, text="裂纹 an der Äsche"
+    )
+    AnnotationFactory(image=other, label=scratch)
+
+    assert found(text="LEFT  ed") == [told.pk]
+    assert found(text="100 %") == found(text='"worn') == [told.pk]
+    assert found(text="note") == found(text="12") == found(text="true") == []
+    assert found(text="深") == [chosen.pk]
+    assert found(text="裂纹 AN DER ä") == [remarked.pk]
+
+    Annotation.objects.filter(pk=row.pk).update(attributes={"note": "Right"}, x2=99)
+    remark.delete()
+    chosen.annotations.all().delete()
+
+    assert found(text="right") == [told.pk]
+    assert found(text="left") == found(text="裂纹") == found(text="深红") == []
 
 
 def test_an_image_with_a_label_drawn_and_proposed_is_counted_once(
@@ -119,6 +153,8 @@ def test_the_gallery_goes_on_where_a_page_of_the_least_sure_ended(
         ({"split": "all"}, "split must be one of test, train, val"),
         ({"label": "car"}, "label must be a whole number"),
         ({"review": "maybe"}, "review must be one of"),
+        ({"text": " a "}, "give two, or a Chinese character"),
+        ({"text": "x" * 101}, "text has at most 100 letters, got 101: shorten it"),
     ],
 )
 def test_a_filter_that_there_is_not_is_named(
@@ -136,6 +172,23 @@ def test_a_filter_that_there_is_not_is_named(
     assert reason in refused.json()["detail"]
     assert [reason in str(one) for one in page.context["messages"]] == [True]
     assert page.context["images"] == [image]
+
+
+def test_a_view_keeps_its_text_and_is_not_longer_than_its_column(
+    api_as: As, alice: User, project: Project
+) -> None:
+    ask = api_as(alice)
+    url = reverse("labeling-api:saved-view-list", args=[project.pk])
+    body = {"name": "Cracks", "query": urlencode({"text": " 裂纹  A "})}
+
+    made = ask.post(url, body, format="json")
+    long = ask.post(
+        url, {**body, "query": urlencode({"name": "裂" * 120})}, format="json"
+    )
+
+    assert made.json()["query"] == urlencode({"text": "裂纹 A"})
+    assert long.status_code == 400
+    assert "shorten the name or text" in long.json()["detail"]
 
 
 def test_a_view_is_saved_found_again_and_replaced(

@@ -1,6 +1,7 @@
 """A project of 100,000 images and 1,000,000 boxes, filled past the API.
 
-A model has looked at a tenth of the images.
+A model has looked at a tenth of the images. All boxes say something, and a hundredth of
+the images has a remark.
 """
 
 import os
@@ -33,10 +34,17 @@ BOXES_SQL = """
 INSERT INTO labeling_annotation (
   image_id, uid, label_id, kind, packed, source, attributes, is_occluded, is_truncated,
   layer, created_by_id, updated_by_id, created_at, updated_at, x1, y1, x2, y2)
-SELECT i.id, gen_random_uuid(), %(label)s, 'box', '', 'human', '{}', false, false, 0,
+SELECT i.id, gen_random_uuid(), %(label)s, 'box', '', 'human',
+  jsonb_build_object('colour', (ARRAY['red', 'green', 'blue'])[1 + (i.id + b) %% 3],
+    'note', '检查 ' || i.id %% 1000 || ', seen from the left'), false, false, 0,
   %(user)s, %(user)s, now(), now(), 100 * b, 50, 100 * b + 80, 150
 FROM labeling_image i, generate_series(0, %(boxes)s - 1) b
 WHERE i.project_id = %(project)s
+"""
+REMARKS_SQL = """
+INSERT INTO labeling_remark (image_id, author_id, text, created_at, updated_at)
+SELECT id, %(user)s, 'The 裂纹 goes on to the edge.', now(), now()
+FROM labeling_image WHERE project_id = %(project)s AND id %% 100 = 0
 """
 PROPOSALS_SQL = """
 INSERT INTO labeling_prediction (
@@ -61,7 +69,7 @@ def fill(running: Running, client: httpx.Client) -> int:
     with database(running) as connection:
         row = connection.execute("SELECT min(id) FROM accounts_user").fetchone()
         assert row is not None
-        for statement in (IMAGES_SQL, BOXES_SQL, PROPOSALS_SQL):
+        for statement in (IMAGES_SQL, BOXES_SQL, REMARKS_SQL, PROPOSALS_SQL):
             connection.execute(statement, {**given, "user": row[0]})
         connection.execute(
             "VACUUM ANALYZE labeling_image, labeling_annotation, labeling_prediction"

@@ -764,6 +764,68 @@ CREATE INDEX "labeling_datasetversion_ancestor_id_ef1e5e6a" ON "labeling_dataset
 CREATE INDEX "labeling_datasetversion_merged_id_e4014f23" ON "labeling_datasetversion" ("merged_id");
 CREATE INDEX "labeling_datasetversion_parent_id_32614777" ON "labeling_datasetversion" ("parent_id");
 CREATE INDEX "labeling_project_stands_on_id_7b661323" ON "labeling_project" ("stands_on_id");
+ALTER TABLE "labeling_image" ADD COLUMN "said" text DEFAULT '' NOT NULL;
+
+CREATE FUNCTION labeling_say(images bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM labeling_image AS image WHERE image.id = ANY(images)
+  ORDER BY image.id FOR NO KEY UPDATE;
+  UPDATE labeling_image AS image SET said = found.said
+  FROM (
+    SELECT one.id, coalesce(string_agg(DISTINCT lower(word.text), E'\n'), '') AS said
+    FROM unnest(images) AS one (id) LEFT JOIN LATERAL (
+      SELECT value #>> '{}' FROM labeling_annotation AS annotation,
+        jsonb_path_query(annotation.attributes, '$.* ? (@.type() == "string")') AS value
+      WHERE annotation.image_id = one.id AND annotation.attributes <> '{}'
+      UNION ALL
+      SELECT remark.text FROM labeling_remark AS remark WHERE remark.image_id = one.id
+    ) AS word (text) ON true
+    GROUP BY one.id
+  ) AS found
+  WHERE image.id = found.id AND image.said <> found.said;
+END $$;
+
+CREATE FUNCTION labeling_annotations_say() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  images bigint[];
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    SELECT array_agg(DISTINCT image.id) INTO images
+    FROM came JOIN labeling_image AS image ON image.id = came.image_id,
+      jsonb_path_query(came.attributes, '$.* ? (@.type() == "string")') AS value
+    WHERE came.attributes <> '{}' AND
+      strpos(E'\n' || image.said || E'\n', E'\n' || lower(value #>> '{}') || E'\n') = 0;
+  ELSIF TG_OP = 'DELETE' THEN
+    SELECT array_agg(DISTINCT image_id) INTO images FROM gone WHERE attributes <> '{}';
+  ELSE
+    SELECT array_agg(DISTINCT came.image_id) INTO images
+    FROM came JOIN gone USING (id) WHERE came.attributes <> gone.attributes;
+  END IF;
+  IF images IS NOT NULL THEN
+    PERFORM labeling_say(images);
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER labeling_came AFTER INSERT ON labeling_annotation
+REFERENCING NEW TABLE AS came
+FOR EACH STATEMENT EXECUTE FUNCTION labeling_annotations_say();
+CREATE TRIGGER labeling_changed AFTER UPDATE ON labeling_annotation
+REFERENCING OLD TABLE AS gone NEW TABLE AS came
+FOR EACH STATEMENT EXECUTE FUNCTION labeling_annotations_say();
+CREATE TRIGGER labeling_gone AFTER DELETE ON labeling_annotation
+REFERENCING OLD TABLE AS gone
+FOR EACH STATEMENT EXECUTE FUNCTION labeling_annotations_say();
+
+CREATE FUNCTION labeling_remark_says() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM labeling_say(ARRAY[coalesce(NEW.image_id, OLD.image_id)]);
+  RETURN NULL;
+END $$;
+
+CREATE TRIGGER labeling_said AFTER INSERT OR DELETE OR UPDATE OF text ON labeling_remark
+FOR EACH ROW EXECUTE FUNCTION labeling_remark_says();
+;
 
 CREATE FUNCTION model_facets(
   task varchar, licence varchar, frameworks varchar[], precisions varchar[],
@@ -908,6 +970,7 @@ INSERT INTO "django_migrations" (app, name, applied) VALUES
 ('labeling', '0018_boxes_by_label', now()),
 ('labeling', '0019_saving', now()),
 ('labeling', '0020_version_parents', now()),
+('labeling', '0021_image_said', now()),
 ('marketplace', '0001_initial', now()),
 ('marketplace', '0002_forget_folders', now()),
 ('marketplace', '0003_commits', now()),

@@ -31,6 +31,7 @@ class ImageListApi(Api):
         parameters=[
             OpenApiParameter("state", str),
             OpenApiParameter("name", str),
+            OpenApiParameter("text", str, description="Of a remark or an attribute."),
             OpenApiParameter("review", str, enum=list(selectors.REVIEWS)),
             OpenApiParameter("assignee", int),
             OpenApiParameter("label", int, description="Drawn or proposed on it."),

@@ -62,6 +62,8 @@ class Image(TimeStamped):
         urgency: Waiting images are handed out from the greatest down.
         doubt: How little sure a model is of what it found, from 0 to 1, at its least sure
             proposal; None where none has looked.
+        said: What is written on it, in small letters, a line each: words in attributes of
+            its annotations, and remarks. Triggers keep it (migration 0021).
         copy_of: The project's image of which this is one person's copy.
         num_people: How many are to label it, each apart, in a copy.
         num_copies: How many copies there are.
@@ -95,6 +97,7 @@ class Image(TimeStamped):
     num_predictions = models.PositiveIntegerField(default=0)
     urgency = models.FloatField(default=0.0, db_default=0.0)
     doubt = models.FloatField(null=True, blank=True)
+    said = models.TextField(default="", db_default="", editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     submitted_at = models.DateTimeField(null=True, blank=True)
     submitted_by = models.ForeignKey(

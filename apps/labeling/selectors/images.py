@@ -13,6 +13,7 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.functions import Lower
 
 from apps.core.parsers import number
 from apps.labeling.formats.geometry import BBox
@@ -74,6 +75,8 @@ def list_images(
         images = images.filter(split=wanted.split)
     if wanted.name:
         images = images.filter(name__icontains=wanted.name)
+    if wanted.text:
+        images = images.filter(said__contains=Lower(Value(wanted.text)))
     images = images.filter(*on_image(wanted.label, wanted.min_score, wanted.max_score))
     if wanted.order is ImageOrder.DOUBT:
         return images.filter(doubt__isnull=False).order_by("-doubt", "pk")

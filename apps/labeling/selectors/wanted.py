@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from apps.accounts.models import User
 
 MAX_NAME = 255
+MAX_TEXT = 100
 
 
 def read_wanted(query: Mapping[str, str]) -> Wanted:
@@ -34,6 +35,7 @@ def read_wanted(query: Mapping[str, str]) -> Wanted:
         state=query.get("state", "")[:MAX_NAME],
         review=query_choice(query, "review", REVIEWS),
         name=query.get("name", "")[:MAX_NAME],
+        text=_read_text(query),
         assignee=query_number(query, "assignee"),
         label=query_number(query, "label"),
         split=query_choice(query, "split", Split),
@@ -49,6 +51,21 @@ def read_wanted(query: Mapping[str, str]) -> Wanted:
             )
         )
     return wanted
+
+
+def _read_text(query: Mapping[str, str]) -> str:
+    text = " ".join(query.get("text", "").split())
+    if len(text) == 1 and text.isascii():
+        raise BadQueryError(
+            _("one letter is on nearly every image: give two, or a Chinese character")
+        )
+    if len(text) > MAX_TEXT:
+        raise BadQueryError(
+            _("text has at most {most} letters, got {num}: shorten it").format(
+                most=MAX_TEXT, num=len(text)
+            )
+        )
+    return text
 
 
 def written(wanted: Wanted) -> str:

@@ -15,7 +15,7 @@ from apps.labeling.models import SavedView
 if TYPE_CHECKING:
     from apps.accounts.models import User
 
-MAX_NAME, MAX_VIEWS = 60, 50
+MAX_NAME, MAX_VIEWS, MAX_QUERY = 60, 50, 1000
 
 
 @transaction.atomic
@@ -33,7 +33,8 @@ def save_view(
         NotFoundError: No such project for this user.
         RoleTooLowError: It takes a reviewer to share one.
         BadQueryError: The query says something that there is not.
-        BadViewError: It has no name or a long one, chooses nothing, or is one too many.
+        BadViewError: It has no name or a long one, chooses nothing or by too long a
+            text, or is one too many.
     """
     needs = Role.REVIEWER if is_shared else Role.VIEWER
     selectors.access_project(user=user, project_id=project_id, needs=needs)
@@ -46,6 +47,10 @@ def save_view(
     if not text:
         raise BadViewError(
             _("this view would show all images: choose a filter or an order first")
+        )
+    if len(text) > MAX_QUERY:
+        raise BadViewError(
+            _("this view is too long to be kept: shorten the name or text it asks for")
         )
     mine = SavedView.objects.filter(project_id=project_id, owner=user)
     if mine.exclude(name=name).count() >= MAX_VIEWS:

@@ -121,7 +121,7 @@ def _above(request: PageRequest, project_id: int, wanted: Wanted) -> dict[str, A
     views = list(selectors.list_saved_views(user=request.user, project_id=project_id))
     here = selectors.written(wanted)
     more = [
-        wanted.label, wanted.split, wanted.assignee, wanted.order,
+        wanted.text, wanted.label, wanted.split, wanted.assignee, wanted.order,
         wanted.min_score if wanted.max_score is None else wanted.max_score,
     ]  # fmt: skip
     return {

@@ -1,5 +1,6 @@
 """One dataset version merged into another: whose an image is, and what stays."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -42,13 +43,12 @@ def scratch(project: Project) -> Label:
     return project.labels.get(name="scratch")
 
 
-def frozen(project: Project, **more: bool) -> DatasetVersion:
+def frozen(project: Project, **more: Any) -> DatasetVersion:
     """The project as it is; None of its images needs to be submitted."""
     made = make_version(
         user=project.created_by,
         project_id=project.pk,
-        shares=Shares(train=100, val=0),
-        **{"only_submitted": False, **more},
+        **{"only_submitted": False, "shares": Shares(train=100, val=0), **more},
     )
     return DatasetVersion.objects.get(pk=made.id)
 
@@ -173,17 +173,12 @@ def test_a_merge_can_be_restored_and_merged_on(project: Project, scratch, parted
 
 
 def test_a_restore_after_a_merge_keeps_what_there_was_once(
-    alice: User, project: Project, scratch: Label
+    project: Project, scratch: Label
 ):
     one, other, *_more = ImageFactory.create_batch(6, project=project)
     first = frozen(project)
     AnnotationFactory(image=one, label=scratch)
-    theirs = make_version(
-        user=alice,
-        project_id=project.pk,
-        shares=Shares(train=50, val=50),
-        only_submitted=False,
-    )
+    theirs = frozen(project, shares=Shares(train=50, val=50))
     back_to(first)
     AnnotationFactory(image=other, label=scratch)
     ours = frozen(project)
@@ -191,7 +186,7 @@ def test_a_restore_after_a_merge_keeps_what_there_was_once(
         DatasetVersion.objects.get(pk=theirs.id), ours
     )  # the newest, split in halves
 
-    before = restore_version(user=alice, version_id=theirs.id).before
+    before = restore_version(user=project.created_by, version_id=theirs.pk).before
 
     assert before is not None
     assert before.id == ours.pk

@@ -301,6 +301,7 @@ def test_a_restore_brings_back_boxes_labels_and_deleted_images(
     assert Image.objects.filter(pk=later.pk).exists()
     first.refresh_from_db()
     assert (first.revision, first.state) == (1, ImageState.SUBMITTED)
+    assert first.said == "deep"
     (replayed,) = replay(OperationLog.objects.filter(image=first)).values()
     assert replayed == stated(first.annotations.get())
 
