@@ -14,6 +14,7 @@ from dsportal.client.labels import LabelCalls
 from dsportal.client.mirrors import MirrorCalls
 from dsportal.client.quality import QualityCalls
 from dsportal.client.reports import ReportCalls
+from dsportal.client.trash import TrashCalls
 from dsportal.client.types import (
     Event,
     Job,
@@ -35,6 +36,7 @@ class Client(
     ExchangeCalls,
     VersionCalls,
     MirrorCalls,
+    TrashCalls,
     ReportCalls,
     DeploymentCalls,
 ):

@@ -230,6 +230,7 @@ SPECTACULAR_SETTINGS = {
         "ScopeEnum": "apps.accounts.models.SCOPE_CHOICES",
         "DeviceKindEnum": [("cpu", "cpu"), ("gpu", "gpu")],
         "ThreadStateEnum": "apps.marketplace.feedback.models.STATE_CHOICES",
+        "RepositoryKindEnum": "apps.marketplace.models.repositories.KIND_CHOICES",
     },
 }
 

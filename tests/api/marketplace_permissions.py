@@ -91,6 +91,13 @@ MARKETPLACE_API |= {
         "DELETE": write(ANNOTATOR, 204),
     },
 }
+# Nothing was deleted yet.
+MARKETPLACE_API |= {
+    "marketplace-api:trash-repositories": {"GET": read(**OWN)},
+    "marketplace-api:trash-restore-repository": {"POST": write(VIEWER, 404)},
+    "marketplace-api:trash-collections": {"GET": read(**OWN)},
+    "marketplace-api:trash-restore-collection": {"POST": write(VIEWER, 404)},
+}
 # Where the tests run, nothing is set to be fetched from: who may is told so.
 MARKETPLACE_API |= {
     "marketplace-api:catalogue": {"GET": read(**OWN)},

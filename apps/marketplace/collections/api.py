@@ -8,8 +8,10 @@ from apps.accounts.types import Role
 from apps.core.http import Api, ApiRequest, NewestFirst
 from apps.marketplace.collections import selectors, services
 from apps.marketplace.collections.models import MAX_TEXT, MAX_TITLE, Collection, Item
+from apps.marketplace.models import Model
 from apps.marketplace.selectors import access_repository
 from apps.marketplace.services.namespaces import namespace_of
+from apps.marketplace.services.repositories import restore_repository
 from apps.marketplace.types import NAME, Kind
 
 
@@ -32,6 +34,40 @@ class ItemOut(serializers.ModelSerializer[Item]):
     class Meta:
         model = Item
         fields = ["id", "position", "model", "kind", "summary", "note"]
+
+
+class DeletedRepositoryOut(serializers.ModelSerializer[Model]):
+    full_name = serializers.CharField()
+    undo_until = serializers.DateTimeField(help_text="After this it is purged.")
+
+    class Meta:
+        model = Model
+        fields = [
+            "id",
+            "full_name",
+            "kind",
+            "num_bytes_new",
+            "deleted_at",
+            "undo_until",
+        ]
+
+
+class DeletedCollectionOut(serializers.ModelSerializer[Collection]):
+    slug = serializers.CharField()
+    namespace = serializers.CharField(source="namespace.name")
+    undo_until = serializers.DateTimeField(help_text="After this it is purged.")
+
+    class Meta:
+        model = Collection
+        fields = ["id", "slug", "namespace", "title", "deleted_at", "undo_until"]
+
+
+class RestoredRepositoryOut(serializers.ModelSerializer[Model]):
+    full_name = serializers.CharField()
+
+    class Meta:
+        model = Model
+        fields = ["id", "full_name", "kind"]
 
 
 class CollectionIn(serializers.Serializer[Any]):
@@ -66,6 +102,10 @@ class ItemChange(serializers.Serializer[Any]):
 
 class NewestChanged(NewestFirst):
     ordering = ("-updated_at", "-pk")
+
+
+class LastDeleted(NewestFirst):
+    ordering = ("-deleted_at", "-pk")
 
 
 class InOrder(NewestFirst):
@@ -124,6 +164,54 @@ class CollectionApi(Api):
         found = _collection(request, collection_id)
         services.delete_collection(user=request.user, collection=found)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class DeletedRepositoriesApi(Api):
+    pagination_class = LastDeleted
+
+    @extend_schema(
+        operation_id="trash_repositories",
+        summary="Deleted repositories that you can bring back, and until when.",
+        responses=DeletedRepositoryOut(many=True),
+    )
+    def get(self, request: ApiRequest) -> Response:
+        rows = selectors.list_deleted_repositories(user=request.user)
+        return self.paginate(request, rows, DeletedRepositoryOut)
+
+
+class RestoreRepositoryApi(Api):
+    @extend_schema(
+        operation_id="trash_restore_repository",
+        request=None,
+        responses=RestoredRepositoryOut,
+    )
+    def post(self, request: ApiRequest, model_id: int) -> Response:
+        back = restore_repository(user=request.user, model_id=model_id)
+        return Response(RestoredRepositoryOut(back).data)
+
+
+class DeletedCollectionsApi(Api):
+    pagination_class = LastDeleted
+
+    @extend_schema(
+        operation_id="trash_collections",
+        summary="Deleted collections that you can bring back, and until when.",
+        responses=DeletedCollectionOut(many=True),
+    )
+    def get(self, request: ApiRequest) -> Response:
+        rows = selectors.list_deleted_collections(user=request.user)
+        return self.paginate(request, rows, DeletedCollectionOut)
+
+
+class RestoreCollectionApi(Api):
+    @extend_schema(
+        operation_id="trash_restore_collection", request=None, responses=CollectionOut
+    )
+    def post(self, request: ApiRequest, collection_id: int) -> Response:
+        back = services.restore_collection(
+            user=request.user, collection_id=collection_id
+        )
+        return Response(CollectionOut(back).data)
 
 
 class ItemListApi(Api):

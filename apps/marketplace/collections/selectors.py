@@ -76,3 +76,15 @@ def access_item(
 def collections_with(model: Model, *, user: "User") -> QuerySet[Collection]:
     rows = Collection.objects.visible_to(user).filter(items__model=model)
     return rows.order_by("title", "pk")
+
+
+def list_deleted_repositories(*, user: "User") -> QuerySet[Model]:
+    """What the user can bring back, the last deleted first."""
+    rows = Model.objects.restored_by(user).select_related("namespace")
+    return rows.order_by("-deleted_at", "-pk")
+
+
+def list_deleted_collections(*, user: "User") -> QuerySet[Collection]:
+    """What the user can bring back, the last deleted first."""
+    rows = Collection.objects.restored_by(user).select_related("namespace")
+    return rows.order_by("-deleted_at", "-pk")

@@ -21,6 +21,26 @@ api_urls = [
     path(_one, api.CollectionApi.as_view(), name="collection"),
     path(f"{_one}items/", api.ItemListApi.as_view(), name="collection-items"),
     path(f"{_one}items/<int:item_id>/", api.ItemApi.as_view(), name="collection-item"),
+    path(
+        "trash/repositories/",
+        api.DeletedRepositoriesApi.as_view(),
+        name="trash-repositories",
+    ),
+    path(
+        "trash/repositories/<int:model_id>/restore/",
+        api.RestoreRepositoryApi.as_view(),
+        name="trash-restore-repository",
+    ),
+    path(
+        "trash/collections/",
+        api.DeletedCollectionsApi.as_view(),
+        name="trash-collections",
+    ),
+    path(
+        "trash/collections/<int:collection_id>/restore/",
+        api.RestoreCollectionApi.as_view(),
+        name="trash-restore-collection",
+    ),
 ]
 
 # At the root of the server, for Hub clients.

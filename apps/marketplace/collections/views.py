@@ -15,7 +15,6 @@ from apps.core.parsers import number
 from apps.marketplace.collections import selectors, services
 from apps.marketplace.collections.forms import CollectionForm, ItemForm
 from apps.marketplace.collections.models import Collection
-from apps.marketplace.models import Model
 from apps.marketplace.selectors import access_repository
 from apps.marketplace.services.namespaces import namespace_of
 from apps.marketplace.types import Kind
@@ -56,11 +55,11 @@ def collections(request: PageRequest) -> HttpResponse:
 @require_GET
 def trash(request: PageRequest) -> HttpResponse:
     """Show what can still be brought back, repositories and collections, and until when."""
-    models = Model.objects.restored_by(request.user).select_related("namespace")
-    lists = Collection.objects.restored_by(request.user).select_related("namespace")
+    models = selectors.list_deleted_repositories(user=request.user)
+    lists = selectors.list_deleted_collections(user=request.user)
     context = {
-        "models": models.order_by("-deleted_at")[:MOST_IN_TRASH],
-        "lists": lists.order_by("-deleted_at")[:MOST_IN_TRASH],
+        "models": models[:MOST_IN_TRASH],
+        "lists": lists[:MOST_IN_TRASH],
         "days": settings.DELETED_KEPT_DAYS,
     }
     return render(request, "marketplace/trash.html", context)

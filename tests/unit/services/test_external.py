@@ -1,3 +1,4 @@
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -74,13 +75,15 @@ def test_a_wrong_valkey_password_is_named_without_showing_it(
     valkey.create()
     open_server = valkey.program()
     command = (*open_server.command, "--requirepass", "right")
-    # A refusal starts with a minus, so the closed server is asked for its socket.
+    # A refusal starts with a minus, so the closed server is only called. Its socket's
+    # file is there a moment before it listens.
     socket_file = tmp_path / "valkey" / "valkey.sock"
-    supervise(
-        replace(
-            open_server, command=command, is_ready=lambda _pid: socket_file.exists()
-        )
-    )
+
+    def is_listening(_pid: int) -> bool:
+        with socket.socket(socket.AF_UNIX) as caller:
+            return caller.connect_ex(str(socket_file)) == 0
+
+    supervise(replace(open_server, command=command, is_ready=is_listening))
     url = valkey.url.replace("unix://", "unix://:{}@")
 
     check_valkey(url.format("right"))
