@@ -2,16 +2,11 @@
 
 from pathlib import Path
 
-from dsportal.client.http import Http
+from dsportal.client.calls import ProjectCalls
 
 
-class ExchangeCalls:
+class ExchangeCalls(ProjectCalls):
     """What Client says of imports and exports; it brings the connection."""
-
-    _http: Http
-
-    def project_id(self, project: int | str) -> int:
-        raise NotImplementedError
 
     def export(
         self, project: int | str, path: str | Path, *, only_submitted: bool = False
@@ -19,7 +14,7 @@ class ExchangeCalls:
         """Write the annotations as a COCO file, whole or not at all."""
         target = Path(path)
         self._http.download(
-            f"labeling/projects/{self.project_id(project)}/export/",
+            self._of(project, "export/"),
             target,
             form="coco",
             only_submitted="true" if only_submitted else "false",
@@ -48,7 +43,7 @@ class ExchangeCalls:
             is_replacing: Take away what the file does not have, on images it names.
         """
         answer = self._http.post(
-            f"labeling/projects/{self.project_id(project)}/imports/",
+            self._of(project, "imports/"),
             file=Path(path),
             form={"form": form, "is_dry_run": is_dry_run, "is_replacing": is_replacing},
         )
@@ -75,7 +70,7 @@ class ExchangeCalls:
             "with_images": with_images,
             "version_id": version_id,
         }
-        path = f"labeling/projects/{self.project_id(project)}/exports/"
+        path = self._of(project, "exports/")
         return str(self._http.post(path, body).json()["job_id"])
 
     def fetch_export(self, job_id: str, path: str | Path) -> Path:

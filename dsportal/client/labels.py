@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from dsportal.client.http import Http
+from dsportal.client.calls import ProjectCalls
 from dsportal.client.types import Project
 
 
-class LabelCalls:
+class LabelCalls(ProjectCalls):
     """What Client says of projects and labels; it brings the connection.
 
     A label is a dict of ``id``, ``name``, ``color``, ``hotkey``, ``kinds`` (how its
@@ -14,28 +14,23 @@ class LabelCalls:
     API states them.
     """
 
-    _http: Http
-
-    def project_id(self, project: int | str) -> int:
-        raise NotImplementedError
-
     def update_project(self, project: int | str, **changes: str | int) -> Project:
         """Change a project's ``name``, ``guide`` or ``honeypot_percent``."""
-        answer = self._http.patch(self._project(project), changes)
+        answer = self._http.patch(self._of(project, ""), changes)
         return Project.from_wire(answer.json())
 
     def archive_project(self, project: int | str) -> None:
         """Take a project out of sight; an administrator can bring it back."""
-        self._http.delete(self._project(project))
+        self._http.delete(self._of(project, ""))
 
     def labels(self, project: int | str) -> list[dict[str, Any]]:
         """The project's labels, in their order."""
-        found: list[dict[str, Any]] = self._http.get(f"{self._project(project)}labels/")
+        found: list[dict[str, Any]] = self._http.get(self._of(project, "labels/"))
         return found
 
     def add_label(self, project: int | str, name: str, **said: Any) -> dict[str, Any]:
         """Add a label; ``said`` is what else of it is not to be as it comes."""
-        path = f"{self._project(project)}labels/"
+        path = self._of(project, "labels/")
         made: dict[str, Any] = self._http.post(path, {"name": name, **said}).json()
         return made
 
@@ -52,11 +47,8 @@ class LabelCalls:
         """Remove a label that nothing carries."""
         self._http.delete(self._label(project, label))
 
-    def _project(self, project: int | str) -> str:
-        return f"labeling/projects/{self.project_id(project)}/"
-
     def _label(self, project: int | str, label: int | str) -> str:
         if isinstance(label, str):
             known = {row["name"].casefold(): row["id"] for row in self.labels(project)}
             label = known.get(label.casefold(), 0)
-        return f"{self._project(project)}labels/{label}/"
+        return self._of(project, f"labels/{label}/")

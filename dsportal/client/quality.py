@@ -3,20 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dsportal.client.http import Http
+from dsportal.client.calls import ProjectCalls
 
 
-class QualityCalls:
+class QualityCalls(ProjectCalls):
     """What Client says of overlap, tests and consensus; it brings the connection."""
-
-    _http: Http
-
-    def project_id(self, project: int | str) -> int:
-        raise NotImplementedError
 
     def quality(self, project: int | str) -> dict[str, Any]:
         """Agreement with its interval, tests, and a score card for everybody."""
-        found: dict[str, Any] = self._http.get(self._quality(project, "quality"))
+        found: dict[str, Any] = self._http.get(self._of(project, "quality/"))
         return found
 
     def ask_several(
@@ -39,14 +34,14 @@ class QualityCalls:
         if image_ids is not None:
             which = {"image_ids": list(image_ids)}
         body = {"num_people": num_people, **which}
-        return self._changed(self._quality(project, "overlap"), body)
+        return self._changed(self._of(project, "overlap/"), body)
 
     def use_as_tests(
         self, project: int | str, image_ids: Sequence[int], *, are_tests: bool = True
     ) -> list[int]:
         """Take submitted images for tests, or no longer; returns which changed."""
         body = {"image_ids": list(image_ids), "is_truth": are_tests}
-        return self._changed(self._quality(project, "truths"), body)
+        return self._changed(self._of(project, "truths/"), body)
 
     def merge_copies(
         self, project: int | str, image_ids: Sequence[int] | None = None
@@ -54,7 +49,7 @@ class QualityCalls:
         """Write what most people drew onto their images, these or all that are ready."""
         body = {} if image_ids is None else {"image_ids": list(image_ids)}
         merges: list[dict[str, Any]] = self._http.post(
-            self._quality(project, "merge"), body
+            self._of(project, "merge/"), body
         ).json()
         return merges
 
@@ -64,6 +59,3 @@ class QualityCalls:
 
     def _changed(self, path: str, body: dict[str, Any]) -> list[int]:
         return [int(one) for one in self._http.post(path, body).json()["image_ids"]]
-
-    def _quality(self, project: int | str, what: str) -> str:
-        return f"labeling/projects/{self.project_id(project)}/{what}/"

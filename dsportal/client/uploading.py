@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+from dsportal.client.calls import ProjectCalls
 from dsportal.client.errors import RefusedError
-from dsportal.client.http import Http
 from dsportal.client.types import Uploaded
 
 SUFFIXES = frozenset(
@@ -15,13 +15,8 @@ SUFFIXES = frozenset(
 ASKED_AT_ONCE = 200
 
 
-class UploadCalls:
+class UploadCalls(ProjectCalls):
     """What Client says of images in folders; it brings the connection."""
-
-    _http: Http
-
-    def project_id(self, project: int | str) -> int:
-        raise NotImplementedError
 
     def upload(
         self,
@@ -46,7 +41,7 @@ class UploadCalls:
         Returns:
             What became of each file, in the order of the paths.
         """
-        url = f"labeling/projects/{self.project_id(project)}/images/"
+        url = self._of(project, "images/")
         files = list(_files(paths))
         done: list[Uploaded] = []
         with ThreadPoolExecutor(workers) as pool:

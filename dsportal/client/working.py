@@ -4,24 +4,19 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from dsportal.client.calls import ProjectCalls
 from dsportal.client.errors import ClientError
-from dsportal.client.http import Http
 
 
-class WorkCalls:
+class WorkCalls(ProjectCalls):
     """What Client says of who labels what and what became of it."""
-
-    _http: Http
-
-    def project_id(self, project: int | str) -> int:
-        raise NotImplementedError
 
     def next_image(self, project: int | str) -> int | None:
         """Take the next image to label; None where nothing is left.
 
         Asking again answers the same one until it is submitted.
         """
-        answer = self._http.post(self._work(project, "next")).json()
+        answer = self._http.post(self._of(project, "next/")).json()
         return answer["image_id"]  # type: ignore[no-any-return]  # what the API promises
 
     def submit(self, image_id: int) -> None:
@@ -35,7 +30,7 @@ class WorkCalls:
     def accept(self, project: int | str, image_ids: Sequence[int]) -> list[int]:
         """Accept submitted images as a reviewer; returns those that were submitted."""
         body = {"image_ids": list(image_ids)}
-        answer = self._http.post(self._work(project, "accept"), body)
+        answer = self._http.post(self._of(project, "accept/"), body)
         return [int(one) for one in answer.json()["accepted"]]
 
     def send_back(
@@ -82,12 +77,12 @@ class WorkCalls:
 
     def restore_project(self, project: int | str, *, at: datetime) -> int:
         """Bring all annotations back to a moment; returns how many images changed."""
-        answer = self._http.post(self._work(project, "restore"), {"at": at.isoformat()})
+        answer = self._http.post(self._of(project, "restore/"), {"at": at.isoformat()})
         return int(answer.json()["num_images"])
 
     def workload(self, project: int | str) -> list[dict[str, Any]]:
         """What everybody who labels has open, overdue and submitted."""
-        found: list[dict[str, Any]] = self._http.get(self._work(project, "workload"))
+        found: list[dict[str, Any]] = self._http.get(self._of(project, "workload/"))
         return found
 
     def assign(
@@ -108,12 +103,12 @@ class WorkCalls:
             "assignee_id": None if to is None else self._person(project, to),
             "due_at": None if due_at is None else due_at.isoformat(),
         }
-        answer = self._http.post(self._work(project, "assign"), body)
+        answer = self._http.post(self._of(project, "assign/"), body)
         return [int(one) for one in answer.json()["image_ids"]]
 
     def rules(self, project: int | str) -> list[dict[str, Any]]:
         """The rules by which images go to people, in their order."""
-        found: list[dict[str, Any]] = self._http.get(self._work(project, "rules"))
+        found: list[dict[str, Any]] = self._http.get(self._of(project, "rules/"))
         return found
 
     def add_rule(
@@ -128,18 +123,16 @@ class WorkCalls:
                 and ``due_in_days``; what is not given does not matter.
         """
         body = {"people": [self._person(project, one) for one in people], **which}
-        made: dict[str, Any] = self._http.post(
-            self._work(project, "rules"), body
-        ).json()
+        made: dict[str, Any] = self._http.post(self._of(project, "rules/"), body).json()
         return made
 
     def apply_rules(self, project: int | str) -> int:
         """Carry the rules out on images that nobody has; returns how many went."""
-        answer = self._http.post(self._work(project, "rules/apply"))
+        answer = self._http.post(self._of(project, "rules/apply/"))
         return int(answer.json()["num_images"])
 
     def delete_rule(self, project: int | str, rule_id: int) -> None:
-        self._http.delete(self._work(project, f"rules/{rule_id}"))
+        self._http.delete(self._of(project, f"rules/{rule_id}/"))
 
     def _person(self, project: int | str, email: str) -> int:
         known = {row["user"].casefold(): row for row in self.workload(project)}
@@ -147,6 +140,3 @@ class WorkCalls:
             emails = ", ".join(row["user"] for row in known.values())
             raise ClientError(f"{email} labels nothing here; there are: {emails}")
         return int(known[email.casefold()]["user_id"])
-
-    def _work(self, project: int | str, what: str) -> str:
-        return f"labeling/projects/{self.project_id(project)}/{what}/"
