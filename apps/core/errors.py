@@ -1,5 +1,7 @@
 """What a service may refuse, in the domain's own words."""
 
+import re
+
 from django.utils.translation import gettext as _
 
 
@@ -25,6 +27,31 @@ class NotFoundError(DomainError):
 
     code = "not_found"
     status = 404
+
+
+class MovedError(NotFoundError):
+    """The object has another address by now.
+
+    A request whose own address names it is sent on there; any other is answered as one
+    for an object that is absent, with a message that tells the new name.
+
+    Attributes:
+        old: The part of an address that named it, as it was asked for: "demo/boards".
+        new: What stands there now.
+    """
+
+    code = "moved"
+
+    def __init__(self, message: str, *, old: str, new: str) -> None:
+        super().__init__(message)
+        self.old, self.new = old, new
+
+    def new_path(self, path: str) -> str:
+        """Return where a request for ``path`` goes; "" where the path does not name it."""
+        found = re.search(rf"(?<=/){re.escape(self.old)}(?=/|\.git/|$)", path)
+        if found is None:
+            return ""
+        return f"{path[: found.start()]}{self.new}{path[found.end() :]}"
 
 
 class ForbiddenError(DomainError):

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.encoding import escape_uri_path
 from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 from rest_framework.exceptions import NotFound
@@ -24,6 +25,7 @@ from apps.core.errors import (
     ConflictError,
     DomainError,
     KeyReusedError,
+    MovedError,
     TooLargeError,
 )
 from apps.core.models import AnsweredRequest
@@ -86,7 +88,7 @@ class Api(APIView):
             return super().dispatch(request, *args, **kwargs)
         with transaction.atomic():
             response = super().dispatch(request, *args, **kwargs)
-            if getattr(response, "status_code", 500) >= 400:
+            if getattr(response, "status_code", 500) >= 300:
                 transaction.set_rollback(True)
         return response
 
@@ -124,7 +126,7 @@ class Api(APIView):
         self, request: Any, response: Any, *args: Any, **kwargs: Any
     ) -> Any:
         answered: AnsweredRequest | None = getattr(self, "answered", None)
-        if answered and answered.status == 0 and response.status_code < 400:
+        if answered and answered.status == 0 and response.status_code < 300:
             answered.status = response.status_code
             answered.body = json.loads(json.dumps(response.data, default=str))
             answered.save(update_fields=["status", "body"])
@@ -190,6 +192,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         )
     if isinstance(exc, RequestDataTooBig):
         exc = TooLargeError(str(exc))
+    if isinstance(exc, MovedError) and (url := sent_on(context["request"], exc)):
+        return Response(status=307, headers={"Location": url})
     if isinstance(exc, DomainError):
         body = {"detail": str(exc), "code": exc.code, **exc.extra}
         return Response(body, status=exc.status)
@@ -197,6 +201,12 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if response is not None:
         response.data = _same_form(response.data, exc)
     return response
+
+
+def sent_on(request: HttpRequest | Request, exc: MovedError) -> str:
+    """Return where to repeat a request for what has moved; "" where nobody can say."""
+    path, query = exc.new_path(request.path), request.META.get("QUERY_STRING", "")
+    return escape_uri_path(path) + (f"?{query}" if path and query else "")
 
 
 def _same_form(data: Any, exc: Exception) -> dict[str, Any]:

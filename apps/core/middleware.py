@@ -6,11 +6,17 @@ from csp.constants import HEADER, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
-from apps.core.errors import DomainError
+from apps.core.errors import DomainError, MovedError
+from apps.core.http import sent_on
 from apps.core.views import health
 
 
@@ -97,6 +103,8 @@ class DomainErrorMiddleware:
     ) -> HttpResponse | None:
         if not isinstance(exception, DomainError):
             return None
+        if isinstance(exception, MovedError) and (url := sent_on(request, exception)):
+            return HttpResponseRedirect(url, preserve_request=True)
         context = {"message": str(exception), "code": exception.code}
         template = "404.html" if exception.status == 404 else "refused.html"
         return render(request, template, context, status=exception.status)

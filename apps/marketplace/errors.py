@@ -1,4 +1,10 @@
-from apps.core.errors import ConflictError, DomainError, ForbiddenError, NotFoundError
+from apps.core.errors import (
+    ConflictError,
+    DomainError,
+    ForbiddenError,
+    MovedError,
+    NotFoundError,
+)
 
 
 class BadNameError(DomainError):
@@ -100,6 +106,10 @@ class ArchivedError(ForbiddenError):
 
 class RepositoryNotFoundError(NotFoundError):
     """Absent, or not for this person to know of."""
+
+
+class RepositoryMovedError(MovedError, RepositoryNotFoundError):
+    """It was renamed since."""
 
 
 class RevisionNotFoundError(NotFoundError):

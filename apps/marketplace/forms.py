@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from typing import Any, cast
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -21,6 +24,18 @@ class SettingsForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("Shown to whoever asks for access."),
     )
+
+
+class RenameForm(forms.Form):
+    """Where a repository is to live."""
+
+    namespace = forms.ChoiceField(label=_("Namespace"))
+    name = forms.CharField(label=_("Name"), max_length=96)
+
+    def __init__(self, *args: Any, namespaces: Sequence[str], **given: Any) -> None:
+        super().__init__(*args, **given)
+        choices = [(name, name) for name in namespaces]
+        cast("forms.ChoiceField", self.fields["namespace"]).choices = choices
 
 
 class ClearanceForm(forms.Form):

@@ -2,6 +2,7 @@ from django.urls import path
 
 from apps.marketplace import views
 from apps.marketplace.api import models as api
+from apps.marketplace.api.addresses import AddressApi, AddressListApi
 from apps.marketplace.api.clearances import ClearanceApi
 from apps.marketplace.api.comparing import ComparisonApi
 from apps.marketplace.api.files import FileListApi
@@ -15,6 +16,7 @@ from apps.marketplace.collections import urls as collections
 from apps.marketplace.feedback import urls as feedback
 from apps.marketplace.views import comparing
 from apps.marketplace.views import licences as licence_views
+from apps.marketplace.views import settings as setting
 from apps.marketplace.views.clearing import clear
 
 _model = "<str:namespace>/<str:name>/"
@@ -31,7 +33,13 @@ page_urls = [
     path(_model, views.model, name="model"),
     path(f"{_model}files/", views.files, name="files"),
     path(f"{_model}revisions/", views.revisions, name="revisions"),
-    path(f"{_model}settings/", views.settings, name="settings"),
+    path(f"{_model}settings/", setting.settings, name="settings"),
+    path(f"{_model}settings/rename/", setting.rename, name="rename"),
+    path(
+        f"{_model}settings/addresses/<int:address_id>/forget/",
+        setting.forget_address,
+        name="forget-address",
+    ),
     path(f"{_model}act/", views.act, name="act"),
     path(f"{_model}clear/", clear, name="clear"),
     *feedback.page_urls,
@@ -51,6 +59,12 @@ api_urls = [
     path("compare/", ComparisonApi.as_view(), name="compare"),
     path(f"models/{_model}files/", FileListApi.as_view(), name="files"),
     path(f"models/{_model}clearance/", ClearanceApi.as_view(), name="clearance"),
+    path(f"models/{_model}addresses/", AddressListApi.as_view(), name="addresses"),
+    path(
+        f"models/{_model}addresses/<int:address_id>/",
+        AddressApi.as_view(),
+        name="address",
+    ),
     path(f"models/{_model}inside/", InsideApi.as_view(), name="inside"),
     path(f"models/{_model}signature/", SignatureApi.as_view(), name="signature"),
     *feedback.api_urls,

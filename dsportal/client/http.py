@@ -68,7 +68,12 @@ class Http:
 
     def get(self, path: str, **params: Any) -> Any:
         given = {key: value for key, value in params.items() if value is not None}
-        return self._answer(lambda: self._client.get(API + path, params=given)).json()
+
+        def send() -> httpx.Response:
+            # A renamed model answers from where it lives now.
+            return self._client.get(API + path, params=given, follow_redirects=True)
+
+        return self._answer(send).json()
 
     def pages(self, path: str, **params: Any) -> Iterator[dict[str, Any]]:
         """Yield the rows of a list, however many pages it has."""
@@ -148,7 +153,7 @@ class Http:
         raise AssertionError("num_tries is at least 1")
 
     def _checked(self, answer: httpx.Response) -> httpx.Response:
-        if not answer.is_error:
+        if answer.is_success:
             return answer
         try:
             body = answer.json()

@@ -35,6 +35,8 @@ MARKETPLACE_API: Rules = {
     "marketplace-api:compare": {"GET": read(answer=400, stranger=400)},
     "marketplace-api:files": {"GET": read()},
     # The model has no file yet, and who may read it is told so.
+    "marketplace-api:addresses": {"GET": read()},
+    "marketplace-api:address": {"DELETE": write(MANAGER, 204)},
     "marketplace-api:inside": {"GET": read(answer=404)},
     "marketplace-api:signature": {"GET": read()},
     # The model has no file yet: nothing is held.
@@ -170,6 +172,14 @@ MARKETPLACE_PAGES: Rules = {
             body=lambda _w: {"visibility": "workspace", "gate": "open"},
         ),
     },
+    "marketplace:rename": {
+        "POST": write(
+            MANAGER,
+            302,
+            body=lambda w: {"namespace": w["namespace"], "name": "moved"},
+        )
+    },
+    "marketplace:forget-address": {"POST": write(MANAGER, 302)},
     "marketplace:clear": {
         "POST": write(
             MANAGER, 409, body=lambda _w: {"revision": "main", "reason": "I read it."}

@@ -90,7 +90,7 @@ def test_a_client_does_all_of_its_day(
     results = json.loads(run.stdout.splitlines()[-1])
     failed = {name: error for name, _seconds, error in results if error}
     assert failed == {}, "\n".join(failed.values())
-    assert len(results) >= 53
+    assert len(results) >= 62
 
 
 def test_transformers_timm_and_kserve_push_and_pull_with_an_address_alone(

@@ -21,6 +21,7 @@ from apps.labeling.services.versions import make_version
 from apps.marketplace.collections.services import add_item, create_collection
 from apps.marketplace.feedback.selectors import subject_of
 from apps.marketplace.feedback.services import open_thread
+from apps.marketplace.models import OldAddress
 from apps.marketplace.selectors.subjects import access_subject
 from apps.marketplace.services.repositories import create_repository
 from tests.api.rules import World
@@ -71,6 +72,9 @@ def make_world(workspace: Workspace, people: dict[str, User], checkouts: Path) -
         user=alice, project_id=image.project_id, only_submitted=False
     )
     model = create_repository(user=alice, namespace="", name="boards")
+    left = OldAddress.objects.create(
+        kind=model.kind, namespace=model.namespace, name="planks", model=model
+    )
     run = TrainingRunFactory(
         dataset_version=DatasetVersion.objects.get(pk=version.id),
         samples={"step": 1, "images": [{"name": f"{image.sha256}.jpg"}]},
@@ -109,6 +113,7 @@ def make_world(workspace: Workspace, people: dict[str, User], checkouts: Path) -
         "namespace": model.namespace.name,
         "name": model.name,
         "model_id": model.pk,
+        "address_id": left.pk,
         "webhook_id": create_webhook(
             user=alice, workspace_id=workspace.pk, url="http://192.0.2.7/"
         )[0].pk,

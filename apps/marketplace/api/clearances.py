@@ -31,7 +31,7 @@ class ClearanceApi(Api):
         responses={201: ClearanceOut},
     )
     def post(self, request: ApiRequest, namespace: str, name: str) -> Response:
-        model = selectors.access_repository(
+        model = selectors.addressed_repository(
             user=request.user, namespace=namespace, name=name
         )
         check_clears(request.user, model)

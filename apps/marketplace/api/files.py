@@ -52,7 +52,7 @@ class FileListApi(Api):
         responses=FileOut(many=True),
     )
     def get(self, request: ApiRequest, namespace: str, name: str) -> Response:
-        model = selectors.access_repository(
+        model = selectors.addressed_repository(
             user=request.user, namespace=namespace, name=name
         )
         wanted = request.query_params.get("revision", MAIN)

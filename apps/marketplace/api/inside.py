@@ -79,10 +79,10 @@ class InsideApi(Api):
         responses=InsideOut,
     )
     def get(self, request: ApiRequest, namespace: str, name: str) -> Response:
-        model = selectors.access_repository(
+        model = selectors.addressed_repository(
             user=request.user, namespace=namespace, name=name
         )
-        gates.check_reads(request.user, model)
+        gates.check_reads(request.user, model, site=request.build_absolute_uri("/"))
         wanted = request.query_params.get("revision", MAIN)
         revision = selectors.find_revision(model, wanted)
         if revision is None:

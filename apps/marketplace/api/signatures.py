@@ -32,7 +32,7 @@ class SignatureApi(Api):
         responses=SignatureOut,
     )
     def get(self, request: ApiRequest, namespace: str, name: str) -> Response:
-        model = selectors.access_repository(
+        model = selectors.addressed_repository(
             user=request.user, namespace=namespace, name=name
         )
         wanted: Any = request.query_params.get("revision", MAIN)

@@ -16,12 +16,13 @@ from apps.marketplace.api.hub.door import (
     endpoint,
     hub,
     person,
-    repository,
 )
 from apps.marketplace.api.hub.shapes import stamp
 from apps.marketplace.collections import selectors, services
 from apps.marketplace.collections.errors import BadCollectionError
 from apps.marketplace.collections.models import Collection
+from apps.marketplace.models import Model
+from apps.marketplace.selectors import access_repository
 from apps.marketplace.services.namespaces import own_namespace
 from apps.marketplace.types import Kind
 
@@ -87,7 +88,7 @@ def _list(request: HubRequest) -> HttpResponseBase:
             rows = rows.none()
             continue
         namespace, _between, name = full_name.partition("/")
-        model = repository(request, Kind(kind.removesuffix("s")), namespace, name)
+        model = _named(request, Kind(kind.removesuffix("s")), namespace, name)
         rows = rows.filter(items__model=model)
     start = number(query.get("cursor", "")) or 0
     limit = min(number(query.get("limit", "")) or PAGE, PAGE)
@@ -156,7 +157,7 @@ def _add(request: HubRequest, namespace: str, slug: str) -> HttpResponseBase:
             )
         )
     owner, _between, name = str(item.get("id") or "").partition("/")
-    model = repository(request, Kind(kind), owner, name)
+    model = _named(request, Kind(kind), owner, name)
     services.add_item(
         user=person(request),
         collection=found,
@@ -187,6 +188,13 @@ def _remove(
     item = selectors.access_item(found, user=request.user, item_id=_number(item_id))
     services.remove_item(user=person(request), item=item)
     return JsonResponse({})
+
+
+def _named(request: HubRequest, kind: Kind, namespace: str, name: str) -> Model:
+    """Find what a request speaks of elsewhere than in its address."""
+    return access_repository(
+        user=request.user, namespace=namespace, name=name, kind=kind
+    )
 
 
 def _word(given: dict[str, Any], name: str) -> str | None:

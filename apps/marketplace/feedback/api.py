@@ -9,7 +9,7 @@ from apps.core.http import Api, ApiRequest, NewestFirst
 from apps.marketplace.feedback import selectors, services
 from apps.marketplace.feedback.models import STATE_CHOICES, Message, Thread
 from apps.marketplace.feedback.types import State
-from apps.marketplace.selectors import access_repository
+from apps.marketplace.selectors import addressed_repository
 from apps.marketplace.selectors.subjects import access_subject
 from apps.marketplace.types import Subject
 
@@ -56,7 +56,7 @@ class OldestFirst(NewestFirst):
 
 class _AboutModel(Api):
     def subject(self, request: ApiRequest, **names: Any) -> Subject:
-        model = access_repository(user=request.user, **names)
+        model = addressed_repository(user=request.user, **names)
         return selectors.subject_of(model)
 
 

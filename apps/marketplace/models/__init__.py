@@ -1,3 +1,4 @@
+from apps.marketplace.models.addresses import OldAddress
 from apps.marketplace.models.licences import LicenceRules
 from apps.marketplace.models.people import AccessRequest, Like
 from apps.marketplace.models.repositories import (
@@ -29,6 +30,7 @@ __all__ = [
     "Model",
     "ModelRevision",
     "Namespace",
+    "OldAddress",
     "Ref",
     "RevisionFile",
     "Signature",

@@ -6,8 +6,8 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.core.errors import NotFoundError
-from apps.marketplace.errors import RepositoryNotFoundError
-from apps.marketplace.models import Model, ModelRevision, Ref, RevisionFile
+from apps.marketplace.errors import RepositoryMovedError, RepositoryNotFoundError
+from apps.marketplace.models import Model, ModelRevision, OldAddress, Ref, RevisionFile
 from apps.marketplace.types import (
     INSTANCES_FORMAT,
     MAIN,
@@ -41,26 +41,44 @@ def list_models(*, user: "User") -> QuerySet[Model]:
 def access_repository(
     *, user: "User | AnonymousUser", namespace: str, name: str, kind: Kind = Kind.MODEL
 ) -> Model:
-    """Return a repository that the user may see, gated or not.
+    """Return a repository that the user may see, gated or not, by a name it has or had.
 
     Raises:
         NotFoundError: There is none, or the user may not know of it.
     """
-    model = (
-        Model.objects.visible_to(user)
-        .filter(
-            kind=kind,
-            namespace__name__lower=namespace.lower(),
-            name__lower=name.lower(),
-        )
-        .select_related("namespace", "head")
-        .first()
-    )
+    seen = Model.objects.visible_to(user).select_related("namespace", "head")
+    named = {"namespace__name__lower": namespace.lower(), "name__lower": name.lower()}
+    model = seen.filter(kind=kind, **named).first()
+    if model is None:
+        old = OldAddress.objects.filter(kind=kind, **named)
+        model = seen.filter(pk__in=old.values("model")).first()
     if model is None:
         raise RepositoryNotFoundError(
             _("there is no {kind} {namespace}/{name} for you").format(
                 kind=kind, namespace=namespace, name=name
             )
+        )
+    return model
+
+
+def addressed_repository(
+    *, user: "User | AnonymousUser", namespace: str, name: str, kind: Kind = Kind.MODEL
+) -> Model:
+    """Return the repository that lives at an address, for what answers at that address.
+
+    Raises:
+        NotFoundError: There is none, or the user may not know of it.
+        RepositoryMovedError: It was renamed, and says where it lives now.
+    """
+    model = access_repository(user=user, namespace=namespace, name=name, kind=kind)
+    asked = f"{namespace}/{name}"
+    if asked.lower() != model.full_name.lower():
+        raise RepositoryMovedError(
+            _("{asked} was renamed: it is {full_name} now").format(
+                asked=asked, full_name=model.full_name
+            ),
+            old=asked,
+            new=model.full_name,
         )
     return model
 

@@ -11,7 +11,7 @@ from apps.core.errors import NotFoundError
 from apps.marketplace.errors import GatedError
 from apps.marketplace.models import AccessRequest, Model
 from apps.marketplace.services.repositories import check_manages
-from apps.marketplace.types import Asked, Gate
+from apps.marketplace.types import Asked, Gate, Kind
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -19,20 +19,27 @@ if TYPE_CHECKING:
     from apps.accounts.models import User
 
 
-def check_reads(user: "User | AnonymousUser", model: Model) -> None:
+def check_reads(user: "User | AnonymousUser", model: Model, *, site: str) -> None:
     """Refuse who has not come through the gate.
+
+    ``site`` is where this server answers: what is refused is read in a terminal.
 
     Raises:
         GatedError: Says how to come in.
     """
     if model.gate == Gate.OPEN or Model.objects.read_by(user).filter(pk=model.pk):
         return
-    raise GatedError(
-        _(
-            "{full_name} is gated: open /{full_name} in a browser, read its "
-            "terms and ask for access"
-        ).format(full_name=model.full_name)
-    )
+    url = f"{site.rstrip('/')}/{model.address}"
+    if model.kind == Kind.DATASET:  # which have no page
+        message = _("{full_name} is gated: ask for access with a POST to {url}").format(
+            full_name=model.full_name, url=f"{url}/ask-access"
+        )
+    else:
+        message = _(
+            "{full_name} is gated: open {url} in a browser, read its terms and ask for "
+            "access"
+        ).format(full_name=model.full_name, url=url)
+    raise GatedError(message)
 
 
 @transaction.atomic

@@ -15,8 +15,9 @@ from apps.marketplace.errors import InvalidModelError
 from apps.marketplace.formats.git import blob_oid, pointer_oid
 from apps.marketplace.formats.paths import PICKLES, check_name, check_path
 from apps.marketplace.formats.tensors import read_header
-from apps.marketplace.models import Model, ModelRevision, Namespace
+from apps.marketplace.models import Model, ModelRevision, Namespace, OldAddress
 from apps.marketplace.selectors import revision_info
+from apps.marketplace.services.addresses import take
 from apps.marketplace.services.commits import Changes, NewFile, commit
 from apps.marketplace.services.namespaces import namespace_of, packaged_namespace
 from apps.marketplace.types import Kind, Lineage, ModelRevisionInfo, Visibility
@@ -126,15 +127,23 @@ def _publish(
 
 
 def _own_model(namespace: Namespace, name: str, user: "User | None") -> Model:
-    """Return the model of that name, locked; made where there is none."""
+    """Return the model of that name, locked; made where there is none.
+
+    One that was called so and that she may write to is the one that is meant.
+    """
     visibility = Visibility.WORKSPACE if namespace.workspace_id else Visibility.PUBLIC
-    made, _is_new = Model.objects.get_or_create(
-        kind=Kind.MODEL,
-        namespace=namespace,
-        name__lower=name.lower(),
-        deleted_at=None,
-        defaults={"name": name, "created_by": user, "visibility": visibility},
-    )
+    named = {"kind": Kind.MODEL, "namespace": namespace, "name__lower": name.lower()}
+    made = Model.objects.filter(**named, deleted_at=None).first()
+    if made is None and user is not None:
+        old = OldAddress.objects.filter(**named).values("model")
+        made = Model.objects.written_by(user).filter(pk__in=old).first()
+    if made is None:
+        made, _is_new = Model.objects.get_or_create(
+            **named,
+            deleted_at=None,
+            defaults={"name": name, "created_by": user, "visibility": visibility},
+        )
+        take(made)
     return (
         Model.objects.select_for_update(of=("self",))
         .select_related("namespace", "head")

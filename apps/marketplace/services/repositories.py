@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.services import audit
 from apps.accounts.types import Role
-from apps.core.errors import ForbiddenError
+from apps.core.errors import ForbiddenError, NotFoundError
 from apps.marketplace.errors import (
     ArchivedError,
     LimitedTokenError,
@@ -17,7 +17,8 @@ from apps.marketplace.errors import (
     RevisionNotFoundError,
 )
 from apps.marketplace.formats.paths import check_name, check_ref
-from apps.marketplace.models import Model, ModelRevision, Ref
+from apps.marketplace.models import Model, ModelRevision, OldAddress, Ref
+from apps.marketplace.services.addresses import check_free, leave, take
 from apps.marketplace.services.commits import Changes, commit
 from apps.marketplace.services.namespaces import own_namespace
 from apps.marketplace.services.quotas import check_room
@@ -48,7 +49,8 @@ def create_repository(
     Raises:
         NotFoundError: She has no such namespace.
         BadNameError: No repository can have that name.
-        NameTakenError: There is one; ``extra["full_name"]`` is its address.
+        NameTakenError: There is one, or one that she sees was called so;
+            ``extra["full_name"]`` is its address.
         LimitedTokenError: She came in with a token for other repositories.
     """
     if user.limited_by:
@@ -59,6 +61,7 @@ def create_repository(
             )
         )
     owner = own_namespace(user=user, name=namespace, needs=Role.ANNOTATOR)
+    check_free(user=user, kind=kind, namespace=owner, name=name)
     try:
         with transaction.atomic():
             model = Model.objects.create(
@@ -76,6 +79,7 @@ def create_repository(
             ),
             full_name=full_name,
         ) from exc
+    take(model)
     commit(model=model, user=user, changes=Changes(title="initial commit"))
     _audit(user, model, "created")
     return model
@@ -87,6 +91,8 @@ def rename_repository(
 ) -> Model:
     """Give a repository another address among the user's namespaces.
 
+    The old one leads to it until another repository takes that.
+
     Raises:
         NotFoundError: No such namespace of hers.
         NameTakenError: Something lives there.
@@ -94,7 +100,7 @@ def rename_repository(
     """
     check_manages(user, model)
     owner = own_namespace(user=user, name=namespace, needs=Role.ANNOTATOR)
-    old = model.full_name
+    left, old = (model.namespace, model.name), model.full_name
     model.namespace, model.name = owner, check_name(name)
     model.search_text = model.search_text.replace(old.lower(), model.full_name.lower())
     try:
@@ -106,6 +112,8 @@ def rename_repository(
                 kind=model.kind, full_name=model.full_name
             )
         ) from exc
+    take(model)
+    leave(model, *left)
     _audit(user, model, "renamed", before=old)
     return model
 
@@ -177,9 +185,26 @@ def restore_repository(*, user: "User", model_id: int) -> Model:
                 full_name=gone.full_name
             )
         ) from exc
+    take(gone)
     check_room(gone.namespace, gone.num_bytes_new, but=gone)
     _audit(user, gone, "restored")
     return gone
+
+
+@transaction.atomic
+def forget_address(*, user: "User", model: Model, address_id: int) -> None:
+    """Let an old address of a repository lead nowhere, so that another can be made there.
+
+    Raises:
+        ForbiddenError: The user does not manage the repository.
+        NotFoundError: It has no old address of that number.
+    """
+    check_manages(user, model)
+    found = OldAddress.objects.filter(model=model, pk=address_id).first()
+    if found is None:
+        raise NotFoundError(_("nothing leads here from that address"))
+    _audit(user, model, "let an address go", address=str(found))
+    found.delete()
 
 
 def check_manages(user: "User", model: Model) -> None:

@@ -1,6 +1,5 @@
 from typing import Any
 
-from django.conf import settings as site
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
@@ -8,7 +7,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -26,7 +24,7 @@ from apps.marketplace.errors import (
 )
 from apps.marketplace.formats.cards import read_card, text_of
 from apps.marketplace.formats.markdown import render as render_card
-from apps.marketplace.forms import LimitedTokenForm, SettingsForm
+from apps.marketplace.forms import LimitedTokenForm
 from apps.marketplace.models import (
     GATE_CHOICES,
     SPEED_CHOICES,
@@ -34,7 +32,7 @@ from apps.marketplace.models import (
     Model,
     ModelRevision,
 )
-from apps.marketplace.selectors import pins, scans, signatures
+from apps.marketplace.selectors import scans, signatures
 from apps.marketplace.selectors.differences import differences
 from apps.marketplace.selectors.licences import is_denied
 from apps.marketplace.selectors.lineage import lineage_of
@@ -51,11 +49,11 @@ from apps.marketplace.selectors.serving import (
     takes_pictures,
 )
 from apps.marketplace.selectors.tokens import list_limited_tokens
-from apps.marketplace.services import gates, inspecting, quotas, repositories
+from apps.marketplace.services import gates, inspecting, repositories
 from apps.marketplace.services.describing import LARGEST_CARD, read_text
 from apps.marketplace.services.likes import set_like
 from apps.marketplace.services.tokens import create_limited_token
-from apps.marketplace.types import Asked, Gate, Visibility
+from apps.marketplace.types import Asked
 
 PAGE = 24
 VALUES = 12
@@ -223,39 +221,6 @@ def revisions(request: PageRequest, namespace: str, name: str) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def settings(request: PageRequest, namespace: str, name: str) -> HttpResponse:
-    found = model_of(request, namespace, name)
-    repositories.check_manages(request.user, found)
-    initial = {
-        "visibility": found.visibility,
-        "gate": found.gate,
-        "gate_terms": found.gate_terms,
-    }
-    form = SettingsForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        repositories.change_repository(
-            user=request.user,
-            model=found,
-            visibility=Visibility(form.cleaned_data["visibility"]),
-            gate=Gate(form.cleaned_data["gate"]),
-            gate_terms=form.cleaned_data["gate_terms"],
-        )
-        messages.success(request, _("Saved."))
-        return redirect("marketplace:settings", namespace, name)
-    context = frame_of(request, found, found.head)
-    context["form"] = form
-    context["used"] = quotas.used_by(found.namespace)
-    context["quota"] = quotas.quota_of(found.namespace)
-    context["pins"], context["num_others"] = pins.pins_for(request.user, model=found)
-    context["days"] = site.DELETED_KEPT_DAYS
-    context["requests"] = AccessRequest.objects.filter(model=found).select_related(
-        "user"
-    )
-    return render(request, "marketplace/settings.html", context)
-
-
-@login_required
-@require_http_methods(["GET", "POST"])
 def tokens(request: PageRequest) -> HttpResponse:
     """Make and list tokens for named repositories."""
     initial = {"repositories": request.GET.get("for", "")[:250]}
@@ -331,7 +296,7 @@ def address(request: HttpRequest, namespace: str, name: str) -> HttpResponse:  #
 
 
 def model_of(request: PageRequest, namespace: str, name: str) -> Model:
-    return selectors.access_repository(
+    return selectors.addressed_repository(
         user=request.user, namespace=namespace, name=name
     )
 
@@ -340,8 +305,9 @@ def frame_of(
     request: PageRequest, found: Model, revision: ModelRevision | None
 ) -> dict[str, Any]:
     """Return what the head of each of a model's pages shows."""
+    endpoint = request.build_absolute_uri("/").rstrip("/")
     try:
-        gates.check_reads(request.user, found)
+        gates.check_reads(request.user, found, site=endpoint)
         may_read = True
     except GatedError:
         may_read = False
@@ -369,7 +335,7 @@ def frame_of(
         "may_manage": Model.objects.managed_by(request.user)
         .filter(pk=found.pk)
         .exists(),
-        "endpoint": request.build_absolute_uri("/").rstrip("/"),
+        "endpoint": endpoint,
     }
 
 

@@ -16,7 +16,7 @@ from apps.marketplace.services.clearing import check_clears, clear_revision
 @require_POST
 def clear(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     """Let a revision go that scanners held, and return to its files."""
-    model = selectors.access_repository(
+    model = selectors.addressed_repository(
         user=request.user, namespace=namespace, name=name
     )
     check_clears(request.user, model)

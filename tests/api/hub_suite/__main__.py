@@ -16,6 +16,7 @@ import lists  # noqa: F401
 import reading  # noqa: F401
 
 import people  # noqa: F401 # isort: skip
+import renaming  # noqa: F401 # isort: skip
 from day import CHECKS
 
 

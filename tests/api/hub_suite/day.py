@@ -30,14 +30,16 @@ def check(function):
 
 
 @contextlib.contextmanager
-def refused(kind, status=None):
+def refused(kind, status=None, *, says=""):
     try:
         yield
     except kind as exc:
         found = getattr(getattr(exc, "response", None), "status_code", None)
-        assert status is None or found == status, found
-        return
-    raise AssertionError(f"was not refused with {kind}")
+        said = str(exc)
+    else:
+        raise AssertionError(f"was not refused with {kind}")
+    assert status is None or found == status, found
+    assert says in said, said
 
 
 def noise(size, seed):

@@ -151,7 +151,8 @@ def a_gate_says_so_and_lets_in_whom_a_manager_accepts():
     api.update_repo_settings(REPO, gated="manual")
     get = {"token": TOLD["stranger"], "cache_dir": folder / "gated"}
     assert stranger.model_info(REPO).gated == "manual"
-    with refused(GatedRepoError):
+    where = f"open {constants.ENDPOINT}/{REPO} in a browser"
+    with refused(GatedRepoError, says=where):
         hf_hub_download(REPO, "README.md", **get)
 
     ask = urllib.request.Request(

@@ -18,6 +18,7 @@ from apps.marketplace.services.publishing import (
     publish_model,
     register_packaged_models,
 )
+from apps.marketplace.services.repositories import rename_repository
 from apps.marketplace.types import (
     INSTANCES_FORMAT,
     Lineage,
@@ -60,6 +61,19 @@ def test_a_directory_becomes_a_revision_that_can_be_searched(
         ("model.safetensors", True),
     ]
     assert made.size_bytes == sum(row.size for row in files)
+
+
+def test_a_run_that_knows_the_old_name_publishes_to_the_renamed_model(
+    publish: Callable[..., ModelRevisionInfo], model_folder: Make, alice: User
+):
+    first = publish(model_folder())
+    model = Model.objects.get()
+    rename_repository(user=alice, model=model, namespace="plant-7", name="planks")
+
+    again = publish(model_folder("again", fill=2.0))
+
+    assert again.model_id == first.model_id
+    assert again.full_name == "plant-7/planks"
 
 
 def test_the_same_files_again_change_nothing(

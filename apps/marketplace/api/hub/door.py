@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.utils.encoding import escape_uri_path
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.accounts.selectors import token_of
 from apps.accounts.services import touch_token
 from apps.accounts.types import Scope
-from apps.core.errors import DomainError, TooLargeError
+from apps.core.errors import DomainError, MovedError, TooLargeError
 from apps.marketplace.errors import (
     BadCommitError,
     EntryNotFoundError,
@@ -23,7 +30,7 @@ from apps.marketplace.errors import (
     RevisionNotFoundError,
 )
 from apps.marketplace.models import Model, ModelRevision
-from apps.marketplace.selectors import access_repository, find_revision
+from apps.marketplace.selectors import addressed_repository, find_revision
 from apps.marketplace.types import Kind
 
 if TYPE_CHECKING:
@@ -84,6 +91,8 @@ def hub(*, signs_in: bool = True, **views: View) -> View:
             if request.method not in SAFE and not getattr(view, "reads", False):
                 _check_may_write(request)
             return view(request, **_unquoted(given))
+        except MovedError as exc:
+            return _sent_on(request, exc) or refusal(exc, is_known=True)
         except DomainError as exc:
             return refusal(exc, is_known=request.user.is_authenticated)
 
@@ -134,6 +143,22 @@ def _check_may_write(request: HubRequest) -> None:
         )
 
 
+def _sent_on(request: HttpRequest, exc: MovedError) -> HttpResponse | None:
+    """Repeat the request where the repository lives now, if its address names it.
+
+    The address is relative: clients follow that one alone while they look for a file,
+    since any other could be the blob store's.
+    """
+    path = exc.new_path(request.path)
+    if not path:
+        return None
+    # The path holds %2F and %25 as they came (dsportal.handover), and all else plain.
+    where = escape_uri_path(path).replace("%25", "%")
+    if query := request.META.get("QUERY_STRING", ""):
+        where += f"?{query}"
+    return HttpResponseRedirect(where, preserve_request=True)
+
+
 def refusal(exc: DomainError, *, is_known: bool) -> HttpResponse:
     """Answer in the form that the clients turn into their own errors."""
     code = next((name for kind, name in _CODES.items() if isinstance(exc, kind)), "")
@@ -163,7 +188,7 @@ def person(request: HubRequest) -> "User":
 
 
 def repository(request: HubRequest, kind: Kind, namespace: str, name: str) -> Model:
-    return access_repository(
+    return addressed_repository(
         user=request.user, namespace=namespace, name=name, kind=kind
     )
 

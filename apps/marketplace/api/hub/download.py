@@ -6,7 +6,13 @@ from django.utils.translation import gettext as _
 
 from apps.core import blobs
 from apps.core.files import byte_range, is_known, stream_blob
-from apps.marketplace.api.hub.door import HubRequest, hub, repository, revision_of
+from apps.marketplace.api.hub.door import (
+    HubRequest,
+    endpoint,
+    hub,
+    repository,
+    revision_of,
+)
 from apps.marketplace.errors import EntryNotFoundError
 from apps.marketplace.models import Model, RevisionFile
 from apps.marketplace.services.gates import check_reads
@@ -20,7 +26,7 @@ def _resolve(
 ) -> HttpResponseBase:
     model = repository(request, kind, namespace, name)
     found = revision_of(model, revision)
-    check_reads(request.user, model)
+    check_reads(request.user, model, site=endpoint(request))
     file = found.files.filter(path=path).first()
     if file is None:
         raise EntryNotFoundError(

@@ -42,7 +42,7 @@ def _batch(
     given = body_json(request)
     objects = [_object(one) for one in given.get("objects") or []]
     if given.get("operation") == "download":
-        check_reads(request.user, model)
+        check_reads(request.user, model, site=endpoint(request))
         return _answer("basic", [_download(request, model, *one) for one in objects])
     check_writes(person(request), model)
     known = _known(model, [oid for oid, _ in objects])

@@ -266,7 +266,8 @@ def _commits(
 def _auth_check(
     request: HubRequest, kind: Kind, namespace: str, name: str
 ) -> HttpResponseBase:
-    check_reads(request.user, repository(request, kind, namespace, name))
+    model = repository(request, kind, namespace, name)
+    check_reads(request.user, model, site=endpoint(request))
     return JsonResponse({})
 
 
