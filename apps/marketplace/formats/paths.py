@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 
 from django.utils.translation import gettext as _
 
@@ -85,3 +86,19 @@ def check_path(path: str) -> str:
             ).format(path=repr(path[:120]), longest=LONGEST_PATH)
         )
     return path
+
+
+def twins(paths: Iterable[str], named: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield which of ``named`` are one with another path where case does not count.
+
+    macOS takes letters with accents for the same, too, in one piece or in two.
+    """
+    wanted = {_folded(path): path for path in named}
+    for other in paths:
+        path = wanted.get(_folded(other), other)
+        if path != other:
+            yield path, other
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Q, Sum
 from django.utils.translation import gettext as _
 
 from apps.core.errors import TooLargeError
@@ -18,6 +19,7 @@ from apps.marketplace.errors import (
     ParentMovedError,
     RevisionNotFoundError,
 )
+from apps.marketplace.formats.paths import twins
 from apps.marketplace.models import (
     Model,
     ModelRevision,
@@ -81,7 +83,8 @@ def commit(
     Raises:
         NotFoundError: No such branch.
         ParentMovedError: The branch has gone on since ``changes.parent``.
-        BadPathError: A file would lie where a folder is, or the other way round.
+        BadPathError: A file would lie where a folder is, or the other way round; or
+            where it cannot lie beside another one on every file system.
         TooLargeError: More files than a repository may have.
         QuotaError: The namespace would hold more than it may.
     """
@@ -113,7 +116,7 @@ def commit(
             for file in changes.files
         ]
     )
-    _check_tree(revision)
+    _check_tree(revision, parent, changes)
     _count(revision, changes)
     ref.revision = revision
     ref.save(update_fields=["revision", "updated_at"])
@@ -223,16 +226,37 @@ def check_num_files(num: int) -> None:
         )
 
 
-def _check_tree(revision: ModelRevision) -> None:
+def _check_tree(
+    revision: ModelRevision, parent: ModelRevision | None, changes: Changes
+) -> None:
     paths = set(revision.files.values_list("path", flat=True))
     check_num_files(len(paths))
-    folders = {
-        path[:end] for path in paths for end, one in enumerate(path) if one == "/"
-    }
+    folders = _folders(paths)
     for clash in paths & folders:
         raise BadPathError(
             _("{clash} would be a file and a folder at once").format(clash=repr(clash))
         )
+    named = {file.path for file in changes.files}
+    made = _folders(named)
+    for path, other in chain(twins(paths | folders, named), twins(paths, made)):
+        if not (_has(parent, path) and _has(parent, other)):  # old ones live on
+            raise BadPathError(
+                _(
+                    "{path} and {other} are one file on Windows and macOS, where one "
+                    "would hide the other: delete {other} in the same commit, or "
+                    "choose another name"
+                ).format(path=repr(path[:200]), other=repr(other[:200]))
+            )
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    return {path[:end] for path in paths for end, one in enumerate(path) if one == "/"}
+
+
+def _has(revision: ModelRevision | None, path: str) -> bool:
+    """Whether there is such a file or folder."""
+    is_there = Q(path=path) | Q(path__startswith=f"{path}/")
+    return RevisionFile.objects.filter(is_there, revision=revision).exists()
 
 
 def _count(revision: ModelRevision, changes: Changes) -> None:

@@ -127,6 +127,21 @@ def paths_that_lead_out_are_refused():
 
 
 @check
+def names_that_are_one_on_other_systems_are_refused_in_plain_words():
+    for path in ("BIG.bin", "BIG.bin/x", "cafe\u0301.txt"):
+        with refused(HfHubHTTPError, 400, says="are one file on Windows and macOS"):
+            api.create_commit(
+                REPO,
+                operations=[
+                    CommitOperationAdd("caf\u00e9.txt", b"one"),
+                    CommitOperationAdd(path, b"x"),
+                ],
+                commit_message="Twins",
+            )
+    assert "caf\u00e9.txt" not in api.list_repo_files(REPO)
+
+
+@check
 def a_file_is_deleted_and_a_folder():
     api.delete_file("on-time.txt", REPO)
     api.delete_folder("x", REPO)
