@@ -5,7 +5,7 @@ from django.dispatch import receiver
 
 from apps.core.queue import enqueue
 from apps.core.upkeep import upkeep
-from apps.marketplace.services import purging, scanning
+from apps.marketplace.services import purging, scanning, trimming
 
 
 @shared_task(name="marketplace.scan_revision", acks_late=True, soft_time_limit=1800)
@@ -27,3 +27,8 @@ def purge_overdue(**_signal: Any) -> None:
 @receiver(upkeep)
 def scan_waiting(**_signal: Any) -> None:
     scanning.scan_waiting()
+
+
+@receiver(upkeep)
+def trim_checkouts(**_signal: Any) -> None:
+    trimming.trim_checkouts()

@@ -122,6 +122,10 @@ class Lineage:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
+# Among a job's params: ids of the revisions whose files it reads until it is over.
+READS = "revision_ids"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
     """Something that runs from a revision, so that its repository is not purged.

@@ -280,6 +280,7 @@ ANSWERS_KEPT_H = 24  # to POSTs with an Idempotency-Key
 BLOBS_COLLECTED_EVERY_H = 24
 BLOB_GRACE_H = 24  # between a blob's last name and its end
 DELETED_KEPT_DAYS = 30  # repositories and collections; then they are purged
+CHECKOUTS_BYTES = int(float(os.environ.get("CHECKOUTS_GB") or 50) * 2**30)  # a host's
 UPLOADS_KEPT_DAYS = 30  # that no commit took in, and chunks that clients refer to
 
 # Whether public models can be listed and fetched without a token.

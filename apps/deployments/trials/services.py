@@ -15,6 +15,7 @@ from apps.jobs import services as jobs
 from apps.jobs.types import ENDED, Claim, Needs, NewJob, Priority
 from apps.marketplace.selectors.serving import access_picture_model
 from apps.marketplace.services.speeds import note_speed
+from apps.marketplace.types import READS
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -69,7 +70,7 @@ def start_trial(
             kind=KIND,
             title=f"Try {revision.full_name}"[:200],
             task="trials.answer",
-            params={"revision_id": revision.id},
+            params={"revision_id": revision.id, READS: [revision.id]},
             priority=Priority.URGENT,
             needs=Needs(num_cpus=1),
             time_limit_s=TIME_LIMIT_S,
@@ -97,5 +98,5 @@ def _summary(measured: Measured) -> dict[str, Any]:
 
 
 def forget_trials() -> int:
-    """Delete what is older than a day; the pictures' blobs follow."""
-    return Trial.objects.over().delete()[0]
+    """Delete what is older than a day and answered; the pictures' blobs follow."""
+    return Trial.objects.over().filter(job__status__in=ENDED).delete()[0]

@@ -20,7 +20,7 @@ from apps.labeling.types import DatasetVersionInfo, Split
 from apps.marketplace.selectors import holds_file
 from apps.marketplace.selectors.serving import access_picture_model
 from apps.marketplace.services.speeds import note_speed
-from apps.marketplace.types import ModelRevisionInfo
+from apps.marketplace.types import READS, ModelRevisionInfo
 from deepseek_diagnostics.spec import same_name
 
 if TYPE_CHECKING:
@@ -60,7 +60,11 @@ def start_evaluation(
             kind=KIND,
             title=title[:200],
             task="evaluations.evaluate",
-            params={"project_id": version.project_id, "revision_id": model.id},
+            params={
+                "project_id": version.project_id,
+                "revision_id": model.id,
+                READS: [model.id],
+            },
             needs=Needs(num_cpus=1),
         ),
     )

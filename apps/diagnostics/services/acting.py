@@ -22,7 +22,7 @@ from apps.jobs.selectors import has_gpu
 from apps.jobs.types import Claim, Needs, NewJob
 from apps.marketplace.selectors.serving import answers_boxes
 from apps.marketplace.services.publishing import publish_model
-from apps.marketplace.types import OWN_FORMAT, Lineage, repository_name
+from apps.marketplace.types import OWN_FORMAT, READS, Lineage, repository_name
 from apps.training.selectors import list_presets
 from apps.training.services.starting import LONGEST_NAME, start_run
 from apps.training.types import NewRun, RunDevice
@@ -181,6 +181,7 @@ def _apply(
             params={
                 "report_id": report.pk,
                 "revision_id": revision.pk,
+                READS: [revision.pk],
                 "version_id": report.version_id,
                 "changes": dict(changes),
                 "project_id": report.version.project_id,

@@ -24,7 +24,7 @@ from apps.labeling.selectors import access_dataset_version
 from apps.labeling.services.versions import make_version
 from apps.labeling.types import DatasetVersionInfo, Split
 from apps.marketplace.selectors.serving import access_finder
-from apps.marketplace.types import OWN_FORMAT, ModelRevisionInfo
+from apps.marketplace.types import OWN_FORMAT, READS, ModelRevisionInfo
 from apps.training.selectors import access_run
 from deepseek_diagnostics.catalog import BY_ID, Need, lacking
 from deepseek_diagnostics.spec import same_name
@@ -74,7 +74,11 @@ def start_report(*, user: "User", new: NewReport) -> Report:
                 :200
             ],
             task="diagnostics.diagnose",
-            params={"project_id": version.project_id, "tools": list(tools)},
+            params={
+                "project_id": version.project_id,
+                "tools": list(tools),
+                READS: [model.id, *filter(None, [new.other_revision_id])],
+            },
             needs=Needs(num_cpus=NUM_CPUS),
         ),
     )

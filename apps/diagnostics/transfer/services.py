@@ -24,6 +24,7 @@ from apps.labeling.selectors.versions import sample_of_version
 from apps.labeling.types import DatasetVersionInfo
 from apps.marketplace.selectors.candidates import Candidate, list_candidates
 from apps.marketplace.services.speeds import note_speed
+from apps.marketplace.types import READS
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -45,8 +46,8 @@ def start_search(*, user: "User", new: NewSearch) -> TransferSearch:
     image_ids = _images(version, new)
     found = list_candidates(user=user, workspace_id=version.workspace_id)
     rows = _rows(found)
-    num = sum(row["left_out"] == LeftOut.NO for row in rows)
-    if not num:
+    asked = [row["revision_id"] for row in rows if row["left_out"] == LeftOut.NO]
+    if not asked:
         raise NotSearchableError(
             _(
                 "none of the {num} models here can be asked: fetch one from the "
@@ -61,7 +62,10 @@ def start_search(*, user: "User", new: NewSearch) -> TransferSearch:
             kind=KIND,
             title=title[:200],
             task="transfer.search",
-            params={"project_id": version.project_id},
+            params={
+                "project_id": version.project_id,
+                READS: asked,
+            },
             needs=Needs(num_cpus=1),
         ),
     )

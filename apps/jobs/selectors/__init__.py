@@ -19,6 +19,7 @@ from apps.jobs.selectors.rows import (
     list_ended,
     list_jobs,
     list_running,
+    list_unended,
     list_workers,
     may_act,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "list_jobs",
     "list_queues",
     "list_running",
+    "list_unended",
     "list_workers",
     "may_act",
     "measurements",

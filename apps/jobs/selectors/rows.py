@@ -51,6 +51,11 @@ def list_ended(*, user: "User", workspace_id: int) -> QuerySet[Job]:
     return jobs.filter(status__in=sorted(ENDED)).order_by("-finished_at", "-pk")
 
 
+def list_unended() -> QuerySet[Job]:
+    """Everybody's jobs that are not over, the oldest first."""
+    return Job.objects.exclude(status__in=sorted(ENDED)).order_by("created_at", "pk")
+
+
 def latest_job(*, user: "User", kind: str, params: dict[str, Any]) -> Job | None:
     """Return the newest job of a kind whose parameters contain these."""
     return list_jobs(user=user, kind=kind).filter(params__contains=params).first()

@@ -21,7 +21,7 @@ from apps.labeling.models import Image, Label, Prediction
 from apps.labeling.services.assigning import carry_out_rules
 from apps.labeling.types import Found, ImageState, ShapeKind
 from apps.marketplace.selectors import access_detector, list_detectors
-from apps.marketplace.types import Detector
+from apps.marketplace.types import READS, Detector
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -78,6 +78,7 @@ def start_prelabel(
             "project_id": project_id,
             "model": detector.full_name,
             "model_revision_id": detector.revision_id,
+            READS: [detector.revision_id],
             "labels": common,
             "score_threshold": score_threshold,
             "image_ids": images,

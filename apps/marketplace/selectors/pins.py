@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
+from apps.jobs.selectors import list_unended
 from apps.marketplace.models import Model, ModelRevision
-from apps.marketplace.types import Pin
+from apps.marketplace.types import READS, Pin
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
+    from apps.jobs.models import Job
 
 Teller = Callable[[QuerySet[Any, Any]], list[Pin]]
 _tellers: list[Teller] = []
@@ -23,6 +27,42 @@ def pins_revisions(teller: Teller) -> Teller:
     """
     _tellers.append(teller)
     return teller
+
+
+@pins_revisions
+def jobs_reading(revision_ids: QuerySet[Any, Any]) -> list[Pin]:
+    """Jobs that are not over and read files of some revisions."""
+    reading = [(job, read) for job, read in _reads() if read]
+    ids = set(revision_ids.values_list("pk", flat=True)) if reading else set()
+    return [
+        Pin(
+            kind=_("Job"),
+            title=job.title,
+            workspace_id=job.workspace_id,
+            url=reverse("jobs:job", args=[job.pk]),
+        )
+        for job, read in reading
+        if not ids.isdisjoint(read)
+    ]
+
+
+def read_by_jobs() -> set[int]:
+    """Ids of all revisions whose files a job that is not over reads."""
+    return {pk for _job, read in _reads() for pk in read}
+
+
+def _reads() -> list[tuple["Job", set[int]]]:
+    """What jobs said that they read when they were made, and what they made meanwhile."""
+    jobs = list(list_unended())
+    made = dict(
+        ModelRevision.objects.filter(job_id__in=[job.pk for job in jobs]).values_list(
+            "job_id", "pk"
+        )
+    )
+    return [
+        (job, {*job.params.get(READS, ()), *filter(None, [made.get(job.pk)])})
+        for job in jobs
+    ]
 
 
 def pins_of(model: Model) -> list[Pin]:

@@ -1,11 +1,12 @@
 """Local, read-only directories of revisions, for whatever runs a model."""
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -16,6 +17,8 @@ from apps.core import blobs
 from apps.core.errors import NotFoundError
 from apps.marketplace.models import ModelRevision, RevisionFile
 from apps.marketplace.selectors.scans import check_not_held
+
+MAKING = ".new-"
 
 
 def checked_out(revision_id: int, *, may_be_held: bool = False) -> Path:
@@ -37,11 +40,10 @@ def checked_out(revision_id: int, *, may_be_held: bool = False) -> Path:
     if not may_be_held:
         check_not_held(revision)
     folder = Path(settings.CHECKOUTS_DIR) / revision.revision
-    if folder.is_dir():
-        os.utime(folder)
-        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
+    if keep_checkout(folder):
+        return folder
+    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=MAKING))
     try:
         for file in revision.files.order_by("path"):
             _place(file, made / file.path)
@@ -50,6 +52,23 @@ def checked_out(revision_id: int, *, may_be_held: bool = False) -> Path:
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return folder
+
+
+def keep_checkout(folder: Path) -> bool:
+    """Note that a folder is used; False where it is not there, or not any more."""
+    with alone(folder.parent):
+        if folder.is_dir():
+            os.utime(folder)
+            return True
+    return False
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Let no other process of this host find or clear a folder meanwhile."""
+    with (root / ".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def forget_checkouts(revisions: Iterable[str]) -> None:

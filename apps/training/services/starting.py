@@ -19,6 +19,7 @@ from apps.labeling.selectors import access_dataset_version
 from apps.labeling.types import DatasetVersionInfo
 from apps.marketplace.selectors import access_model_revision
 from apps.marketplace.selectors.licences import check_revision
+from apps.marketplace.types import READS
 from apps.training import selectors
 from apps.training.errors import BadRecipeError, BaseDoesNotFitError, TooSmallError
 from apps.training.models import TrainingRun
@@ -102,6 +103,7 @@ def _job(new: NewRun, version: DatasetVersionInfo, recipe: Recipe) -> NewJob:
             "preset": new.preset,
             "num_steps": recipe.num_steps,
             "base_revision_id": new.base_revision_id,
+            READS: [new.base_revision_id] if new.base_revision_id else [],
         },
         queue="gpu" if is_gpu else "cpu",
         needs=Needs(num_gpus=1) if is_gpu else Needs(num_cpus=settings.RUN_CPUS),

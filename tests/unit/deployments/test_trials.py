@@ -20,6 +20,8 @@ from apps.deployments.trials import services, tasks
 from apps.deployments.trials.errors import TooManyTrialsError
 from apps.deployments.trials.models import Trial
 from apps.jobs import services as jobs
+from apps.jobs.models import Job
+from apps.jobs.types import JobStatus
 from apps.marketplace.errors import NoPictureModelError
 from apps.marketplace.services.publishing import publish_model
 from apps.marketplace.types import ModelRevisionInfo
@@ -168,6 +170,12 @@ def test_after_a_day_nothing_names_the_picture(alice, workspace, model, part):
 
     tasks.forget_trials()
     collect_blobs()
+    condemned = CondemnedBlob.objects.filter(sha256=trial.sha256)
+    waits = Trial.objects.exists() and not condemned.exists()
+    Job.objects.update(status=JobStatus.CANCELLED)
+    tasks.forget_trials()
+    collect_blobs()
 
+    assert waits
     assert not Trial.objects.exists()
-    assert CondemnedBlob.objects.filter(sha256=trial.sha256).exists()
+    assert condemned.exists()

@@ -13,7 +13,7 @@ from apps.labeling.formats.geometry import unpack
 from apps.labeling.models import Image, Project
 from apps.labeling.services import prelabels
 from apps.labeling.types import Found, ImageState, ShapeKind
-from apps.marketplace.types import INSTANCES_FORMAT
+from apps.marketplace.types import INSTANCES_FORMAT, READS
 from tests.factories.labeling import (
     ImageFactory,
     LabelFactory,
@@ -53,6 +53,7 @@ def test_a_job_knows_its_images_and_the_classes_in_common(project: Project, bob:
 
     assert job.params["image_ids"] == [waiting.pk]
     assert job.params["labels"] == ["scratch"]
+    assert job.params[READS] == [job.params["model_revision_id"]]
     assert job.status == JobStatus.QUEUED
 
 

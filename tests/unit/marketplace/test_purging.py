@@ -41,10 +41,11 @@ from apps.marketplace.services.repositories import (
     delete_repository,
     restore_repository,
 )
-from apps.marketplace.types import Lineage
+from apps.marketplace.types import READS, Lineage
 from dsportal.settings.servers import blob_storage
 from tests.factories.deployments import EndpointFactory, ReleaseFactory
 from tests.factories.evaluations import EvaluationFactory
+from tests.factories.jobs import JobFactory
 from tests.factories.labeling import ImageFactory
 from tests.factories.marketplace import ModelRevisionFactory
 from tests.factories.targets import DeploymentFactory
@@ -176,7 +177,12 @@ def test_deployments_elsewhere_and_runs_that_go_on_keep_it_too(
     made = make_version(user=alice, project_id=image.project_id, only_submitted=False)
     version = DatasetVersion.objects.get(pk=made.id)
     there = DeploymentFactory(workspace=workspace, model_revision_id=model.head_id)
-    run = TrainingRunFactory(dataset_version=version, base_revision=model.head)
+    run = TrainingRunFactory(
+        dataset_version=version,
+        base_revision=model.head,
+        job__title="Train parts",
+        job__params={READS: [model.head_id]},
+    )
     EvaluationFactory(version=version, revision=model.head, signature="a" * 64)
 
     both = [pin.title for pin in pins_of(model)]
@@ -184,11 +190,34 @@ def test_deployments_elsewhere_and_runs_that_go_on_keep_it_too(
     type(run.job).objects.filter(pk=run.job_id).update(status=JobStatus.CANCELLED)
     delete(alice, model, days=31)
 
-    assert sorted(both) == ["Line 3", "Parts"]
+    assert sorted(both) == ["Line 3", "Train parts"]
     assert purging.purge_deleted() == 1
     run.refresh_from_db()
     assert run.base_revision is None
     assert not Evaluation.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_maker", [False, True])
+def test_a_job_that_is_not_over_keeps_what_it_reads_and_what_it_made(
+    make: Make, alice: User, workspace: Workspace, *, is_maker: bool
+):
+    model = make()
+    directory, sha256 = checked_out(model.head_id), weights(model)
+    read = [] if is_maker else [model.head_id]
+    job = JobFactory(status=JobStatus.PREEMPTED, params={READS: read})
+    if is_maker:
+        ModelRevision.objects.filter(pk=model.head_id).update(job_id=job.pk)
+    delete(alice, model, days=400)
+
+    during = purging.purge_deleted()
+    a_day_later()
+    stood = (directory.is_dir(), is_there(sha256))
+    type(job).objects.update(status=JobStatus.CANCELLED)
+
+    assert (during, stood) == (0, (True, True))
+    assert purging.purge_deleted() == 1
+    assert not directory.exists()
 
 
 @pytest.mark.django_db

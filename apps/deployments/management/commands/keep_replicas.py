@@ -26,7 +26,8 @@ from apps.deployments.services import (
 )
 from apps.deployments.services.ledger import CHANNEL
 from apps.deployments.types import ReplicaPlan, ReplicaState
-from apps.marketplace.services.checkouts import checked_out
+from apps.marketplace.services.checkouts import checked_out, keep_checkout
+from apps.marketplace.services.trimming import trim_checkouts
 
 log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
@@ -95,6 +96,7 @@ class Command(BaseCommand):
                 forgot_at = now
                 traffic.forget_old_traffic()
                 sampling.forget_samples()
+                trim_checkouts()
             if now - sampled_at > SAMPLE_EVERY_S:
                 sampled_at = now
                 for endpoint_id in selectors.sampled_endpoints():
@@ -146,7 +148,7 @@ class Command(BaseCommand):
 def _fetch_missing(plans: Iterable[ReplicaPlan]) -> None:
     """Bring back the files of revisions that were cleared away, as others may do."""
     for plan in plans:
-        if Path(plan.directory).is_dir():
+        if keep_checkout(Path(plan.directory)):
             continue
         try:
             checked_out(plan.model_revision_id)

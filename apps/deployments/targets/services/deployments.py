@@ -18,6 +18,7 @@ from apps.deployments.targets.services.plans import plan_json
 from apps.deployments.targets.types import Action, EntryKind, Plan, State, Wish
 from apps.jobs import services as jobs
 from apps.jobs.types import NewJob
+from apps.marketplace.types import READS
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -194,7 +195,11 @@ def _begin(
             kind=JOB_KIND,
             title=titles[action].format(name=deployment.name),
             task=TASK,
-            params={"deployment_id": deployment.pk, "action": action.value},
+            params={
+                "deployment_id": deployment.pk,
+                "action": action.value,
+                READS: [deployment.model_revision_id],
+            },
             queue="io",
         ),
     )
