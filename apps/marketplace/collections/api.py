@@ -1,6 +1,8 @@
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status
 from rest_framework.response import Response
 
@@ -166,52 +168,67 @@ class CollectionApi(Api):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class DeletedRepositoriesApi(Api):
+class _DeletedApi(Api):
     pagination_class = LastDeleted
+    listed: ClassVar[Callable[..., QuerySet[Any]]]
+    out: ClassVar[type[serializers.ModelSerializer[Any]]]
 
-    @extend_schema(
+    def get(self, request: ApiRequest) -> Response:
+        return self.paginate(request, self.listed(user=request.user), self.out)
+
+
+class _RestoreApi(Api):
+    restored: ClassVar[Callable[..., Any]]
+    out: ClassVar[type[serializers.ModelSerializer[Any]]]
+
+    def post(self, request: ApiRequest, **id_: int) -> Response:
+        return Response(self.out(self.restored(user=request.user, **id_)).data)
+
+
+@extend_schema_view(
+    get=extend_schema(
         operation_id="trash_repositories",
         summary="Deleted repositories that you can bring back, and until when.",
         responses=DeletedRepositoryOut(many=True),
     )
-    def get(self, request: ApiRequest) -> Response:
-        rows = selectors.list_deleted_repositories(user=request.user)
-        return self.paginate(request, rows, DeletedRepositoryOut)
+)
+class DeletedRepositoriesApi(_DeletedApi):
+    listed = staticmethod(selectors.list_deleted_repositories)
+    out = DeletedRepositoryOut
 
 
-class RestoreRepositoryApi(Api):
-    @extend_schema(
-        operation_id="trash_restore_repository",
-        request=None,
-        responses=RestoredRepositoryOut,
-    )
-    def post(self, request: ApiRequest, model_id: int) -> Response:
-        back = restore_repository(user=request.user, model_id=model_id)
-        return Response(RestoredRepositoryOut(back).data)
-
-
-class DeletedCollectionsApi(Api):
-    pagination_class = LastDeleted
-
-    @extend_schema(
+@extend_schema_view(
+    get=extend_schema(
         operation_id="trash_collections",
         summary="Deleted collections that you can bring back, and until when.",
         responses=DeletedCollectionOut(many=True),
     )
-    def get(self, request: ApiRequest) -> Response:
-        rows = selectors.list_deleted_collections(user=request.user)
-        return self.paginate(request, rows, DeletedCollectionOut)
+)
+class DeletedCollectionsApi(_DeletedApi):
+    listed = staticmethod(selectors.list_deleted_collections)
+    out = DeletedCollectionOut
 
 
-class RestoreCollectionApi(Api):
-    @extend_schema(
+@extend_schema_view(
+    post=extend_schema(
+        operation_id="trash_restore_repository",
+        request=None,
+        responses=RestoredRepositoryOut,
+    )
+)
+class RestoreRepositoryApi(_RestoreApi):
+    restored = staticmethod(restore_repository)
+    out = RestoredRepositoryOut
+
+
+@extend_schema_view(
+    post=extend_schema(
         operation_id="trash_restore_collection", request=None, responses=CollectionOut
     )
-    def post(self, request: ApiRequest, collection_id: int) -> Response:
-        back = services.restore_collection(
-            user=request.user, collection_id=collection_id
-        )
-        return Response(CollectionOut(back).data)
+)
+class RestoreCollectionApi(_RestoreApi):
+    restored = staticmethod(services.restore_collection)
+    out = CollectionOut
 
 
 class ItemListApi(Api):
