@@ -99,7 +99,9 @@ def keep_slashes_quoted(scope: Any) -> None:
     ``exp%2Fa`` is one part of a Hub address; decoded, it would be two.
     """
     raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0]
-    is_hub = raw.startswith((b"/api/models/", b"/api/datasets/")) or b"/resolve/" in raw
+    is_hub = raw.startswith((b"/api/models/", b"/api/datasets/")) or any(
+        part in raw for part in (b"/resolve/", b"/tree/", b"/blob/")
+    )
     if is_hub and b"%" in raw:
         kept = raw.replace(b"%25", b"%2525")
         kept = kept.replace(b"%2F", b"%252F").replace(b"%2f", b"%252F")

@@ -169,7 +169,10 @@ HUB: dict[str, dict[str, Answers]] = {
     },
     "hub:discussion-status": {"POST": write(body=lambda _w: {"status": "closed"})},
     "hub:discussion-address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
-    "hub:address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
+    **{
+        f"hub:{part}address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))}
+        for part in ("", "commit-", "tree-", "tree-in-", "blob-", "discussions-")
+    },
     "hub:ask": {"POST": write(viewer=200, body=lambda _w: {})},
     "hub:ask-dataset": {"POST": write(viewer=200, body=lambda _w: {})},
 }

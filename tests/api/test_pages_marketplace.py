@@ -342,3 +342,25 @@ def test_the_address_leads_to_the_page_and_takes_nobody_elses(
 
     assert client.get("/plant-7/hides").headers["Location"] == page("model", hides)
     assert client.get("/accounts/login").headers["Location"] == "/accounts/login/"
+
+
+@pytest.mark.parametrize(
+    ("printed", "page"),
+    [
+        ("", ""),
+        ("/commit/0123abc", "revisions/?show=0123abc"),
+        ("/tree/main", "files/?revision=main"),
+        ("/tree/exp%252Fa/deep/folder", "files/?revision=exp%2Fa"),
+        ("/blob/main/config.json", "files/?revision=main"),
+        ("/discussions", "feedback/"),
+    ],
+)
+def test_what_clients_print_leads_to_a_page(
+    client: Client, alice: User, hides: Model, printed: str, page: str
+):
+    client.force_login(alice)
+
+    answer = client.get(f"/{hides.full_name}{printed}", follow=True)
+
+    assert answer.redirect_chain == [(f"/marketplace/{hides.full_name}/{page}", 302)]
+    assert answer.status_code == 200

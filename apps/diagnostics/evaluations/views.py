@@ -52,16 +52,20 @@ def evaluations(request: PageRequest, revision_id: int) -> HttpResponse:
 @login_required
 @require_GET
 def leaderboard(request: PageRequest, version_id: int) -> HttpResponse:
-    """All models that were measured on a dataset version, the best first."""
+    """All models that were measured on a dataset version, the best first.
+
+    What is not as it was signed has no place among them, and stands below.
+    """
     version = access_dataset_version(user=request.user, version_id=version_id)
     split = request.GET.get("split", Split.VAL.value)
     split = split if split in dict(SPLIT_CHOICES) else Split.VAL.value
     rows = selectors.leaderboard(user=request.user, version_id=version.id, split=split)
+    shown = sorted((_row(one) for one in rows), key=lambda row: not row["is_genuine"])
     context = {
         "version": version,
         "split": split,
         "splits": SPLIT_CHOICES,
-        "rows": [_row(one) for one in rows],
+        "rows": shown,
     }
     return render(request, "diagnostics/leaderboard.html", context)
 

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _lazy
@@ -287,12 +287,6 @@ def restore(request: PageRequest, model_id: int) -> HttpResponse:
         messages.error(request, str(exc))
         return redirect("marketplace:models")
     return redirect("marketplace:model", found.namespace.name, found.name)
-
-
-@require_GET
-def address(request: HttpRequest, namespace: str, name: str) -> HttpResponse:  # noqa: ARG001 -- a view's
-    """Lead from a repository's address to its page."""
-    return redirect("marketplace:model", namespace, name)
 
 
 def model_of(request: PageRequest, namespace: str, name: str) -> Model:

@@ -93,9 +93,13 @@ def test_the_board_shows_the_newest_of_each_model_best_first(
     )
     client.force_login(alice)
     url = reverse("diagnostics:leaderboard", args=[measured.version_id])
-    page = client.get(url).content.decode()
+    answer = client.get(url)
+    page = answer.content.decode()
 
     assert [one.pk for one in board] == [best.pk, measured.pk, newer.pk]
+    shown = [row["evaluation"].pk for row in answer.context["rows"]]
+    assert shown == [measured.pk, best.pk, newer.pk]  # unsigned ones have no place
+    assert page.count('<td class="number">\u2013</td>') == 2
     assert page.count("changed since") == 2
     assert page.count("signed</span>") == 1
     client.force_login(charlie)

@@ -200,7 +200,7 @@ def test_a_folder_that_is_handed_out_is_there_and_whole(
     for thread in clearing:
         thread.start()
     try:
-        for _ in range(200):
+        for _ in range(50):
             handed = checked_out(id_)
             assert {path.name for path in handed.iterdir()} == names
             used(handed, hours=9)

@@ -2,16 +2,17 @@
 
 from django.urls import path
 
-from apps.marketplace import views
 from apps.marketplace.api.hub import access, download, lfs, reading, writing, xet
 from apps.marketplace.api.hub.converters import REPO
 from apps.marketplace.types import Kind
+from apps.marketplace.views import addresses
 
 _at = f"{REPO}/{{}}/<str:revision>"
 _data = {"kind": Kind.DATASET}
 _file = "<str:namespace>/<str:name>/resolve/<str:revision>/<path:path>"
 _batch = "<str:namespace>/<str:name>.git/info/lfs/objects/batch"
 _cas = "api/_cas/<int:namespace_id>/e<int:epoch>"
+_page = "<hub_owner:namespace>/<str:name>"
 _ask = "<str:namespace>/<str:name>/ask-access"
 
 urls = [
@@ -49,5 +50,16 @@ urls = [
     path(_batch, lfs.batch, name="lfs"),
     path(f"datasets/{_ask}", access.ask, _data, name="ask-dataset"),
     path(_ask, access.ask, name="ask"),
-    path("<hub_owner:namespace>/<str:name>", views.address, name="address"),
+    path(_page, addresses.repository, name="address"),
+    path(f"{_page}/commit/<str:revision>", addresses.commit, name="commit-address"),
+    path(f"{_page}/tree/<str:revision>", addresses.files, name="tree-address"),
+    path(
+        f"{_page}/tree/<str:revision>/<path:path>",
+        addresses.files,
+        name="tree-in-address",
+    ),
+    path(
+        f"{_page}/blob/<str:revision>/<path:path>", addresses.files, name="blob-address"
+    ),
+    path(f"{_page}/discussions", addresses.discussions, name="discussions-address"),
 ]
