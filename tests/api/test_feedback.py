@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import User, Workspace
 from apps.core.errors import ForbiddenError, NotFoundError
+from apps.core.happenings import happened
 from apps.marketplace.feedback import selectors, services
 from apps.marketplace.feedback.models import Thread
 from apps.marketplace.feedback.selectors import subject_of as about
@@ -110,6 +111,32 @@ def test_everybody_concerned_gets_one_mail(dents: Thread, alice: User, charlie: 
     ]
     assert "Lower the threshold." in mail.outbox[0].body
     assert f"/feedback/{dents.pk}/" in mail.outbox[0].body
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_asked_hears_how_it_stands_and_who_was_given_it_that_it_is_hers(
+    dents: Thread, alice: User, bob: User, charlie: User
+):
+    told: list[tuple[str, str]] = []
+
+    def hear(event: str, facts: dict[str, str], **_more: object) -> None:
+        told.append((event, facts.get("state", "")))
+
+    happened.connect(hear)
+    mail.outbox.clear()
+
+    services.set_state(user=alice, thread=dents, state=State.PLANNED)
+    services.set_state(user=alice, thread=dents, state=State.PLANNED)
+    services.assign(user=alice, thread=dents, assignee_id=bob.pk)
+    services.assign(user=alice, thread=dents, assignee_id=None)
+
+    assert [each.to for each in mail.outbox] == [[charlie.email], [bob.email]]
+    assert (
+        'put "Dents are missed" about plant-7/boards to: planned' in mail.outbox[0].body
+    )
+    assert 'gave "Dents are missed" about plant-7/boards to you' in mail.outbox[1].body
+    assert ("thread.changed", "planned") in told
+    assert len([event for event, _state in told if event == "thread.changed"]) == 1
 
 
 def test_owners_are_told_once_of_a_late_answer(dents: Thread, alice: User):

@@ -103,7 +103,7 @@ def set_state(*, user: "User", thread: Thread, state: State) -> Thread:
         return thread
     thread.state = state.value
     thread.save(update_fields=["state", "updated_at"])
-    _note(thread, user, Change.STATE, state)
+    _announce("thread.changed", thread, _note(thread, user, Change.STATE, state))
     return thread
 
 
@@ -127,7 +127,8 @@ def assign(*, user: "User", thread: Thread, assignee_id: int | None) -> Thread:
         return thread
     thread.assignee = assignee
     thread.save(update_fields=["assignee", "updated_at"])
-    _note(thread, user, Change.ASSIGNEE, str(assignee or ""))
+    note = _note(thread, user, Change.ASSIGNEE, str(assignee or ""))
+    enqueue("feedback.tell", queue="io", message_id=note.pk)
     audit(
         action="thread.assigned",
         target=thread,
@@ -143,26 +144,32 @@ def _locked(thread: Thread) -> Thread:
     return rows.select_for_update(of=("self",)).get(pk=thread.pk)
 
 
-def _note(thread: Thread, user: "User", change: Change, value: str) -> None:
-    """Say between the words what was changed; nobody gets a mail for it."""
-    Message.objects.create(
+def _note(thread: Thread, user: "User", change: Change, value: str) -> Message:
+    """Say between the words what was changed."""
+    return Message.objects.create(
         thread=thread, author=user, change=change.value, value=value[:254]
     )
 
 
 def tell(message_id: int) -> None:
-    """Send a message to its author's partners: who takes part, and who answers for it."""
+    """Send a message to its author's partners: who takes part, and who answers for it.
+
+    A state is told to those who wrote, and that a thread was given to her to her alone.
+    """
     message = Message.objects.select_related("thread__model__namespace").get(
         pk=message_id
     )
     thread = message.thread
     wrote = thread.messages.exclude(author=None).values_list("author__email", flat=True)
-    people = {*wrote, *_responsible(thread)}
-    if thread.assignee is not None:
-        people.add(thread.assignee.email)
+    people = {thread.assignee.email} if thread.assignee else set()
+    if message.change != Change.ASSIGNEE:
+        people |= set(wrote)
+    if not message.change:
+        people |= set(_responsible(thread))
     if message.author is not None:
         people.discard(message.author.email)
-    _mail(thread, people, template="emails/thread.txt", message=message)
+    name = "thread_changed" if message.change else "thread"
+    _mail(thread, people, template=f"emails/{name}.txt", message=message)
 
 
 def remind() -> int:
@@ -198,6 +205,7 @@ def _announce(event: str, thread: Thread, message: Message) -> None:
         model=thread.subject.name,
         title=thread.title,
         text=message.text,
+        state=thread.state,
     )
 
 

@@ -9,6 +9,7 @@ from day import (
     NAMESPACE,
     REPO,
     RUN,
+    TOLD,
     api,
     check,
     folder,
@@ -16,6 +17,7 @@ from day import (
     tensors,
 )
 from huggingface_hub import (
+    HfApi,
     hf_hub_download,
     snapshot_download,
     whoami,
@@ -39,6 +41,12 @@ def whoami_tells_names_and_role():
 def a_bad_token_is_said_to_be_one():
     with refused((HfHubHTTPError, OSError), 401):
         whoami(token="hf_wrong")
+    for token, why in (("hf_wrong", "is not known"), (TOLD["expired"], "has expired")):
+        other = HfApi(token=token)
+        with refused(HfHubHTTPError, 401, says=why):
+            other.model_info(REPO)
+        with refused(HfHubHTTPError, 401, says=why):
+            other.create_repo(REPO)
 
 
 @check

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 SAFE = frozenset({"GET", "HEAD"})
 LARGEST_JSON = 8 * 1024 * 1024
 PIECE = 1024 * 1024
+# By this the clients tell a bad token from a repository that is hidden; they show what
+# the body says beside it.
+INVALID = "Invalid credentials in Authorization header"
 # What the clients look for in X-Error-Code.
 _CODES: dict[type[DomainError], str] = {
     RepositoryNotFoundError: "RepoNotFound",
@@ -64,6 +67,10 @@ class HubRequest(HttpRequest):
 class BadTokenError(DomainError):
     code = "bad_token"
     status = 401
+
+
+class DeadTokenError(BadTokenError):
+    """The request carries a token, and that is none or not any more."""
 
 
 class NotAllowedError(DomainError):
@@ -126,7 +133,13 @@ def _sign_in(request: HubRequest) -> None:
         token = token_of(secret.strip())
         if token is None or not token.is_live or not token.user.is_active:
             request.user = AnonymousUser()
-            raise BadTokenError(_("Invalid credentials in Authorization header"))
+            raise DeadTokenError(
+                _("this token is not known: copy it again, or make a new one")
+                if token is None
+                else _(
+                    "this token has expired or was revoked: make a new one in Settings"
+                )
+            )
         touch_token(token)
         request.user, request.scopes = token.user, frozenset(token.scopes)
     elif request.method not in SAFE:
@@ -166,8 +179,9 @@ def refusal(exc: DomainError, *, is_known: bool) -> HttpResponse:
     status = 401 if is_hidden else exc.status
     body = {"error": str(exc), "code": exc.code}
     response = JsonResponse(body, status=status)
+    said = INVALID if isinstance(exc, DeadTokenError) else str(exc)
     response["X-Error-Message"] = " ".join(
-        str(exc).encode("ascii", "replace").decode().split()
+        said.encode("ascii", "replace").decode().split()
     )
     if code:
         response["X-Error-Code"] = code
