@@ -21,7 +21,7 @@ from psycopg import sql
 
 from apps.core import blobs
 from apps.core.models import Collection, CondemnedBlob
-from apps.core.storage import listed
+from apps.core.storage import listed, sweep_unfinished
 
 logger = logging.getLogger(__name__)
 # Sent before the blobs are looked at: apps forget what they kept for a while only.
@@ -58,6 +58,8 @@ def collect_blobs() -> Collection | None:
 
 
 def _collect() -> Collection:
+    grace = timedelta(hours=settings.BLOB_GRACE_H)
+    sweep_unfinished(blobs.store(), before=(timezone.now() - grace).timestamp())
     # The store is read first: what is stored and named after this is not looked at.
     stored = dict(listed(blobs.store()))
     named = set(_named())

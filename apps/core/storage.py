@@ -3,10 +3,13 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, Storage
+
+UNFINISHED = ".new-"
 
 
 class AtomicFileSystemStorage(FileSystemStorage):
@@ -19,7 +22,7 @@ class AtomicFileSystemStorage(FileSystemStorage):
     def _save(self, name: str, content: "File[bytes]") -> str:
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".new-")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as out:
                 for chunk in content.chunks():
@@ -32,6 +35,27 @@ class AtomicFileSystemStorage(FileSystemStorage):
             Path(temporary).unlink(missing_ok=True)
             raise
         return name
+
+
+def sweep_unfinished(storage: Storage, *, before: float) -> int:
+    """Remove what processes left that died while they stored a file.
+
+    Args:
+        storage: Of either form; another's server cleans up by itself.
+        before: Files that were last written to since then (Unix time) stay.
+
+    Returns:
+        How many files went.
+    """
+    if not isinstance(storage, FileSystemStorage):
+        return 0
+    num = 0
+    for path in Path(storage.location).glob(f"??/??/{UNFINISHED}*"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
+                num += 1
+    return num
 
 
 def listed(storage: Storage) -> Iterator[tuple[bytes, int]]:

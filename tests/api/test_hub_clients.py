@@ -3,13 +3,17 @@
 Each lives in a small environment of its own, made once and kept in the user's cache.
 """
 
+import hashlib
 import json
 import os
+import socket
 import subprocess
+import time
 import zlib
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import deepseek_vision as dv
@@ -23,7 +27,7 @@ SUITE = Path(__file__).with_name("hub_suite")
 PEOPLE = """
 import json
 from django.contrib.auth import get_user_model
-from apps.accounts.models import Membership, Workspace
+from apps.accounts.models import ApiToken, Membership, Workspace
 from apps.accounts.services import create_token
 people = get_user_model().objects
 demo = Workspace.objects.get(name="Demo")
@@ -34,10 +38,13 @@ for name, workspace, role in (("colleague", demo, "annotator"), ("stranger", oth
     user = people.create_user(f"{name}@example.com", "x")
     Membership.objects.create(workspace=workspace, user=user, role=role)
     made[name] = (user, "write")
-print(json.dumps({
+secrets = {
     name: create_token(user=user, name="t", scope=scope)[1]
     for name, (user, scope) in made.items()
-}))
+}
+old, secrets["expired"] = create_token(user=admin, name="old", scope="write")
+ApiToken.objects.filter(pk=old.pk).update(expires_at=old.created_at)
+print(json.dumps(secrets))
 """
 
 
@@ -135,6 +142,35 @@ def test_the_commands_of_the_readme_work_as_written(
     fetched = tmp_path / "fetched"
     for name in ("config.json", "weights.bin"):
         assert (fetched / name).read_bytes() == (made / name).read_bytes()
+
+
+def test_an_upload_that_is_cut_leaves_nothing_and_may_come_again(
+    stack: Stack, tokens: dict[str, str]
+):
+    data = os.urandom(8_000_000)
+    told = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    headers = {"Authorization": f"Bearer {tokens['write']}"}
+    with httpx.Client(base_url=stack.url, headers=headers) as http:
+        http.post("/api/repos/create", json={"name": "cut", "organization": "demo"})
+        ask = {"operation": "upload", "transfers": ["basic"], "objects": [told]}
+        answer = http.post("/demo/cut.git/info/lfs/objects/batch", json=ask).json()
+    [one] = answer["objects"]
+    url = httpx.URL(one["actions"]["upload"]["href"])
+    head = (
+        f"PUT {url.path} HTTP/1.1\r\nHost: here\r\nContent-Length: {len(data)}\r\n\r\n"
+    )
+    incoming = stack.folder / "incoming"
+
+    with socket.create_connection((url.host, url.port)) as line:
+        line.sendall(head.encode() + data[:5_000_000])
+        time.sleep(0.5)
+        named = list(incoming.iterdir())
+    time.sleep(0.5)
+    again = httpx.put(url, content=data, timeout=60)
+
+    assert named == []  # nor would a killed process leave any
+    assert again.status_code == 200
+    assert list(incoming.iterdir()) == []
 
 
 def test_a_detector_is_loaded_by_its_name_here(

@@ -36,7 +36,8 @@ def received(pieces: Iterable[bytes], *, largest: int) -> Iterator[Received]:
     """
     folder = Path(settings.INCOMING_DIR)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder) as file:
+    # It has no name: nothing of it is left where the process is killed.
+    with tempfile.TemporaryFile(dir=folder) as file:
         digest, size = hashlib.sha256(), 0
         for piece in pieces:
             size += len(piece)

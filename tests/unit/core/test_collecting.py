@@ -1,6 +1,7 @@
 """Blobs end when nothing names them any more, a day later, and not before."""
 
 import io
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -62,6 +63,19 @@ def test_what_nobody_names_goes_after_a_day():
     assert not is_there(orphan)
     last = Collection.objects.latest("pk")
     assert (last.num_freed, last.num_bytes_freed, last.num_blobs) == (1, 38, 0)
+
+
+def test_half_a_file_that_the_dead_left_goes_and_one_that_is_written_stays():
+    stored = Path(blobs.store().path(blobs.key(put(b"whole"))))
+    old, new = (stored.with_name(f".new-{name}") for name in ("old", "new"))
+    for path in (old, new):
+        path.write_bytes(b"half")
+    yesterday = (timezone.now() - timedelta(hours=25)).timestamp()
+    os.utime(old, (yesterday, yesterday))
+
+    collect_blobs()
+
+    assert [path.exists() for path in (stored, old, new)] == [True, False, True]
 
 
 def test_a_name_anywhere_in_a_row_keeps_it():
