@@ -1,18 +1,21 @@
 """Where a model comes from and where it went; each room above tells of its own part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from apps.marketplace.formats.drawing import Drawing, draw
-from apps.marketplace.models import Model, ModelRevision
+from apps.marketplace.models import Model, ModelRevision, OldAddress
 from apps.marketplace.selectors import revision_info
-from apps.marketplace.types import ModelRevisionInfo, Relative
+from apps.marketplace.types import Kind, ModelRevisionInfo, Relative
 
 if TYPE_CHECKING:
     from apps.accounts.models import User
@@ -98,12 +101,19 @@ def _parents(user: "User", model: Model, revision: ModelRevision) -> list[Relati
         if base is not None:
             found[base.pk] = _node(base, _("Base model"), beside=model)
     if model.base_models:
-        named = {name.lower() for name in model.base_models}
-        short = [name.rpartition("/")[2] for name in model.base_models]
-        for row in seen.filter(name__in=[*short, *model.base_models]):
-            if row.full_name.lower() in named and row.pk != model.pk:
-                found.setdefault(row.pk, _node(row, _("Base model"), beside=model))
+        for row in seen.exclude(pk=model.pk).filter(_is_called(model.base_models)):
+            found.setdefault(row.pk, _node(row, _("Base model"), beside=model))
     return list(found.values())
+
+
+def _is_called(names: Iterable[str]) -> Q:
+    """Whether a model has one of these names, or had it before it was renamed."""
+    named = Q()
+    for full_name in names:
+        namespace, _between, name = full_name.lower().rpartition("/")
+        named |= Q(namespace__name__lower=namespace, name__lower=name)
+    old = OldAddress.objects.filter(named, kind=Kind.MODEL).values("model")
+    return named | Q(pk__in=old)
 
 
 def _children(user: "User", model: Model) -> list[Relative]:
@@ -114,7 +124,14 @@ def _children(user: "User", model: Model) -> list[Relative]:
     for row in made.select_related("model__namespace").order_by("pk"):
         kind = str(RELATIONS.get(row.relation, _("Made of it")))
         found[row.model_id] = _node(row.model, kind, beside=model)
-    told = seen.filter(base_models__contains=[model.full_name])
+    names = ArraySubquery(
+        OldAddress.objects.filter(model=model)
+        .annotate(full_name=Concat("namespace__name", Value("/"), "name"))
+        .values("full_name")
+    )
+    told = seen.filter(
+        Q(base_models__contains=[model.full_name]) | Q(base_models__overlap=names)
+    )
     for one in told.select_related("namespace").order_by("pk"):
         found.setdefault(one.pk, _node(one, _("Made of it"), beside=model))
     return list(found.values())

@@ -9,6 +9,10 @@ from apps.labeling.services.versions import make_version
 from apps.marketplace.formats.drawing import WIDTH, draw
 from apps.marketplace.models import Model
 from apps.marketplace.selectors.lineage import MOST_SHOWN, lineage_of
+from apps.marketplace.services.repositories import (
+    create_repository,
+    rename_repository,
+)
 from apps.marketplace.types import Relative, Visibility
 from tests.factories.deployments import EndpointFactory, ReleaseFactory
 from tests.factories.marketplace import ModelRevisionFactory
@@ -101,6 +105,22 @@ def test_a_model_alone_is_not_drawn(client, alice, workspace):
     html = client.get(reverse("marketplace:model", args=names)).text
 
     assert "lineage" not in html
+
+
+def test_cards_that_say_an_old_name_still_tell_of_it(alice, workspace):
+    base = create_repository(user=alice, namespace="", name="Boards")
+    told_of = ModelRevisionFactory(
+        model__namespace=base.namespace, model__name="boards-int8",
+        model__base_models=["plant-7/Boards", "plant-7/never"],
+    )  # fmt: skip
+    rename_repository(user=alice, model=base, namespace="plant-7", name="planks")
+    base.refresh_from_db()
+
+    assert told(alice, told_of) == [
+        [("Base model", "planks", "")],
+        [("This model", "boards-int8", told_of.revision[:7])],
+    ]
+    assert told(alice, base.head)[-1] == [("Made of it", "boards-int8", "")]
 
 
 def test_many_children_are_counted(alice, trained):
