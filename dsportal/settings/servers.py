@@ -1,5 +1,7 @@
 """Turns the three server addresses of the environment into Django's dictionaries."""
 
+import base64
+import binascii
 import importlib.util
 from pathlib import Path
 from typing import Any
@@ -103,6 +105,9 @@ def blob_storage(url: str, *, default: Path) -> dict[str, Any]:
 def image_buckets(text: str) -> dict[str, dict[str, Any]]:
     """Read IMAGE_BUCKETS: ``name=address`` with blanks between, addresses as above.
 
+    Or ``azure://account:key@host/container``; instead of the key the query may be a
+    shared access signature, and with neither the container is a public one.
+
     Raises:
         ImproperlyConfigured: A part has no name, or its address is none.
     """
@@ -114,8 +119,50 @@ def image_buckets(text: str) -> dict[str, dict[str, Any]]:
                 "IMAGE_BUCKETS is name=s3://key:secret@endpoint/bucket ..., "
                 f"got a part named {name.partition('://')[0]!r}"
             )
-        found[name] = blob_storage(url, default=Path(url))
+        if url.startswith("azure://"):
+            options, kind = _azure_container(name, url), "azure.AzureBucket"
+        elif not url.startswith(("/", "file://", "s3://")):
+            raise ImproperlyConfigured(
+                f"IMAGE_BUCKETS: {name} must be a folder, s3://key:secret@endpoint/bucket "
+                "or azure://account:key@host/container"
+            )
+        else:
+            options = blob_storage(url, default=Path(url))["OPTIONS"]
+            kind = "s3.S3Bucket" if "bucket_name" in options else "folders.FolderBucket"
+        found[name] = {
+            "BACKEND": f"apps.labeling.sources.{kind}",
+            "OPTIONS": options,
+        }
     return found
+
+
+def _azure_container(name: str, url: str) -> dict[str, Any]:
+    """Keys are base64, so they may have slashes, which no other address has there."""
+    credentials, _, address = url.removeprefix("azure://").rpartition("@")
+    account, _, key = unquote(credentials).partition(":")
+    parts = urlsplit(f"//{address}")
+    folder, _, container = parts.path.strip("/").rpartition("/")
+    query = [pair for pair in parts.query.split("&") if pair]
+    scheme = "http" if "tls=0" in query else "https"
+    if not parts.netloc or not container or bool(account) != _is_base64(key):
+        raise ImproperlyConfigured(
+            f"IMAGE_BUCKETS: {name} must look like azure://ACCOUNT:KEY@"
+            "ACCOUNT.blob.core.windows.net/CONTAINER, with the key as Azure shows it"
+        )
+    return {
+        "account_url": f"{scheme}://{parts.netloc}/{folder}".rstrip("/"),
+        "azure_container": unquote(container),
+        "account_name": account or None,
+        "account_key": key or None,
+        "sas_token": "&".join(pair for pair in query if pair != "tls=0") or None,
+    }
+
+
+def _is_base64(key: str) -> bool:
+    try:
+        return bool(base64.b64decode(key, validate=True))
+    except binascii.Error:
+        return False
 
 
 def blob_origins(url: str) -> list[str]:

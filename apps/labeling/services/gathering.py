@@ -120,11 +120,18 @@ def gather_bucket(
     Raises:
         NotFoundError: No such project for this user, or no such bucket.
         RoleTooLowError: It takes a manager.
+        BadSourceError: The folder is not one of the bucket.
     """
     project = selectors.access_project(
         user=user, project_id=project_id, needs=Role.MANAGER
     )
     bucket_named(bucket)
+    if ".." in folder.split("/"):
+        raise BadSourceError(
+            _("{folder} leads out of the bucket: name a folder in it").format(
+                folder=folder
+            )
+        )
     params = {"source": "bucket", "bucket": bucket, "folder": folder}
     return _queue(user, project, params, what=f"{bucket}/{folder}")
 

@@ -1,14 +1,12 @@
-"""Images in buckets that this server's settings name, whatever django-storages reaches."""
+"""Images in buckets that this server's settings name."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import IO
+from typing import IO, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
-from django.core.files.storage import Storage
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
@@ -16,7 +14,7 @@ from apps.core.errors import DomainError, NotFoundError, TooLargeError
 from apps.labeling.sources.offers import Offer, Offers, is_named_like_an_image
 
 MAX_FILES = 500_000
-CHUNK = 2**20
+IN_MEMORY_BYTES = 2**20
 
 
 class BucketError(DomainError):
@@ -25,7 +23,20 @@ class BucketError(DomainError):
     code = "bucket_failed"
 
 
-def bucket_named(name: str) -> Storage:
+class Bucket(Protocol):
+    """A storage whose names are what they are, and not tidied as paths are.
+
+    Both raise OSError where it does not answer, or not with this.
+    """
+
+    def found(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Each file of a folder and of those in it, with its size in bytes."""
+
+    def copy(self, name: str, file: IO[bytes]) -> None:
+        """Write all of a file."""
+
+
+def bucket_named(name: str) -> Bucket:
     """Return a bucket of the settings.
 
     Raises:
@@ -39,22 +50,24 @@ def bucket_named(name: str) -> Storage:
             )
         )
     given = settings.IMAGE_BUCKETS[name]
-    storage: Storage = import_string(given["BACKEND"])(**given["OPTIONS"])
-    return storage
+    bucket: Bucket = import_string(given["BACKEND"])(**given["OPTIONS"])
+    return bucket
 
 
-def stored(bucket: Storage, *, folder: str) -> Offers:
+def stored(bucket: Bucket, *, folder: str) -> Offers:
     """The images of a folder of a bucket and of all folders in it.
 
     Raises:
-        BucketError: It cannot be listed; says why.
+        BucketError: It cannot be listed, or nothing is there; says why.
     """
     rows: list[Offer | None] = []
     num_skipped = 0
+    folder = folder.strip("/")
     try:
-        for path in _paths(bucket, folder.strip("/")):
-            if is_named_like_an_image(path):
-                rows.append(Offer(name=path, open=partial(_lent, bucket, path)))
+        for name, size in bucket.found(folder):
+            if is_named_like_an_image(name):
+                lend = partial(_lent, bucket, name, size=size)
+                rows.append(Offer(name=_readable(name), open=lend))
             else:
                 num_skipped += 1
             if len(rows) > MAX_FILES:
@@ -63,37 +76,39 @@ def stored(bucket: Storage, *, folder: str) -> Offers:
                         "{folder} has more than {num} images: name a folder in it"
                     ).format(folder=folder or "/", num=MAX_FILES)
                 )
-    except (OSError, BotoCoreError, ClientError) as exc:
+    except OSError as exc:
         raise BucketError(
             _("the bucket cannot be listed: {reason}").format(reason=exc)
         ) from exc
+    if not rows and not num_skipped:
+        raise BucketError(
+            _("there is nothing in {folder}: see how it is spelled").format(
+                folder=folder or "/"
+            )
+        )
     return Offers(rows=rows, num_total=len(rows), num_skipped=num_skipped)
 
 
-def _paths(bucket: Storage, folder: str) -> Iterator[str]:
-    folders, files = bucket.listdir(folder)
-    for name in sorted(files):
-        if name and name != ".":
-            yield f"{folder}/{name}" if folder else name
-    for name in sorted(folders):
-        yield from _paths(bucket, f"{folder}/{name}" if folder else name)
+def _readable(name: str) -> str:
+    """What a disk's name says as text, also where its bytes are none."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 @contextmanager
-def _lent(bucket: Storage, path: str) -> Iterator[IO[bytes]]:
-    with tempfile.SpooledTemporaryFile(CHUNK) as file:
+def _lent(bucket: Bucket, name: str, *, size: int) -> Iterator[IO[bytes]]:
+    if size > settings.MAX_UPLOAD_BYTES:
+        raise TooLargeError(
+            _("it is more than the {limit} MiB allowed").format(
+                limit=settings.MAX_UPLOAD_BYTES // 2**20
+            )
+        )
+    with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
         try:
-            with bucket.open(path, "rb") as source:
-                while piece := source.read(CHUNK):
-                    file.write(piece)
-                    if file.tell() > settings.MAX_UPLOAD_BYTES:
-                        raise TooLargeError(
-                            _("it is more than the {limit} MiB allowed").format(
-                                limit=settings.MAX_UPLOAD_BYTES // 2**20
-                            )
-                        )
-        except (OSError, BotoCoreError, ClientError) as exc:
+            bucket.copy(name, file)
+        except OSError as exc:
             raise BucketError(
-                _("{name} cannot be read: {reason}").format(name=path, reason=exc)
+                _("{name} cannot be read: {reason}").format(
+                    name=_readable(name), reason=exc
+                )
             ) from exc
         yield file

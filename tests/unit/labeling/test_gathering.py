@@ -1,4 +1,4 @@
-"""Images from a zip, a video, addresses and a bucket."""
+"""Images from a zip, a video and addresses."""
 
 import io
 import threading
@@ -8,22 +8,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import boto3
 import cv2
 import numpy as np
 import pytest
-from moto.server import ThreadedMotoServer
 
 from apps.accounts.errors import RoleTooLowError
 from apps.accounts.models import User, Workspace
 from apps.core.addresses import check_address
-from apps.core.errors import NotFoundError
 from apps.jobs.models import Job, JobEvent
 from apps.labeling.models import Image, Project
 from apps.labeling.services import gathering
 from apps.labeling.services.gathering import BadSourceError
 from apps.labeling.tasks import gather
-from dsportal.settings.servers import image_buckets
 from tests.factories.labeling import ProjectFactory
 
 Jpeg = Callable[..., io.BytesIO]
@@ -300,57 +296,6 @@ def test_a_redirect_into_the_private_network_is_not_followed(
     )
 
     assert "private network" in reasons(job)["a.jpg"]
-
-
-@pytest.fixture(scope="module")
-def s3_server() -> Iterator[str]:
-    emulator = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    emulator.start()
-    _host, port = emulator.get_host_and_port()
-    yield f"127.0.0.1:{port}"
-    emulator.stop()
-
-
-@pytest.fixture
-def bucket(s3_server: str, settings: Any) -> Iterator[Any]:
-    made = boto3.resource(
-        "s3",
-        endpoint_url=f"http://{s3_server}",
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-        region_name="us-east-1",
-    ).create_bucket(Bucket="shots")
-    address = f"s3://key:secret@{s3_server}/shots?tls=0"
-    settings.IMAGE_BUCKETS = image_buckets(f"line3={address}")
-    yield made
-    made.objects.all().delete()
-    made.delete()
-
-
-def test_a_bucket_gives_the_images_of_a_folder(
-    alice: User, project: Project, jpeg: Jpeg, bucket: Any
-):
-    for name, color in zip(("day/1/a.jpg", "day/b.jpg", "c.jpg"), COLORS, strict=True):
-        bucket.put_object(Key=name, Body=jpeg(color=color).getvalue())
-    bucket.put_object(Key="day/list.csv", Body=b"1")
-    bucket.put_object(Key="day/empty.jpg", Body=b"")
-
-    job = carried_out(
-        gathering.gather_bucket(
-            user=alice, project_id=project.pk, bucket="line3", folder="day/"
-        )
-    )
-
-    assert names(project) == ["day/1/a.jpg", "day/b.jpg"]
-    assert list(reasons(job)) == ["day/empty.jpg"]
-    assert job.result["num_skipped"] == 1
-
-
-def test_only_buckets_of_the_settings_are_known(alice: User, project: Project):
-    with pytest.raises(NotFoundError, match="IMAGE_BUCKETS"):
-        gathering.gather_bucket(user=alice, project_id=project.pk, bucket="line3")
-
-    assert not Job.objects.exists()
 
 
 @pytest.mark.parametrize(
