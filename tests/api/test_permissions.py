@@ -1,7 +1,7 @@
 """Every route x every method x everybody, against the table in permissions.py.
 
 Pages are rendered from empty templates: who is let in is asked here, what a page says
-elsewhere.
+elsewhere. Sessions lie in their cookies, so that 20,000 requests do not each read one.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import transaction
+from django.conf import settings as configured
+from django.db import connection, transaction
 from django.http import HttpResponseBase
 from django.template import Origin
 from django.template.loaders.base import Loader
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
@@ -107,17 +108,40 @@ def world(workspace: Workspace, people: dict[str, User], checkouts: Path) -> Wor
 
 
 @pytest.fixture(scope="module")
-def clients(people: dict[str, User], world: World) -> dict[str, Client]:
+def _sessions_in_cookies() -> Iterator[None]:
+    with override_settings(
+        SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies"
+    ):
+        yield
+
+
+@pytest.fixture(scope="module")
+def clients(
+    people: dict[str, User], world: World, _sessions_in_cookies: None
+) -> dict[str, Client]:
+    """Each begins every request with the session or the token that it has here."""
     made: dict[str, Client] = {"anonymous": APIClient()}
     for name, user in people.items():
-        made[name] = APIClient()
-        made[name].force_login(user)
+        made[name] = APIClient(headers={"Cookie": _session_of(user)})
     for scope in Scope:
         _token, secret = create_token(user=people["owner"], name=scope, scope=scope)
         made[f"{scope}-token"] = APIClient(
             headers={"Authorization": f"Bearer {secret}"}
         )
     return made
+
+
+def _session_of(user: User) -> str:
+    client = Client()
+    client.force_login(user)
+    name = configured.SESSION_COOKIE_NAME
+    return f"{name}={client.cookies[name].value}"
+
+
+@pytest.fixture(scope="module")
+def before(clients: dict[str, Client]) -> list[tuple[str, str]]:
+    """All that the tables hold at the beginning of each test."""
+    return dump()
 
 
 def ask(
@@ -176,16 +200,29 @@ def _reaches(scope: Scope, rules: dict[str, Rule]) -> bool:
     return RANK(scope) >= RANK(needed)
 
 
-def dump() -> dict[str, list[dict[str, Any]]]:
+def dump() -> list[tuple[str, str]]:
     """All that our tables hold, but for when a token was last used."""
-    rows = {
-        model.__name__: list(model.objects.order_by("pk").values())
+    tables = [
+        model._meta.db_table  # noqa: SLF001 -- Django's own public name
         for app in OUR_APPS
         for model in apps.get_app_config(app).get_models()
-    }
-    for token in rows["ApiToken"]:
-        del token["last_used_at"]
-    return rows
+    ]
+    rows = " UNION ALL ".join(
+        f"SELECT '{table}', (to_jsonb(row) - 'last_used_at')::text FROM {table} row"  # noqa: S608 -- our own names
+        for table in tables
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(rows)
+        return sorted(cursor.fetchall())
+
+
+def _between_savepoints(rules: dict[str, Rule]) -> list[list[str]]:
+    """What may change something begins from the world as it was made."""
+    changing = [method for method in METHODS if method in rules.keys() - SAFE]
+    return [
+        [each for each in METHODS if each not in changing],
+        *([m] for m in changing),
+    ]
 
 
 def test_every_route_stands_in_the_table():
@@ -202,12 +239,13 @@ def test_everybody_gets_what_the_table_says(
     wrong = []
 
     for actor, client in clients.items():
-        for method in METHODS:
+        for methods in _between_savepoints(rules):
             with transaction.atomic():
-                answer = ask(client, ROUTES[name], method, world, rules.get(method))
+                for method in methods:
+                    answer = ask(client, ROUTES[name], method, world, rules.get(method))
+                    if answer.status_code != expected(name, method, actor):
+                        wrong.append((actor, method, answer.status_code))
                 transaction.set_rollback(True)
-            if answer.status_code != expected(name, method, actor):
-                wrong.append((actor, method, answer.status_code))
 
     assert wrong == [], {
         (actor, method): expected(name, method, actor) for actor, method, _ in wrong
@@ -219,10 +257,11 @@ def test_everybody_gets_what_the_table_says(
     sorted(n for n, r in API.items() if {x.stranger for x in r.values()} == {None}),
 )
 def test_a_stranger_is_told_nothing_and_changes_nothing(
-    name: str, clients: dict[str, APIClient], world: World
+    name: str,
+    clients: dict[str, APIClient],
+    world: World,
+    before: list[tuple[str, str]],
 ):
-    before = dump()
-
     answers = [
         ask(clients["stranger"], ROUTES[name], method, world, rule)
         for method, rule in API[name].items()
@@ -235,9 +274,9 @@ def test_a_stranger_is_told_nothing_and_changes_nothing(
     assert dump() == before
 
 
-def test_who_may_only_look_changes_nothing(clients: dict[str, APIClient], world: World):
-    before = dump()
-
+def test_who_may_only_look_changes_nothing(
+    clients: dict[str, APIClient], world: World, before: list[tuple[str, str]]
+):
     for name, rules in (API | PAGES).items():
         for method in set(METHODS) - SAFE:
             for actor in ("anonymous", "read-token"):
