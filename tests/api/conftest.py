@@ -1,9 +1,11 @@
 """A project of Alice's with two labels and one real image; clients with tokens."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from django.db import transaction
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from apps.accounts.models import User, Workspace
@@ -12,6 +14,16 @@ from apps.accounts.types import Scope
 from apps.labeling.models import Image, Label, Project
 from apps.labeling.services.images import add_image
 from apps.labeling.services.projects import create_project
+
+
+@pytest.fixture(scope="module")
+def one_transaction(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """A module's world is made once; what a test does to it goes with its savepoint."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

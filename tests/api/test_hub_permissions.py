@@ -23,7 +23,9 @@ from apps.marketplace.services.tokens import create_limited_token
 from apps.marketplace.types import Kind
 from tests.api.hub_permissions import HUB, World
 from tests.api.routes import all_routes
-from tests.factories.accounts import UserFactory
+from tests.factories.accounts import UserFactory, WorkspaceFactory
+
+pytestmark = pytest.mark.django_db
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROUTES = {route.name: route for route in all_routes() if route.name in HUB}
@@ -34,7 +36,17 @@ HIDDEN = frozenset({"hub:collection", "hub:collection-items", "hub:collection-it
 ACTORS = ("anonymous", "stranger", "viewer", "annotator", "manager", "read_token")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def workspace(one_transaction: None) -> Workspace:
+    return WorkspaceFactory(name="Plant 7")
+
+
+@pytest.fixture(scope="module")
+def alice(workspace: Workspace) -> User:
+    return _member(workspace, Role.OWNER)
+
+
+@pytest.fixture(scope="module")
 def world(alice: User) -> World:
     blob = blobs.put(io.BytesIO(b"# Card"))
     file = NewFile(
@@ -70,15 +82,20 @@ def world(alice: User) -> World:
     }
 
 
-@pytest.fixture
-def clients(workspace: Workspace, alice: User, charlie: User) -> dict[str, Client]:
+@pytest.fixture(scope="module")
+def clients(workspace: Workspace, alice: User) -> dict[str, Client]:
+    charlie = _member(WorkspaceFactory(name="Elsewhere"), Role.OWNER)
     made = {"anonymous": Client(), "stranger": _client(charlie)}
     for role in (Role.VIEWER, Role.ANNOTATOR, Role.MANAGER):
-        user = UserFactory()
-        Membership.objects.create(workspace=workspace, user=user, role=role)
-        made[role] = _client(user)
+        made[role] = _client(_member(workspace, role))
     made["read_token"] = _client(alice, Scope.READ)
     return made
+
+
+def _member(workspace: Workspace, role: Role) -> User:
+    user = UserFactory()
+    Membership.objects.create(workspace=workspace, user=user, role=role)
+    return user
 
 
 def _client(user: User, scope: Scope = Scope.WRITE) -> Client:
@@ -133,7 +150,7 @@ def test_a_browsers_session_reads_and_never_writes(alice: User, world: World):
     assert ask(client, "hub:delete", "DELETE", world) == 401
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def limited(alice: User, world: World) -> dict[str, Client]:
     """Her tokens for this repository and, the other, for one beside it."""
     create_repository(user=alice, namespace="", name="beside")

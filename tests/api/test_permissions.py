@@ -17,7 +17,6 @@ from django.template import Origin
 from django.template.loaders.base import Loader
 from django.test import Client, override_settings
 from django.urls import reverse
-from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from apps.accounts.models import Membership, User, Workspace
@@ -66,17 +65,7 @@ def _empty_templates(settings: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def _one_transaction(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """The world is made once; what a test does to it goes with the test's savepoint."""
-    with django_db_blocker.unblock(), transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-
-
-@pytest.fixture(scope="module")
-def workspace(_one_transaction: None) -> Workspace:
+def workspace(one_transaction: None) -> Workspace:
     return WorkspaceFactory(name="Plant 7")
 
 
