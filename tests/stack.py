@@ -40,26 +40,31 @@ class Stack:
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     spans: list[dict[str, Any]] = field(default_factory=list)
 
-    def manage(self, *arguments: str) -> str:
-        run = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.env,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=180,
-        )
-        assert run.returncode == 0, f"manage.py {arguments}: {run.stderr[-3000:]}"
-        return run.stdout
-
     def python(self, code: str) -> object:
         """Run code inside Django; it prints JSON last."""
-        output = self.manage("shell", "--no-imports", "-c", code)
-        return json.loads(output.strip().splitlines()[-1])
+        return json.loads(self._tell(code).strip().splitlines()[-1])
+
+    def manage(self, *arguments: str) -> None:
+        command = "from django.core.management import call_command as call"
+        self._tell(f"{command}\ncall(*{arguments!r})")
+
+    def _tell(self, code: str) -> str:
+        if "shell" not in self.processes:
+            self.start("shell")
+        shell = self.processes["shell"]
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        shell.stdin.write(f"{json.dumps(code)}\n".encode())
+        shell.stdin.flush()
+        answer = shell.stdout.readline()
+        assert answer, (self.folder / "shell.log").read_text()[-3000:]
+        printed, failed = json.loads(answer)
+        assert not failed, failed[-3000:]
+        return str(printed)
 
     def start(self, name: str) -> None:
         commands = {
+            "shell": ["tests.shell"],
             "web": [
                 "uvicorn", "dsportal.asgi:application", "--lifespan", "off",
                 "--no-access-log", "--port", self.url.rpartition(":")[2],
@@ -80,8 +85,8 @@ class Stack:
             [sys.executable, "-m", *commands[name]],
             cwd=ROOT,
             env={**self.env, **role},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdin=subprocess.PIPE if name == "shell" else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if name == "shell" else log,
             stderr=log,
             start_new_session=True,
         )
@@ -93,6 +98,9 @@ class Stack:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         process.wait(60)
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()
 
     def wait_ready(self, *, timeout_s: float = 300) -> None:
         end = time.monotonic() + timeout_s
@@ -133,10 +141,10 @@ def running_stack(
             **settings,
         }
         stack = Stack(url=f"http://127.0.0.1:{port}", env=env, folder=folder)
-        stack.manage("migrate", "-v0")
-        stack.manage("collectstatic", "--noinput", "-v0")
-        stack.manage("seed_demo", "--images", str(num_images))
         try:
+            stack.manage("migrate", "-v0")
+            stack.manage("collectstatic", "--noinput", "-v0")
+            stack.manage("seed_demo", "--images", str(num_images))
             for part in parts:
                 stack.start(part)
             stack.wait_ready()
