@@ -16,20 +16,28 @@ from playwright.sync_api import (
 
 from tests.e2e.closing import closed_in_time
 from tests.e2e.signing import sign_in
-from tests.stack import Stack
+from tests.stack import EMAIL, Stack
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+SESSION = f"""
+import json
+from django.test import Client
+from apps.accounts.models import User
+client = Client()
+client.force_login(User.objects.get(email="{EMAIL}"))
+print(json.dumps(client.cookies["sessionid"].value))
+"""
 # A machine that does two things at once shows things later.
 PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Gone after each file: while its loop turns, Django refuses its database here."""
+    """Gone after this folder: while its loop turns, Django refuses its database here."""
     path = os.environ.get("CHROMIUM")
     if not path:
         pytest.skip("no Chromium on this machine: ./portal test says why")
@@ -61,9 +69,9 @@ def _note_policy(message: ConsoleMessage, errors: list[str]) -> None:
         errors.append(message.text)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def signed_in(browser: Browser, stack: Stack) -> StorageState:
-    """Once a file: a password takes its time on purpose."""
+    """Once for all who share it: a password takes its time on purpose."""
     context = browser.new_context(base_url=stack.url)
     page = context.new_page()
     sign_in(page)
@@ -74,8 +82,11 @@ def signed_in(browser: Browser, stack: Stack) -> StorageState:
 
 
 @pytest.fixture
-def admin_page(page: Page) -> Page:
-    sign_in(page)
+def admin_page(page: Page, stack: Stack) -> Page:
+    """At home, with a session of the test's own."""
+    cookie = {"name": "sessionid", "value": str(stack.python(SESSION))}
+    page.context.add_cookies([{**cookie, "url": stack.url}])
+    page.goto("/")
     return page
 
 
