@@ -141,7 +141,7 @@ class Client(
                 ``label`` (an id), ``split``, ``assignee`` (an id), ``min_score``,
                 ``max_score``; ``order="doubt"`` has what a model is least sure of first.
         """
-        path = f"labeling/projects/{self.project_id(project)}/images/"
+        path = self._of(project, "images/")
         return self._http.pages(path, page_size=500, **wanted)
 
     def delete_image(self, image_id: int) -> None:
@@ -191,8 +191,8 @@ class Client(
             "score_threshold": score_threshold,
             "image_ids": None if image_ids is None else list(image_ids),
         }
-        path = f"labeling/projects/{self.project_id(project)}/prelabel/"
-        return str(self._http.post(path, body).json()["job_id"])
+        answer = self._http.post(self._of(project, "prelabel/"), body)
+        return str(answer.json()["job_id"])
 
     def signature(self, model: str, *, revision: str = "main") -> dict[str, Any]:
         """What the server signed as ``namespace/name``: ``bundle``, ``public_pem``."""

@@ -13,6 +13,8 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 )
 ASKED_AT_ONCE = 200
+# Answers about the file that was sent; any other is about all that would follow.
+ABOUT_THE_FILE = frozenset({400, 413, 415, 422})
 
 
 class UploadCalls(ProjectCalls):
@@ -77,7 +79,7 @@ class UploadCalls(ProjectCalls):
         try:
             answer = self._http.post(url, file=path, form={"path": name})
         except RefusedError as exc:
-            if exc.code in {"bad_image", "too_large"}:
+            if exc.status in ABOUT_THE_FILE:
                 return Uploaded(path=path, error=str(exc))
             raise
         except OSError as exc:

@@ -4,22 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dsportal.client.http import Http
+from dsportal.client.calls import ProjectCalls
 from dsportal.client.types import DatasetVersion
 
 
-class VersionCalls:
+class VersionCalls(ProjectCalls):
     """What Client says of dataset versions; it brings the connection."""
-
-    _http: Http
-
-    def project_id(self, project: int | str) -> int:
-        raise NotImplementedError
 
     def versions(self, project: int | str) -> Iterator[DatasetVersion]:
         """A project's dataset versions, newest first."""
-        path = f"labeling/projects/{self.project_id(project)}/versions/"
-        return (DatasetVersion.from_wire(row) for row in self._http.pages(path))
+        rows = self._http.pages(self._of(project, "versions/"))
+        return (DatasetVersion.from_wire(row) for row in rows)
 
     def make_version(
         self,
@@ -41,8 +36,8 @@ class VersionCalls:
         body: dict[str, Any] = {"note": note, "only_submitted": only_submitted}
         if shares is not None:
             body |= {"train": shares[0], "val": shares[1]}
-        path = f"labeling/projects/{self.project_id(project)}/versions/"
-        return DatasetVersion.from_wire(self._http.post(path, body).json())
+        made = self._http.post(self._of(project, "versions/"), body)
+        return DatasetVersion.from_wire(made.json())
 
     def diff_versions(
         self, version_id: int, *, since: int | None = None

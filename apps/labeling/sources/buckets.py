@@ -90,12 +90,16 @@ def stored(bucket: Bucket, *, folder: str) -> Offers:
 
 
 def _readable(name: str) -> str:
-    """What a disk's name says as text, also where its bytes are none."""
-    return name.encode(errors="surrogateescape").decode(errors="replace")
+    """A path within a folder, as text also where a disk's bytes are none."""
+    text = name.encode(errors="surrogateescape").decode(errors="replace")
+    parts = text.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in {"", "."})
 
 
 @contextmanager
 def _lent(bucket: Bucket, name: str, *, size: int) -> Iterator[IO[bytes]]:
+    if ".." in _readable(name).split("/"):
+        raise BucketError(_("{name!r} leads out of the bucket").format(name=name))
     if size > settings.MAX_UPLOAD_BYTES:
         raise TooLargeError(
             _("it is more than the {limit} MiB allowed").format(

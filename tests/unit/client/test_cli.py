@@ -13,6 +13,7 @@ from apps.accounts.models import User, Workspace
 from apps.accounts.services import create_token
 from apps.accounts.types import Scope
 from apps.jobs import services
+from apps.labeling.models import Image
 from dsportal.client import logins
 from tests.factories.labeling import (
     AnnotationFactory,
@@ -84,6 +85,24 @@ def test_a_project_goes_through(signed_in: Run, tmp_path: Path):
     assert "1 new, 0 already there, 1 refused" in sent.output
     assert "b.png: this file is not an image that can be read" in sent.output
     assert len(json.loads((tmp_path / "out.json").read_text())["images"]) == 1
+
+
+def test_a_path_that_the_server_refuses_keeps_no_other_back(
+    signed_in: Run, tmp_path: Path
+):
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    PillowImage.new("RGB", (40, 30)).save(folder / "..\\a.png")
+    PillowImage.new("RGB", (30, 40)).save(folder / "z.png")
+    signed_in("create-project", "Line 5")
+
+    sent = signed_in("upload", "Line 5", tmp_path / "shots")
+
+    assert sent.exit_code == 1
+    assert "1 new, 0 already there, 1 refused" in sent.output
+    (told,) = [line for line in sent.output.splitlines() if "a.png" in line]
+    assert "no path within a folder" in told
+    assert Image.objects.get().name == "shots/z.png"
 
 
 def test_versions_are_merged_as_typed(

@@ -88,19 +88,28 @@ def test_a_bucket_gives_the_images_of_a_folder(
     assert job.result["num_skipped"] == 1
 
 
-@pytest.mark.parametrize("name", ["a//b.jpg", "/lead.jpg", "../x.jpg", "50%20 #?.jpg"])
-def test_an_odd_name_in_a_bucket_is_read_as_it_is(
-    alice: User, project: Project, jpeg: Jpeg, bucket: Any, name: str
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("a//b.jpg", "a/b.jpg"),
+        ("/lead.jpg", "lead.jpg"),
+        ("a\\./b.jpg", "a/b.jpg"),
+        ("50%20 #?.jpg", "50%20 #?.jpg"),
+    ],
+)
+def test_an_odd_name_in_a_bucket_becomes_a_path_within_a_folder(
+    alice: User, project: Project, jpeg: Jpeg, bucket: Any, key: str, name: str
 ):
-    bucket.put_object(Key=name, Body=jpeg().getvalue())
-    bucket.put_object(Key="b.jpg", Body=jpeg(color=COLORS[1]).getvalue())
+    bucket.put_object(Key=key, Body=jpeg().getvalue())
+    bucket.put_object(Key="z.jpg", Body=jpeg(color=COLORS[1]).getvalue())
+    bucket.put_object(Key="../x.jpg", Body=jpeg(color=COLORS[2]).getvalue())
 
     job = carried_out(
         gathering.gather_bucket(user=alice, project_id=project.pk, bucket="line3")
     )
 
-    assert reasons(job) == {}
-    assert names(project) == sorted([name, "b.jpg"])
+    assert reasons(job) == {"../x.jpg": "'../x.jpg' leads out of the bucket"}
+    assert names(project) == sorted([name, "z.jpg"])
 
 
 def test_a_bucket_that_is_not_there_fails_with_its_reason(

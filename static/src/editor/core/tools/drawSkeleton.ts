@@ -99,7 +99,6 @@ export class DrawSkeleton implements Tool {
   }
 
   get #names(): readonly string[] {
-    const { activeLabel, labels } = this.#bench;
-    return labels.find(({ id }) => id === activeLabel)?.skeleton?.joints ?? [];
+    return this.#bench.label?.skeleton?.joints ?? [];
   }
 }

@@ -116,7 +116,7 @@ export class SavingPanel {
   ): void {
     const setting = this.#host.setting();
     const caption = find(`[data-caption=${side}]`, HTMLElement, item);
-    const label = setting?.bench.labels.find(({ id }) => id === shape?.label_id);
+    const label = shape && setting?.bench.labelOf({ labelId: shape.label_id });
     caption.textContent = shape ? (label?.name ?? "?") : this.#words("conflict.deleted");
     if (!setting || !around) return;
     const canvas = find(`canvas[data-side=${side}]`, HTMLCanvasElement, item);
