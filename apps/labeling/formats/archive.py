@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +17,22 @@ MAX_FILES = 500_000
 # What text and geometry shrink to at best; beyond it is a bomb.
 MAX_RATIO = 200
 FREE_BYTES = 10 * 2**20
+UTF8_FLAG = 0x800
+# What reading a member may raise where it is cut off, spoilt, locked or packed oddly.
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError,
+)  # fmt: skip
+
+
+def name_of(info: zipfile.ZipInfo) -> str:
+    """Read a name as UTF-8 where it is, even where its writer did not say so."""
+    name = info.filename
+    if not info.flag_bits & UTF8_FLAG:
+        try:
+            name = name.encode("cp437").decode()
+        except UnicodeError:
+            name = info.filename
+    return name.replace("\\", "/")
 
 
 class Archive:
@@ -74,7 +91,7 @@ class Archive:
             return self._path.read_bytes()
         try:
             return self._zip.read(info)
-        except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as exc:
+        except DAMAGED as exc:
             raise FormatError(
                 _("{name} cannot be unpacked: {reason}").format(name=name, reason=exc)
             ) from exc
@@ -129,7 +146,7 @@ def _checked(file: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo | None]:
     for info in file.infolist():
         if info.is_dir():
             continue
-        name = info.filename.replace("\\", "/")
+        name = name_of(info)
         if name.startswith("/") or ".." in name.split("/") or ":" in name[:3]:
             raise FormatError(_("{name!r} leads out of the archive").format(name=name))
         if name in members:

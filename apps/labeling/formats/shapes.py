@@ -69,7 +69,8 @@ def inside(where: str, one: ItemShape, item: Item) -> ItemShape:
     """Check that a shape lies on its image; roundings at the edge are cut.
 
     Raises:
-        FormatError: It lies beside the image, or reaches far out of it.
+        FormatError: It lies beside the image, or reaches out of it by more than a
+            pixel, where it may not, or by more than the image's own size.
     """
     x1, y1, x2, y2 = one.bbox
     width, height = item.width, item.height
@@ -91,6 +92,12 @@ def inside(where: str, one: ItemShape, item: Item) -> ItemShape:
     elif x2 < 0 or y2 < 0 or x1 > width or y1 > height:
         raise FormatError(
             _("{where}: it lies beside the image of {width} x {height}").format(
+                where=where, width=width, height=height
+            )
+        )
+    elif max(-x1, x2 - width) > width or max(-y1, y2 - height) > height:
+        raise FormatError(
+            _("{where}: it reaches far out of the image of {width} x {height}").format(
                 where=where, width=width, height=height
             )
         )

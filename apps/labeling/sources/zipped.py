@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.core.errors import TooLargeError
 from apps.labeling.errors import FormatError
+from apps.labeling.formats.archive import DAMAGED, name_of
 from apps.labeling.sources.offers import Offer, Offers, is_named_like_an_image
 
 MAX_FILES = 500_000
@@ -22,10 +22,6 @@ MAX_FILES = 500_000
 MAX_RATIO = 200
 FREE_BYTES = 10 * 2**20
 IN_MEMORY_BYTES = 2**20
-UTF8_FLAG = 0x800
-DAMAGED = (
-    zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError,
-)  # fmt: skip
 
 
 def open_zip(path: Path, *, name: str) -> zipfile.ZipFile:
@@ -56,7 +52,7 @@ def zipped(archive: zipfile.ZipFile) -> Offers:
     seen: set[str] = set()
     num_skipped = 0
     for info in archive.infolist():
-        name = _name(info)
+        name = name_of(info)
         if info.is_dir():
             continue
         if not is_named_like_an_image(name):
@@ -66,17 +62,6 @@ def zipped(archive: zipfile.ZipFile) -> Offers:
         rows.append(Offer(name=name, open=lend))
         seen.add(name)
     return Offers(rows=rows, num_total=len(rows), num_skipped=num_skipped)
-
-
-def _name(info: zipfile.ZipInfo) -> str:
-    """Read a name as UTF-8 where it is, even where its writer did not say so."""
-    name = info.filename
-    if not info.flag_bits & UTF8_FLAG:
-        try:
-            name = name.encode("cp437").decode()
-        except UnicodeError:
-            name = info.filename
-    return name.replace("\\", "/")
 
 
 @contextmanager

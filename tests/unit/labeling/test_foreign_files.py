@@ -233,6 +233,38 @@ def test_odd_names_in_a_zip_find_their_images(
     assert one.bbox == pytest.approx((40, 30, 60, 70))
 
 
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [("größe".encode(), "größe"), (b"gr\x81n", "grün")],
+    ids=["UTF-8 without the flag", "code page 437"],
+)
+def test_names_in_a_zip_that_are_not_marked_as_utf8_find_their_images(
+    raw: bytes, name: str, project: Project, tmp_path: Path
+):
+    ImageFactory(project=project, name=f"{name}.jpg", width=100, height=100)
+    stem = "n" * len(raw)
+    path = zip_of(
+        tmp_path,
+        ("classes.txt", b"scratch\n"),
+        (f"labels/{stem}.txt", b"0 0.5 0.5 0.2 0.4\n"),
+    )
+    path.write_bytes(path.read_bytes().replace(stem.encode(), raw))
+
+    assert list(read("yolo-detect", path, project)) == [f"{name}.jpg"]
+
+
+def test_a_spoilt_member_is_named(project: Project, tmp_path: Path):
+    ImageFactory(project=project, name="a.jpg")
+    text = coco(annotations=annotation() * 50).encode()
+    path = zip_of(tmp_path, ("a.json", text))
+    packed = bytearray(path.read_bytes())
+    packed[45:60] = b"\xff" * 15  # within what was deflated
+    path.write_bytes(packed)
+
+    with pytest.raises(FormatError, match=r"a\.json cannot be unpacked"):
+        read("coco", path, project)
+
+
 def test_a_name_of_several_images_is_refused(project: Project, tmp_path: Path):
     ImageFactory.create_batch(2, project=project, name="a.jpg")
 
