@@ -15,6 +15,7 @@ from apps.marketplace.catalogue import urls as catalogue
 from apps.marketplace.collections import urls as collections
 from apps.marketplace.feedback import urls as feedback
 from apps.marketplace.views import comparing
+from apps.marketplace.views import datasets as data
 from apps.marketplace.views import licences as licence_views
 from apps.marketplace.views import settings as setting
 from apps.marketplace.views.clearing import clear
@@ -29,6 +30,8 @@ page_urls = [
     path("licences/", licence_views.licences, name="licences"),
     *catalogue.page_urls,
     *collections.page_urls,
+    path("datasets/", data.datasets, name="datasets"),
+    path(f"datasets/{_model}", data.dataset, name="dataset"),
     path("<int:model_id>/restore/", views.restore, name="restore"),
     path(_model, views.model, name="model"),
     path(f"{_model}files/", views.files, name="files"),

@@ -170,9 +170,12 @@ HUB: dict[str, dict[str, Answers]] = {
     "hub:discussion-status": {"POST": write(body=lambda _w: {"status": "closed"})},
     "hub:discussion-address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
     **{
-        f"hub:{part}address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))}
-        for part in ("", "commit-", "tree-", "tree-in-", "blob-", "discussions-")
+        f"hub:{of}{part}address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))}
+        for of in ("", "dataset-")
+        for part in ("", "commit-", "tree-", "blob-")
     },
+    "hub:tree-in-address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
+    "hub:discussions-address": {"GET": Answers(**dict.fromkeys(_PEOPLE, 302))},
     "hub:ask": {"POST": write(viewer=200, body=lambda _w: {})},
     "hub:ask-dataset": {"POST": write(viewer=200, body=lambda _w: {})},
 }

@@ -119,6 +119,11 @@ MARKETPLACE_PAGES: Rules = {
         "POST": write(MANAGER, 400, stranger=400, body=lambda _w: {"source": "timm/x"}),
     },
     "marketplace:models": {"GET": read(**OWN)},
+    "marketplace:datasets": {"GET": read(**OWN)},
+    "marketplace:dataset": {
+        "GET": read(),
+        "POST": write(VIEWER, 302, body=lambda _w: {"action": "like"}),
+    },
     "marketplace:collections": {
         "GET": read(**OWN),
         # In her own workspace a stranger is somebody else.

@@ -24,6 +24,7 @@ from apps.marketplace.feedback.services import open_thread
 from apps.marketplace.models import OldAddress
 from apps.marketplace.selectors.subjects import access_subject
 from apps.marketplace.services.repositories import create_repository
+from apps.marketplace.types import Kind
 from tests.api.rules import World
 from tests.factories.accounts import UserFactory
 from tests.factories.deployments import EndpointFactory, ReleaseFactory
@@ -72,6 +73,7 @@ def make_world(workspace: Workspace, people: dict[str, User], checkouts: Path) -
         user=alice, project_id=image.project_id, only_submitted=False
     )
     model = create_repository(user=alice, namespace="", name="boards")
+    create_repository(user=alice, namespace="", name="boards", kind=Kind.DATASET)
     left = OldAddress.objects.create(
         kind=model.kind, namespace=model.namespace, name="planks", model=model
     )

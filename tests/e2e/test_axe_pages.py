@@ -18,7 +18,7 @@ LOOKS = [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark")]
 VISITOR = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/no/"]
 MEMBER = [
     "/", "/labeling/", "/labeling/projects/new/", "/training/", "/marketplace/",
-    "/marketplace/catalogue/", "/marketplace/trash/",
+    "/marketplace/catalogue/", "/marketplace/trash/", "/marketplace/datasets/",
     "/marketplace/promise/", "/marketplace/tokens/", "/marketplace/licences/",
     "/marketplace/dsportal/deepseek_vision_v2/feedback/",
     "/deployments/", "/deployments/new/", "/deployments/targets/",

@@ -11,7 +11,7 @@ from apps.core.errors import NotFoundError
 from apps.marketplace.errors import GatedError
 from apps.marketplace.models import AccessRequest, Model
 from apps.marketplace.services.repositories import check_manages
-from apps.marketplace.types import Asked, Gate, Kind
+from apps.marketplace.types import Asked, Gate
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -29,17 +29,12 @@ def check_reads(user: "User | AnonymousUser", model: Model, *, site: str) -> Non
     """
     if model.gate == Gate.OPEN or Model.objects.read_by(user).filter(pk=model.pk):
         return
-    url = f"{site.rstrip('/')}/{model.address}"
-    if model.kind == Kind.DATASET:  # which have no page
-        message = _("{full_name} is gated: ask for access with a POST to {url}").format(
-            full_name=model.full_name, url=f"{url}/ask-access"
-        )
-    else:
-        message = _(
+    raise GatedError(
+        _(
             "{full_name} is gated: open {url} in a browser, read its terms and ask for "
             "access"
-        ).format(full_name=model.full_name, url=url)
-    raise GatedError(message)
+        ).format(full_name=model.full_name, url=f"{site.rstrip('/')}/{model.address}")
+    )
 
 
 @transaction.atomic

@@ -53,7 +53,7 @@ from apps.marketplace.services import gates, inspecting, repositories
 from apps.marketplace.services.describing import LARGEST_CARD, read_text
 from apps.marketplace.services.likes import set_like
 from apps.marketplace.services.tokens import create_limited_token
-from apps.marketplace.types import Asked
+from apps.marketplace.types import Asked, Kind
 
 PAGE = 24
 VALUES = 12
@@ -252,8 +252,17 @@ def tokens(request: PageRequest) -> HttpResponse:
 def act(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     """Carry out one of the small deeds of a model's page, named by its button."""
     found = model_of(request, namespace, name)
+    carry_out(request, found)
+    match request.POST.get("action", ""):
+        case "accept" | "refuse":
+            return redirect("marketplace:settings", namespace, name)
+        case "delete":
+            return redirect(f"{reverse('marketplace:models')}?deleted={found.pk}")
+    return redirect("marketplace:model", namespace, name)
+
+
+def carry_out(request: PageRequest, found: Model) -> None:
     action, user = request.POST.get("action", ""), request.user
-    back = reverse("marketplace:model", args=[namespace, name])
     match action:
         case "like" | "unlike":
             set_like(user=user, model=found, is_liked=action == "like")
@@ -268,14 +277,11 @@ def act(request: PageRequest, namespace: str, name: str) -> HttpResponse:
                 request_id=number(request.POST.get("request", "")) or 0,
                 state=Asked.ACCEPTED if action == "accept" else Asked.REFUSED,
             )
-            back = reverse("marketplace:settings", args=[namespace, name])
         case "archive" | "unarchive":
             is_archived = action == "archive"
             repositories.set_archived(user=user, model=found, is_archived=is_archived)
         case "delete":
             repositories.delete_repository(user=user, model=found)
-            back = f"{reverse('marketplace:models')}?deleted={found.pk}"
-    return redirect(back)
 
 
 @login_required
@@ -286,7 +292,8 @@ def restore(request: PageRequest, model_id: int) -> HttpResponse:
     except QuotaError as exc:
         messages.error(request, str(exc))
         return redirect("marketplace:models")
-    return redirect("marketplace:model", found.namespace.name, found.name)
+    page = "marketplace:dataset" if found.kind == Kind.DATASET else "marketplace:model"
+    return redirect(page, found.namespace.name, found.name)
 
 
 def model_of(request: PageRequest, namespace: str, name: str) -> Model:

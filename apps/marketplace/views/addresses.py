@@ -32,5 +32,13 @@ def files(
 
 
 @require_GET
+def dataset(
+    _request: HttpRequest, namespace: str, name: str, **_within: str
+) -> HttpResponse:
+    """Show a repository of data, whatever of it was named."""
+    return redirect("marketplace:dataset", namespace, name)
+
+
+@require_GET
 def discussions(_request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     return redirect("marketplace:feedback", namespace, name)

@@ -12,6 +12,7 @@ _data = {"kind": Kind.DATASET}
 _file = "<str:namespace>/<str:name>/resolve/<str:revision>/<path:path>"
 _batch = "<str:namespace>/<str:name>.git/info/lfs/objects/batch"
 _cas = "api/_cas/<int:namespace_id>/e<int:epoch>"
+_data_page = "datasets/<str:namespace>/<str:name>"
 _page = "<hub_owner:namespace>/<str:name>"
 _ask = "<str:namespace>/<str:name>/ask-access"
 
@@ -50,6 +51,18 @@ urls = [
     path(_batch, lfs.batch, name="lfs"),
     path(f"datasets/{_ask}", access.ask, _data, name="ask-dataset"),
     path(_ask, access.ask, name="ask"),
+    path(_data_page, addresses.dataset, name="dataset-address"),
+    path(
+        f"{_data_page}/commit/<str:revision>",
+        addresses.dataset,
+        name="dataset-commit-address",
+    ),
+    path(
+        f"{_data_page}/tree/<path:path>", addresses.dataset, name="dataset-tree-address"
+    ),
+    path(
+        f"{_data_page}/blob/<path:path>", addresses.dataset, name="dataset-blob-address"
+    ),
     path(_page, addresses.repository, name="address"),
     path(f"{_page}/commit/<str:revision>", addresses.commit, name="commit-address"),
     path(f"{_page}/tree/<str:revision>", addresses.files, name="tree-address"),
