@@ -5,7 +5,13 @@ import importlib
 import sys
 from pathlib import Path
 
+from deepseek_optimizer.spec import RunSpec
+
 STOPPED = 143
+OTHERS = {
+    "plan": "predict memory, step time and communication of a run on a described cluster",
+    "bench": "measure the exchange between hosts that are network namespaces with limited links",
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -15,9 +21,11 @@ def main(arguments: list[str]) -> int:
     run.add_argument("run_dir", type=Path)
     inspect = commands.add_parser("inspect", help="show and verify a checkpoint")
     inspect.add_argument("checkpoint", type=Path)
-    for name in ("plan", "bench"):
-        module = importlib.import_module(f"deepseek_optimizer.{name}")
-        module.add_arguments(commands.add_parser(name, help=module.__doc__))
+    for name, does in OTHERS.items():
+        command = commands.add_parser(name, help=does)
+        if name in arguments[:1]:
+            module = importlib.import_module(f"deepseek_optimizer.{name}")
+            module.add_arguments(command)
     options = parser.parse_args(arguments)
     if options.command == "run":
         return _run(options.run_dir)
@@ -31,6 +39,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(run_dir: Path) -> int:
+    RunSpec.read(run_dir)  # a mistake in it is told before torch is loaded, in 3 s
     trainer = importlib.import_module("deepseek_optimizer.trainer")
     result = trainer.run(run_dir)
     return STOPPED if result.status == "stopped" else 0

@@ -21,8 +21,8 @@ KILLS = int(os.environ.get("TRAINER_KILLS", "1"))
 ROOT = Path(__file__).parents[2]
 
 
-def start_run(run_dir, *, steps, processes, every_steps=10, delay_s=0.002, **config):
-    """Start `python -m deepseek_optimizer run` on the toy recipe."""
+def write_spec(run_dir, *, steps, processes, every_steps=10, delay_s=0.002, **config):
+    """Ask for a run of the toy recipe."""
     run_dir.mkdir(exist_ok=True)
     saving = {"dir": str(run_dir / "ckpt"), "every_steps": every_steps, "adapt": False}
     spec = RunSpec(
@@ -41,6 +41,11 @@ def start_run(run_dir, *, steps, processes, every_steps=10, delay_s=0.002, **con
         ),
     )
     (run_dir / "spec.json").write_text(spec.to_json())
+
+
+def start_run(run_dir, **asked):
+    """Start `python -m deepseek_optimizer run` on the toy recipe."""
+    write_spec(run_dir, **asked)
     path = os.pathsep.join([str(ROOT / "gpu_workers"), str(Path(__file__).parent)])
     with (run_dir / "stderr").open("w") as errors:
         return subprocess.Popen(
@@ -136,8 +141,7 @@ def test_sigterm_saves_and_the_next_run_goes_on(tmp_path):
 
 
 def test_a_config_error_ends_the_run_with_one_line(tmp_path):
-    run = start_run(tmp_path / "run", steps=5, processes=1, global_batch_size=8)
-    rest_of(run)
+    write_spec(tmp_path / "run", steps=5, processes=1)
     spec = json.loads((tmp_path / "run" / "spec.json").read_text())
     spec["config"]["max_steps"] = "many"
     (tmp_path / "run" / "spec.json").write_text(json.dumps(spec))

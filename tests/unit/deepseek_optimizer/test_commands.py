@@ -81,3 +81,21 @@ def test_reading_a_spec_or_an_event_never_loads_torch():
     )  # fmt: skip
 
     assert done.stdout.strip() == "False"
+
+
+def test_help_and_a_mistake_in_a_spec_need_no_torch(tmp_path):
+    (tmp_path / "spec.json").write_text("{}")
+    code = (
+        "import sys; from deepseek_optimizer.__main__ import main\n"
+        "for told in (['--help'], ['run', sys.argv[1]]):\n"
+        "    try: main(told)\n"
+        "    except (SystemExit, ValueError, TypeError) as end: print(type(end).__name__)\n"
+        "print('torch' in sys.modules)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True,
+        env={"PYTHONPATH": str(ROOT / "gpu_workers")},
+    )  # fmt: skip
+
+    assert done.stdout.split()[-3:] == ["SystemExit", "ConfigError", "False"]
