@@ -14,7 +14,9 @@ from tests.stack import Stack
 
 AXE = Path(settings.BASE_DIR) / "static/node_modules/axe-core/axe.min.js"
 DESKTOP, PHONE = (1440, 900), (390, 844)
-LOOKS = [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark")]
+# The theme changes colours and nothing else: one look each at what else there is.
+ALL, COLORS = {}, {"runOnly": ["color-contrast", "link-in-text-block"]}
+LOOKS = [(DESKTOP, "light", ALL), (DESKTOP, "dark", COLORS), (PHONE, "dark", ALL)]
 VISITOR = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/no/"]
 MEMBER = [
     "/", "/labeling/", "/labeling/projects/new/", "/training/", "/marketplace/",
@@ -32,7 +34,8 @@ OF_PROJECT = [
     "allocation/", "settings/", "wall/", "versions/", "versions/merge/", "data/",
 ]  # fmt: skip
 # What is preloaded serves a rule about media and an experimental one.
-RUN = """() => axe.run(document, {resultTypes: ["violations"], preload: false})
+RUN = """rules => axe
+  .run(document, {resultTypes: ["violations"], preload: false, ...rules})
   .then(({violations}) => violations
     .filter(({impact}) => impact === "serious" || impact === "critical")
     .map(({id, nodes}) => ({id, at: nodes.map(({html}) => html.slice(0, 160))})))"""
@@ -73,6 +76,7 @@ def opened(browser: Browser, stack: Stack, state: Any) -> Iterator[Page]:
         bypass_csp=True,
         reduced_motion="reduce",  # colours change at once with the theme
     )
+    context.add_init_script(path=AXE)
     yield context.new_page()
     with closed_in_time():
         context.close()
@@ -88,21 +92,23 @@ def member(browser: Browser, stack: Stack, signed_in: Any) -> Iterator[Page]:
     yield from opened(browser, stack, signed_in)
 
 
-def looks(page: Page) -> Iterator[str]:
-    """Show the open page in three of four ways: contrast depends on the theme alone."""
-    for (width, height), theme in LOOKS:
+def looks(page: Page) -> Iterator[tuple[str, dict[str, list[str]]]]:
+    """Show the open page in three of four ways, each with the rules to look by.
+
+    Contrast depends on the theme alone.
+    """
+    for (width, height), theme, rules in LOOKS:
         page.set_viewport_size({"width": width, "height": height})
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-        yield f"{theme}, {width} px"
+        yield f"{theme}, {width} px", rules
 
 
 def findings(page: Page, paths: list[str]) -> dict[tuple[str, str], object]:
     found: dict[tuple[str, str], object] = {}
     for path in paths:
         page.goto(path)
-        page.add_script_tag(path=AXE)
-        for look in looks(page):
-            wrong = page.evaluate(RUN)
+        for look, rules in looks(page):
+            wrong = page.evaluate(RUN, rules)
             root = "document.documentElement"
             cut_off = page.evaluate(f"{root}.scrollWidth - {root}.clientWidth")
             if wrong or cut_off > 0:
@@ -132,17 +138,16 @@ def test_a_members_pages_are_sound(
 @needs_axe
 def test_open_menus_and_dialogs_are_sound(member: Page) -> None:
     member.goto("/")
-    member.add_script_tag(path=AXE)
     wrong: dict[tuple[str, str], object] = {}
-    for look in looks(member):
+    for look, rules in looks(member):
         for opener in ("[popovertarget=person]", "[popovertarget=news]"):
             member.click(opener)
             member.wait_for_function("!document.querySelector('.htmx-request')")
-            wrong[opener, look] = member.evaluate(RUN)
+            wrong[opener, look] = member.evaluate(RUN, rules)
             member.keyboard.press("Escape")
         member.keyboard.press("/")
         member.wait_for_selector("dialog.palette[open]")
-        wrong["palette", look] = member.evaluate(RUN)
+        wrong["palette", look] = member.evaluate(RUN, rules)
         member.keyboard.press("Escape")
 
     assert len(wrong) == 3 * len(LOOKS)
