@@ -23,6 +23,9 @@ GRACE_S = 10.0
 LOCK_S = 20.0
 LEAST_FREE_BYTES = 200 * 1024 * 1024
 GUARD = Path(__file__).with_name("guard.py")
+# A thread that waits for another sleeps: where processors are shared, it would spin away
+# the very time that the other needs (decision 441).
+CALM = {"OMP_WAIT_POLICY": "passive"}
 
 # What the end of a log says about why; the first that fits.
 _CAUSES = (
@@ -87,6 +90,7 @@ def run_child(
                 stderr=log,
                 start_new_session=True,
                 pass_fds=(lock,),
+                env={**CALM, **os.environ},
             ) as process,
         ):
             began_at = log.tell()

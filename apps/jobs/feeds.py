@@ -21,8 +21,10 @@ log = logging.getLogger(__name__)
 NUM_KEPT = 500
 # Looks for itself this often, for the poke that Valkey lost.
 LOOK_EVERY_S = 15.0
-# What comes at once is read and sent together.
+# What comes at once is read and sent together; where many watch, what comes in a while
+# is, so that a process sends no more messages than it can.
 GATHER_S = 0.02
+MESSAGES_PER_S = 2500
 AGAIN_S = 1.0
 _feeds: dict[UUID, "Feed"] = {}
 
@@ -56,7 +58,7 @@ class Feed:
         self._job_id, self._seq = job_id, seq
         self._kept: deque[News] = deque(maxlen=NUM_KEPT)
         self._fresh = asyncio.Event()
-        self._num_watchers = 0
+        self.num_watchers = 0
         self._task = asyncio.create_task(self._run())
 
     @classmethod
@@ -65,12 +67,12 @@ class Feed:
         feed = _feeds.get(job_id)
         if feed is None:
             feed = _feeds[job_id] = cls(job_id, seq=seq)
-        feed._num_watchers += 1
+        feed.num_watchers += 1
         return feed
 
     def leave(self) -> None:
-        self._num_watchers -= 1
-        if not self._num_watchers:
+        self.num_watchers -= 1
+        if not self.num_watchers:
             self._task.cancel()
             del _feeds[self._job_id]
 
@@ -126,7 +128,7 @@ class Feed:
                     poke = await layer.receive(channel)
                     if poke["payload"]["seq"] > self._seq:
                         await self._look()
-                        await asyncio.sleep(GATHER_S)
+                        await asyncio.sleep(_gather_s())
 
     async def _look(self) -> None:
         while news := await self._read(self._seq):
@@ -134,3 +136,9 @@ class Feed:
             self._seq = news[-1].seq
             fresh, self._fresh = self._fresh, asyncio.Event()
             fresh.set()
+
+
+def _gather_s() -> float:
+    """How long a feed waits before it reads on, by how many this process sends to."""
+    num_watchers = sum(feed.num_watchers for feed in _feeds.values())
+    return max(GATHER_S, num_watchers / MESSAGES_PER_S)

@@ -65,7 +65,9 @@ def test(root: Path, arguments: Sequence[str]) -> int:
 
 
 def _start(supervisor: Supervisor, folder: Path, *, root: Path) -> dict[str, str]:
-    env = {"DSPORTAL_TEST_VAR": str(folder / "var"), **os.environ}
+    # Lanes share the processors: a thread that waits for another sleeps (decision 441).
+    calm = {"OMP_WAIT_POLICY": "passive"}
+    env = {"DSPORTAL_TEST_VAR": str(folder / "var"), **calm, **os.environ}
     if chromium := browser.find(Environment(root)):
         env["CHROMIUM"] = str(chromium)
     embedded = []

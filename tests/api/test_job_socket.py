@@ -196,6 +196,23 @@ async def test_who_is_far_behind_reads_what_is_kept_no_more(
     assert told == list(range(1, 10))
 
 
+async def test_the_more_watch_the_more_a_message_holds(
+    job: Job, claim: Claim, bob: User, reads: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    cookie = await database_sync_to_async(session_of)(bob)
+    monkeypatch.setattr(feeds, "MESSAGES_PER_S", 1.0)
+
+    async with watching(job.pk, cookie, query="?after=3") as socket:
+        await listening(reads)
+        await asyncio.to_thread(log, claim, "sent at once")
+        first = (await socket.message())["text"].split("\n")
+        for number in range(3):
+            await asyncio.to_thread(log, claim, f"line {number}")
+        second = (await socket.message())["text"].split("\n")
+
+    assert [len(message) for message in (first, second)] == [1, 3]
+
+
 async def test_a_feed_hears_again_after_valkey_forgot_it(
     job: Job,
     claim: Claim,

@@ -31,6 +31,21 @@ def test_the_child_finds_its_spec_in_its_folder(tmp_path: Path):
     assert "{}" in list(child(tmp_path, code))
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"), [(None, "passive"), ("active", "active")]
+)
+def test_threads_that_wait_sleep_where_nobody_says_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, expected: str
+):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OMP_WAIT_POLICY", given)
+
+    lines = child(tmp_path, "import os; print(os.environ['OMP_WAIT_POLICY'])")
+
+    assert expected in list(lines)
+
+
 def test_silence_is_told_so_that_a_lease_can_be_renewed(tmp_path: Path):
     lines = child(tmp_path, "import time; time.sleep(30)", poll_s=0.05)
 
