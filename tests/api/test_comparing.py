@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.diagnostics.evaluations import services
 from apps.diagnostics.evaluations.models import Evaluation
 from apps.labeling.models import DatasetVersion, Project
 from apps.labeling.services.versions import make_version
@@ -190,11 +191,19 @@ def version(alice: User, project: Project, image: Any) -> DatasetVersion:
     return DatasetVersion.objects.get(pk=made.id)
 
 
-def measured(version: DatasetVersion, revision: ModelRevision, **figures: Any) -> None:
-    row = EvaluationFactory(version=version, revision=revision)
-    Evaluation.objects.filter(pk=row.pk).update(
-        figures=figures, signature="x", measured_at=timezone.now()
+def measured(
+    version: DatasetVersion, revision: ModelRevision, **figures: Any
+) -> Evaluation:
+    """One that a job measured and signed."""
+    file, _made = RevisionFile.objects.get_or_create(
+        revision=revision, since=revision, path="weights", size=1, sha256="1" * 64
     )
+    row: Evaluation = EvaluationFactory(version=version, revision=revision)
+    row.figures, row.measured_at = figures, timezone.now()
+    row.weights_sha256, row.data_sha256 = file.sha256, version.content_hash
+    row.signature = services._sign(row)  # noqa: SLF001 -- as the job does
+    row.save()
+    return row
 
 
 def test_the_best_on_our_own_data_is_marked(
@@ -213,7 +222,28 @@ def test_the_best_on_our_own_data_is_marked(
     assert "<dd data-best>10.0</dd>" in html
     assert "<dd>40.0</dd>" in html
     assert "90.0" not in html
-    assert "changed since" in html  # nothing signed these
+    assert "changed since" not in html
+
+
+def test_a_figure_that_was_edited_is_the_best_of_nothing(
+    signed_in: Client, version: DatasetVersion, two: Any
+):
+    one, other = two
+    third = ModelRevisionFactory(model__name="third")
+    measured(version, one, ap=0.5, ap50=0.6, time_ms=10.0)
+    measured(version, other, ap=0.4, ap50=0.7, time_ms=30.0)
+    edited = measured(version, third, ap=0.3, ap50=0.3, time_ms=40.0)
+    figures = {"ap": 0.99, "ap50": 0.99, "time_ms": 1.0}
+    Evaluation.objects.filter(pk=edited.pk).update(figures=figures)
+    address = reverse("diagnostics:evaluations-beside")
+
+    html = signed_in.get(f"{address}?of={one.pk}&of={other.pk}&of={third.pk}").text
+
+    assert "<dd data-best>50.0</dd>" in html
+    assert "<dd data-best>70.0</dd>" in html
+    assert "<dd data-best>10.0</dd>" in html
+    assert html.count("<dd>99.0</dd>") == 2
+    assert "changed since" in html
 
 
 def test_figures_on_data_of_others_are_not_shown(

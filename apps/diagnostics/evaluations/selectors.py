@@ -1,5 +1,6 @@
 """Evaluations as people read them: of a model, and the board of a dataset version."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,13 +82,16 @@ class Measured:
     def one(self) -> Evaluation:
         return next(row for row in self.evaluations if row is not None)
 
-    def best(self, figure: str, *, is_least: bool = False) -> float | None:
-        """The best of a figure, where the revisions differ in it."""
-        rows = [row.figures.get(figure) for row in self.evaluations if row is not None]
-        known: list[float] = [value for value in rows if value is not None]
-        if len(set(known)) < 2:
-            return None
-        return min(known) if is_least else max(known)
+
+def best(
+    rows: Sequence[Evaluation], figure: str, *, is_least: bool = False
+) -> float | None:
+    """The best of a figure, where some evaluations differ in it."""
+    told = [row.figures.get(figure) for row in rows]
+    known: list[float] = [value for value in told if value is not None]
+    if len(set(known)) < 2:
+        return None
+    return min(known) if is_least else max(known)
 
 
 def side_by_side(*, user: "User", revision_ids: list[int]) -> list[Measured]:

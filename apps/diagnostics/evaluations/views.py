@@ -84,19 +84,16 @@ def beside(request: PageRequest) -> HttpResponse:
 
 
 def _beside(one: selectors.Measured, names: list[str]) -> dict[str, Any]:
+    rows = [_row(row) if row else None for row in one.evaluations]
+    # What is not as it was signed is the best of nothing.
+    signed = [row["evaluation"] for row in rows if row and row["is_genuine"]]
     best = {
-        "ap": one.best("ap"),
-        "ap50": one.best("ap50"),
-        "time_ms": one.best("time_ms", is_least=True),
+        "ap": selectors.best(signed, "ap"),
+        "ap50": selectors.best(signed, "ap50"),
+        "time_ms": selectors.best(signed, "time_ms", is_least=True),
     }
-    return {
-        "one": one.one,
-        "best": best,
-        "cells": [
-            (name, _row(row) if row else None)
-            for name, row in zip(names, one.evaluations, strict=True)
-        ],
-    }
+    cells = list(zip(names, rows, strict=True))
+    return {"one": one.one, "best": best, "cells": cells}
 
 
 def _row(one: Evaluation) -> dict[str, Any]:
