@@ -75,6 +75,7 @@ class Killer(threading.Thread):
         self.kills: list[tuple[float, str]] = []
         self.num_overcome = 0
         self.tab_is_back = threading.Event()
+        self.tab_is_killed = threading.Event()
 
     def run(self) -> None:
         for victim in self._victims:
@@ -88,10 +89,15 @@ class Killer(threading.Thread):
 
     def _kill_tab(self) -> None:
         self.tab_is_back.clear()
+        tabs: list[psutil.Process] = []
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 if "--type=renderer" in process.cmdline():
-                    process.kill()
+                    tabs.append(process)
+        self.tab_is_killed.set()
+        for tab in tabs:
+            with suppress(psutil.NoSuchProcess):
+                tab.kill()
         assert self.tab_is_back.wait(PATIENCE_S), "the tab did not come back"
 
     def _kill_parts(self, names: Sequence[str]) -> None:
@@ -113,8 +119,16 @@ class Killer(threading.Thread):
 class Painter:
     """Somebody who draws boxes, moves, deletes and takes back, and notes each gesture."""
 
-    def __init__(self, context: BrowserContext, path: str, seed: int) -> None:
+    def __init__(
+        self,
+        context: BrowserContext,
+        path: str,
+        seed: int,
+        *,
+        tab_is_killed: threading.Event,
+    ) -> None:
         self._context, self._path = context, path
+        self._tab_is_killed = tab_is_killed
         self._rng = random.Random(f"painter {seed}")
         self._corner, self._scale, self._origin = (0.0, 0.0), 1.0, (0.0, 0.0)
         self.log: list[Drawn] = []
@@ -167,11 +181,18 @@ class Painter:
         self.page = self._open()
 
     def _do(self, drawn: Drawn, becomes: Bbox | None, act: Any) -> bool:
-        """Make a gesture; false where the tab died within it."""
+        """Make a gesture; false where the tab died within it.
+
+        The browser answers for what a dead tab had not taken yet: a gesture that ends
+        after the tab was killed may be there or not, too.
+        """
         time.sleep(self._rng.uniform(0, 0.15))
+        is_cut_off = False
         try:
             act()
         except Error:
+            is_cut_off = True
+        if is_cut_off or self._tab_is_killed.is_set():
             drawn.maybe.append(becomes)
             self.num_cut_off += 1
             return False
@@ -223,15 +244,16 @@ def draw_through(
     image_id = _empty_image(client)
     path = f"/labeling/images/{image_id}/"
     with browsing(running, client) as context:
-        painter = Painter(context, path, seed)
+        killer = Killer(running, victims, seed)
+        painter = Painter(context, path, seed, tab_is_killed=killer.tab_is_killed)
         painter.measure(client)
         cells = iter(range(1, COLUMNS * ROWS - 1))
-        killer = Killer(running, victims, seed)
         killer.start()
         while killer.is_alive():
             painter.paint(next(cells))
             if _is_dead(painter.page):
                 painter.come_back()
+                killer.tab_is_killed.clear()
                 killer.tab_is_back.set()
         painter.saved()
     assert killer.num_overcome == len(victims), "a part did not come back"
