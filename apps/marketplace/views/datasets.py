@@ -3,13 +3,11 @@
 from typing import Any
 
 from django.conf import settings as site
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.core.http import PageRequest
@@ -17,14 +15,14 @@ from apps.core.parsers import number
 from apps.marketplace.errors import BadCardError
 from apps.marketplace.formats.cards import read_card, text_of
 from apps.marketplace.formats.markdown import render as render_card
-from apps.marketplace.forms import SettingsForm
 from apps.marketplace.models import AccessRequest, Model
 from apps.marketplace.selectors import addressed_repository, scans
 from apps.marketplace.selectors.searching import Wanted, fetch_page, search_models
 from apps.marketplace.services.describing import LARGEST_CARD, read_text
-from apps.marketplace.services.repositories import change_repository, check_manages
-from apps.marketplace.types import Gate, Kind, Visibility
+from apps.marketplace.services.repositories import check_manages
+from apps.marketplace.types import Kind
 from apps.marketplace.views import MOST_FILES, carry_out, frame_of
+from apps.marketplace.views.settings import access_form, change_access
 
 PAGE = 30
 
@@ -54,18 +52,11 @@ def dataset(request: PageRequest, namespace: str, name: str) -> HttpResponse:
         user=request.user, namespace=namespace, name=name, kind=Kind.DATASET
     )
     action = request.POST.get("action", "")
-    form = SettingsForm(
-        request.POST if action == "settings" else None,
-        initial={
-            "visibility": found.visibility,
-            "gate": found.gate,
-            "gate_terms": found.gate_terms,
-        },
-    )
+    form = access_form(request, found, is_sent=action == "settings")
     if action == "settings":
         check_manages(request.user, found)
         if form.is_valid():
-            _change(request, found, form)
+            change_access(request, found, form)
             return redirect("marketplace:dataset", namespace, name)
     elif request.method == "POST":
         carry_out(request, found)
@@ -77,17 +68,6 @@ def dataset(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     context["requests"] = asked if context["may_manage"] else []
     context["days"] = site.DELETED_KEPT_DAYS
     return render(request, "marketplace/dataset.html", context)
-
-
-def _change(request: PageRequest, found: Model, form: SettingsForm) -> None:
-    change_repository(
-        user=request.user,
-        model=found,
-        visibility=Visibility(form.cleaned_data["visibility"]),
-        gate=Gate(form.cleaned_data["gate"]),
-        gate_terms=form.cleaned_data["gate_terms"],
-    )
-    messages.success(request, _("Saved."))
 
 
 def _contents(found: Model) -> dict[str, Any]:

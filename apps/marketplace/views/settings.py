@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from apps.core.errors import DomainError
 from apps.core.http import PageRequest
 from apps.marketplace.forms import RenameForm, SettingsForm
-from apps.marketplace.models import AccessRequest
+from apps.marketplace.models import AccessRequest, Model
 from apps.marketplace.selectors import pins
 from apps.marketplace.services import quotas, repositories
 from apps.marketplace.services.namespaces import namespaces_of
@@ -27,21 +27,9 @@ from apps.marketplace.views import frame_of, model_of
 def settings(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     found = model_of(request, namespace, name)
     repositories.check_manages(request.user, found)
-    initial = {
-        "visibility": found.visibility,
-        "gate": found.gate,
-        "gate_terms": found.gate_terms,
-    }
-    form = SettingsForm(request.POST or None, initial=initial)
+    form = access_form(request, found, is_sent=request.method == "POST")
     if request.method == "POST" and form.is_valid():
-        repositories.change_repository(
-            user=request.user,
-            model=found,
-            visibility=Visibility(form.cleaned_data["visibility"]),
-            gate=Gate(form.cleaned_data["gate"]),
-            gate_terms=form.cleaned_data["gate_terms"],
-        )
-        messages.success(request, _("Saved."))
+        change_access(request, found, form)
         return redirect("marketplace:settings", namespace, name)
     names = {row.name for row in namespaces_of(user=request.user)}
     typed = {
@@ -62,6 +50,28 @@ def settings(request: PageRequest, namespace: str, name: str) -> HttpResponse:
     }
     context["pins"], context["num_others"] = pins.pins_for(request.user, model=found)
     return render(request, "marketplace/settings.html", context)
+
+
+def access_form(request: PageRequest, found: Model, *, is_sent: bool) -> SettingsForm:
+    """Who sees a repository, as it is or as it was sent."""
+    initial = {
+        "visibility": found.visibility,
+        "gate": found.gate,
+        "gate_terms": found.gate_terms,
+    }
+    return SettingsForm((is_sent and request.POST) or None, initial=initial)
+
+
+def change_access(request: PageRequest, found: Model, form: SettingsForm) -> None:
+    """Carry out a form that is valid."""
+    repositories.change_repository(
+        user=request.user,
+        model=found,
+        visibility=Visibility(form.cleaned_data["visibility"]),
+        gate=Gate(form.cleaned_data["gate"]),
+        gate_terms=form.cleaned_data["gate_terms"],
+    )
+    messages.success(request, _("Saved."))
 
 
 @login_required
